@@ -1,0 +1,43 @@
+"""A card: front matter for machines, prose for people."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from zoo.errors import BadCard
+
+PROMISED = ("recipe", "commit", "licence", "data", "sha256", "parameters", "training", "metrics")
+
+
+@dataclass(frozen=True)
+class Card:
+    """What is known of one weights file. `facts` are the front matter, `prose` the rest."""
+
+    name: str
+    facts: dict[str, object]
+    prose: str
+
+    @classmethod
+    def read(cls, path: Path) -> "Card":
+        """Parse a card; raises BadCard."""
+        parts = re.match(r"---\n(.*?)\n---\n(.*)", path.read_text(encoding="utf-8"), re.DOTALL)
+        try:
+            facts = yaml.safe_load(parts[1]) if parts else None
+        except yaml.YAMLError as error:
+            raise BadCard(f"the front matter of {path} is not YAML: {error}") from error
+        if parts is None or not isinstance(facts, dict):
+            raise BadCard(f"{path} has no front matter: a card begins with YAML between two ---")
+        if missing := [key for key in PROMISED if key not in facts]:
+            raise BadCard(f"{path} does not say its {', '.join(missing)}: export the model again")
+        return cls(path.stem, facts, parts[2].strip())
+
+    def __str__(self) -> str:
+        facts = yaml.safe_dump(self.facts, sort_keys=False, allow_unicode=True, width=100)
+        return f"---\n{facts}---\n\n{self.prose}\n"
+
+    @property
+    def metrics(self) -> list[dict[str, str | int | float]]:
+        """Each measurement with its protocol, headline first."""
+        return self.facts["metrics"]  # type: ignore[return-value]

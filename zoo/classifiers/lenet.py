@@ -1,0 +1,70 @@
+"""LeNet-5. LeCun, Bottou, Bengio & Haffner, 1998, https://doi.org/10.1109/5.726791
+
+Two convolutions, two poolings, three dense layers, on 32 x 32 pixels. Wider than in 1998, with
+batch norm, ReLU and dropout. Its last hidden layer (F6, 84 units) is what `fd-lenet` measures in.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, pad
+from torch.optim import Adam, Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
+
+from zoo.contracts import Animal, apply
+
+
+class LeNet(Animal):
+    """Classifies images (n, channels, 28 or 32, the same) in [-1, 1]."""
+
+    def __init__(
+        self, channels: int = 1, classes: int = 10, width: int = 32, lr: float = 3e-3
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.body = nn.Sequential(
+            convolution(channels, width),  # C1, S2
+            convolution(width, 2 * width),  # C3, S4: 5 x 5
+            nn.Flatten(),
+            nn.Dropout(0.25),
+            dense(50 * width, 120),  # C5
+            dense(120, 84),  # F6
+        )
+        self.head = nn.Linear(84, classes)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor) -> Tensor:
+        border = (32 - x.shape[-1]) // 2
+        return self.body(pad(x, (border,) * 4, value=-1))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = cross_entropy(self.head(self(x)), y)
+        self.note({"cross_entropy": loss})
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        right = (self.head(self(x)).argmax(1) == y).float()
+        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
+
+    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:
+        adam = Adam(self.parameters())
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = OneCycleLR(adam, self.hparams["lr"], total_steps=steps)
+        return [adam], [{"scheduler": schedule, "interval": "step"}]
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, 28 or 32, the same) in [-1, 1] to F6 (n, 84)."""
+        return apply(self, x, self)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Images (n, channels, 28 or 32, the same) in [-1, 1] to logits (n, classes)."""
+        return apply(self, x, lambda chunk: self.head(self(chunk)))
+
+
+def convolution(a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(a, b, 5), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))
+
+
+def dense(a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())

@@ -1,0 +1,117 @@
+"""What an animal can do, and the little that all of them share."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import torch
+from lightning import LightningModule
+from torch import Tensor, nn
+
+CHUNK = 256  # images that pass through a network at once, outside of training
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """It draws images."""
+
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class Encoder(Protocol):
+    """It turns images (n, channels, size, size) into codes (n, latent)."""
+
+    def encode(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Reconstructor(Protocol):
+    """It returns images (n, channels, size, size) as it understood them, in [-1, 1]."""
+
+    def reconstruct(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Bounded(Protocol):
+    """It bounds the likelihood of images."""
+
+    def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-likelihood and divergence of images (n, channels, size, size) in [-1, 1], each (n,),
+        in nats; their difference is the evidence lower bound."""
+        ...
+
+
+@runtime_checkable
+class Classifier(Protocol):
+    """It tells classes apart, and says by which features."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        ...
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        ...
+
+
+class Animal(LightningModule):
+    """A module of the zoo: it counts the images it has seen, and it logs sparingly.
+
+    `ships` names the children that a weights file holds; empty means all of them.
+    """
+
+    ships: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.images_seen = 0
+
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        self.images_seen += len(batch[0]) * self.trainer.world_size
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["images_seen"] = self.images_seen
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.images_seen = checkpoint["images_seen"]
+
+    def note(self, values: Mapping[str, Tensor]) -> None:
+        """Log, but only on the steps that reach a logger: a `self.log` a step costs more than EMA."""
+        step = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        if step % self.trainer.log_every_n_steps == 0:
+            self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
+
+
+class LatentVariableModel(Animal, ABC):
+    """It explains an image by a latent z ~ N(0, I); needs `hparams.latent`."""
+
+    @abstractmethod
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        """Draw z (n, latent); a seed gives the same latents on every device, and more of them
+        continue the fewer."""
+        if seed is None:
+            return torch.randn(n, self.hparams["latent"], device=self.device)
+        generator = torch.Generator().manual_seed(seed)
+        rows = -(-n // 16) * 16  # randn fills blocks of 16: whole ones make prefixes agree
+        return torch.randn(rows, self.hparams["latent"], generator=generator)[:n].to(self.device)
+
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
+        return self.decode(self.prior(n, seed))
+
+
+@torch.no_grad()
+def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
+    """`through(inputs)` in chunks, while `network` is in evaluation mode."""
+    was_training = network.training
+    network.eval()
+    try:
+        return torch.cat([through(chunk) for chunk in inputs.split(CHUNK)])
+    finally:
+        network.train(was_training)

@@ -1,0 +1,67 @@
+"""The verbs that adversarial training steps are written with."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from lightning.pytorch.core.optimizer import LightningOptimizer
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from zoo.contracts import LatentVariableModel, apply
+
+
+class AdversarialModule(LatentVariableModel, ABC):
+    """A generator and its rivals.
+
+    A subclass names its `players`, then writes `training_step` in the order of its paper's
+    algorithm with two verbs: `prior` draws z, and `turn` lets one player move. However many
+    turns it takes, one `training_step` is one `trainer.global_step`.
+    """
+
+    ships = ("generator",)
+    generator: nn.Module
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+
+    @abstractmethod
+    def players(self) -> dict[str, Optimizer]:
+        """Each player's optimizer, by name."""
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        players = self.players()
+        self.names = list(players)
+        return list(players.values())
+
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        self.counted = False
+
+    @contextmanager
+    def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:
+        """Freeze the other players; yield `descend`, which takes one step down a loss."""
+        optimizers: list[LightningOptimizer] = self.optimizers()  # type: ignore[assignment]
+        optimizer = optimizers[self.names.index(player)]
+
+        def descend(loss: Tensor) -> None:
+            optimizer.zero_grad()
+            self.manual_backward(loss)
+            self.step(optimizer)
+            self.note({f"loss/{player}": loss})
+
+        with self.toggled_optimizer(optimizer):
+            yield descend
+
+    def step(self, optimizer: LightningOptimizer) -> None:
+        """Lightning counts each call of `optimizer.step`; only the first of a batch goes that way."""
+        if self.counted:
+            self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
+        else:
+            optimizer.step()
+        self.counted = True
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], in float32."""
+        return apply(self.generator, z, self.generator).float()

@@ -1,0 +1,107 @@
+"""DCGAN. Radford, Metz & Chintala, 2015, https://arxiv.org/abs/1511.06434
+
+Strided convolutions instead of pooling and batch norm in both players, trained with
+Algorithm 1 of Goodfellow et al., 2014 (https://arxiv.org/abs/1406.2661), k = 1.
+"""
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.gans.adversarial import AdversarialModule
+from zoo.losses.adversarial import non_saturating
+
+
+class Generator(nn.Sequential):
+    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
+        widths = widening(width, size)[::-1]  # at 64 pixels: 8w, 4w, 2w, w
+        super().__init__(
+            nn.Unflatten(1, (latent, 1, 1)),
+            nn.ConvTranspose2d(latent, widths[0], 4, bias=False),  # 4 x 4
+            nn.BatchNorm2d(widths[0]),
+            nn.ReLU(),
+            *(upsample(a, b) for a, b in pairwise(widths)),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1, bias=False),
+            nn.Tanh(),
+        )
+
+
+class Discriminator(nn.Sequential):
+    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+
+    def __init__(self, width: int, size: int, channels: int = 3) -> None:
+        widths = widening(width, size)  # at 64 pixels: w, 2w, 4w, 8w
+        super().__init__(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),  # no norm at the pixels
+            nn.LeakyReLU(0.2),
+            *(downsample(a, b) for a, b in pairwise(widths)),
+            nn.Conv2d(widths[-1], 1, 4, bias=False),  # 1 x 1
+            nn.Flatten(0),
+        )
+
+
+def widening(width: int, size: int) -> list[int]:
+    """Channels at each resolution from size / 2 down to 4, doubling as the image halves."""
+    if size < 8 or size & (size - 1):
+        raise ValueError(f"size {size} is not a power of two from 8 on: try 32 or 64")
+    return [width << level for level in range(size.bit_length() - 3)]
+
+
+def upsample(a: int, b: int) -> nn.Sequential:
+    conv = nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
+
+
+def downsample(a: int, b: int) -> nn.Sequential:
+    conv = nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(b), nn.LeakyReLU(0.2))
+
+
+def initialize(layer: nn.Module) -> None:
+    """Every weight from N(0, 0.02): section 4."""
+    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+        nn.init.normal_(layer.weight, std=0.02)
+
+
+class DCGAN(AdversarialModule):
+    """The defaults are the paper's, for 64 pixels."""
+
+    loss = non_saturating
+
+    def __init__(
+        self,
+        size: int = 64,
+        channels: int = 3,
+        latent: int = 100,
+        width: int = 64,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, width, size, channels)
+        self.discriminator = Discriminator(width, size, channels)
+        self.apply(initialize).to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Algorithm 1, once around its outer loop; one draw of fakes serves both players."""
+        D, G = self.discriminator, self.generator
+        real, _ = batch  # x ~ data
+        fake = G(self.prior(len(real)))
+
+        with self.turn("discriminator") as descend:  # ascend log D(x) + log(1 - D(G(z)))
+            descend(self.loss.discriminator(D(real), D(fake.detach())))
+
+        with self.turn("generator") as descend:  # ascend log D(G(z)): section 3
+            descend(self.loss.generator(D(fake)))

@@ -1,0 +1,22 @@
+"""Prices on a critic's slope: each returns a scalar, to be weighted and added to its loss."""
+
+import torch
+from torch import Tensor, nn
+
+
+def gradient(critic: nn.Module, x: Tensor) -> Tensor:
+    """The critic's gradient at each image, flattened to (n, c * h * w), always in float32."""
+    x = x.detach().float().requires_grad_()
+    with torch.autocast(x.device.type, enabled=False):
+        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return slope.flatten(1)
+
+
+def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Slope one between real and fake images (n, c, h, w).
+
+    Gulrajani et al., 2017, algorithm 1, lines 4-7, https://arxiv.org/abs/1704.00028
+    """
+    epsilon = torch.rand(len(real), 1, 1, 1, device=real.device)
+    between = real.lerp(fake.to(real.dtype), epsilon)
+    return (gradient(critic, between).norm(dim=1) - 1).square().mean()

@@ -1,0 +1,191 @@
+"""A weights file rebuilds itself: safetensors, whose header holds a class path and its arguments.
+
+Files come from strangers. Only classes of the zoo are built from a header, on the meta device,
+where nothing is allocated; tensors are looked at only when their names and shapes fit.
+"""
+
+import inspect
+import json
+import os
+import re
+from collections.abc import Mapping
+from hashlib import file_digest
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, get_args, get_origin, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from zoo.contracts import Animal
+from zoo.errors import BadWeights, UnknownName
+
+FORMAT = "zoo/1"
+LARGEST = 65_536  # no argument of a model comes near it
+CLASS_PATH = re.compile(r"zoo\.([a-z_]+)\.([a-z0-9_]+)\.([A-Z]\w*)")
+
+Plain = int | float | str | bool | list[object] | dict[str, object] | None
+
+
+class Absent(nn.Module):
+    """Stands where a part did not ship."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self.part = part
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        raise BadWeights(f"the {self.part} did not ship: this file holds what sampling needs")
+
+
+def sha256(path: Path) -> str:
+    """The digest that a card promises."""
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()
+
+
+def shipped(model: Animal) -> dict[str, Tensor]:
+    """The tensors that a weights file of this model holds, by name."""
+    state = model.state_dict()
+    return {k: v for k, v in state.items() if not model.ships or k.split(".")[0] in model.ships}
+
+
+def write(model: Animal, path: str | Path) -> None:
+    """Write a model of the zoo where `read` finds it: beside the target first, then renamed."""
+    kind = type(model)
+    class_path = f"{kind.__module__}.{kind.__qualname__}"
+    if not CLASS_PATH.fullmatch(class_path):
+        raise BadWeights(f"{class_path} is not a class of the zoo: its file could not be read again")
+    arguments = {k: v for k, v in model.hparams.items() if not k.startswith("_")}
+    header = {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in shipped(model).items()}
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        save_file(tensors, beside, header)
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def read(path: str | Path, device: str | None = None) -> Animal:
+    """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights."""
+    path = Path(path)
+    if not path.is_file():
+        raise BadWeights(f"there is no file {path}")
+    try:
+        with safe_open(path, framework="pt", device=device or "cpu") as file:
+            model = build(path, file.metadata())
+            wanted = shipped(model)
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            compare(path, wanted, found)
+            tensors = {name: file.get_tensor(name) for name in wanted}
+    except SafetensorError as error:
+        raise BadWeights(f"{path} {complaint(path)} ({error})") from error
+    for name, tensor in tensors.items():
+        if tensor.dtype != wanted[name].dtype:
+            raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {wanted[name].dtype}")
+    for part in [part for part, _ in model.named_children() if model.ships]:
+        if part not in model.ships:
+            setattr(model, part, Absent(part))
+    model.load_state_dict(tensors, assign=True)
+    return model.to(device or "cpu").eval()
+
+
+def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
+    """The class that a header names, on the meta device: no memory, no initial weights."""
+    header = parse(path, metadata)
+    kind = find_class(path, header["class"])
+    arguments = check_arguments(path, kind, header["arguments"])
+    try:
+        with torch.device("meta"):
+            return kind(**arguments)
+    except (ValueError, RuntimeError) as error:
+        raise BadWeights(f"{path}: {kind.__name__}({arguments}) cannot be built: {error}") from error
+
+
+def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
+    """The zoo's part of a safetensors header: one JSON object (one key, so that bytes repeat)."""
+    try:
+        header = json.loads((metadata or {}).get("zoo", "null"))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise BadWeights(f"the zoo header of {path} is not JSON: {error}") from error
+    if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
+        raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
+    if header.get("format") != FORMAT:
+        raise BadWeights(f"{path} is in format {header.get('format')!r}, this zoo reads {FORMAT!r}")
+    return header
+
+
+def find_class(path: Path, class_path: Plain) -> type[Animal]:
+    """The class of the zoo that a header names, and no other."""
+    class_path = str(class_path)
+    match = CLASS_PATH.fullmatch(class_path)
+    home = Path(__file__).parent
+    if match is None or not (home / match[1] / f"{match[2]}.py").is_file():
+        known = [f"zoo.{file.parent.name}.{file.stem}" for file in home.glob("*/[a-z]*.py")]
+        error = UnknownName("module of the zoo", class_path.rpartition(".")[0], known)
+        raise BadWeights(f"{path} names the class {class_path!r}: {error}")
+    kind = getattr(import_module(f"zoo.{match[1]}.{match[2]}"), match[3], None)
+    if not (isinstance(kind, type) and issubclass(kind, Animal)):
+        raise BadWeights(f"{path} names {class_path}, which is not a model of the zoo")
+    return kind
+
+
+def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[str, Plain]:
+    """Arguments out of a header, as `kind` declares them."""
+    if not isinstance(arguments, dict):
+        raise BadWeights(f"{path}: the header's arguments are not an object but {arguments!r}")
+    hints, known = get_type_hints(kind.__init__), list(inspect.signature(kind).parameters)
+    for name, value in arguments.items():
+        if name not in known:
+            raise BadWeights(f"{path}: {UnknownName(f'argument of {kind.__name__}', name, known)}")
+        if not fits(value, hints[name]):
+            raise BadWeights(f"{path}: {name}={value!r} is not a {hints[name]} up to {LARGEST}")
+    return arguments
+
+
+def fits(value: Plain, hint: object) -> bool:
+    """Whether a JSON value is of an annotated type and of a sane size."""
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if get_origin(hint) in (tuple, list):
+        return (
+            isinstance(value, list)
+            and len(value) <= 64
+            and all(fits(item, get_args(hint)[0]) for item in value)
+        )
+    if isinstance(value, bool) or hint is bool:
+        return isinstance(value, bool) and hint is bool
+    if hint is float and isinstance(value, int | float):
+        return abs(value) <= LARGEST
+    if hint is int and isinstance(value, int):
+        return abs(value) <= LARGEST
+    return hint is str and isinstance(value, str)
+
+
+def compare(
+    path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Refuse a file whose tensors are not, by name and shape, those of its model."""
+    missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    wrong = [
+        f"{name} is {found[name]}, should be {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in found and found[name] != tuple(wanted[name].shape)
+    ]
+    for title, rows in ("lacks", missing), ("has unknown", extra), ("has wrong shapes:", wrong):
+        if rows:
+            more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
+            raise BadWeights(f"{path} {title} {', '.join(rows[:3])}{more}: export the model again")
+
+
+def complaint(path: Path) -> str:
+    """What a file that is not safetensors looks like."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        return "is a pickle, which the zoo never opens: make weights of it with `zoo export`"
+    return "is damaged or not safetensors: download or export it again"
