@@ -2,40 +2,47 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 import torch
 import yaml
-from lightning.pytorch.cli import instantiate_module
-from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from recipes.data import ImageData
-from recipes.data.images import Images, normalise
+import recipes.data
+from recipes.data.images import ImageData, Images, normalise
 from zoo import catalog
-from zoo.contracts import Animal, Classifier, LatentVariableModel, Reconstructor, Sampler
-from zoo.errors import BadRecipe, ZooError
-from zoo.extractors import load_extractor
+from zoo.contracts import Animal, Bounded, Classifier, Reconstructor, Sampler
+from zoo.errors import UnknownName, ZooError
+from zoo.extractors import load_extractor, metric_name
 from zoo.metrics.frechet import FrechetDistance
 from zoo.pictures import to_uint8
-from zoo.weights import sha256
+from zoo.weights import read
 
 Record = dict[str, str | int | float]
 LARGEST_SIDE = 10_000  # images on each side of a distance
 CHUNK = 250
 
 
-def evaluate(path: Path, data: ImageData, seed: int = 0) -> list[Record]:
-    """Every metric that the model in this weights file can be measured by, headline first."""
-    from zoo.weights import read
+def data_of(recipe: str) -> ImageData:
+    """The data set that a recipe trains on; raises UnknownName."""
+    settings = yaml.safe_load(catalog.recipe(recipe).read_text(encoding="utf-8"))["data"]
+    name = settings["class_path"].rpartition(".")[2]
+    if name not in recipes.data.__all__:
+        raise UnknownName("data set", name, recipes.data.__all__)
+    return getattr(recipes.data, name)(**settings.get("init_args", {}))
 
+
+def evaluate(path: Path, data: ImageData, seed: int = 0) -> list[Record]:
+    """Every metric that the model in a weights file can be measured by, headline first."""
     model = read(path)
-    with isolate_rng():
-        torch.manual_seed(seed)
+    state = torch.get_rng_state()
+    torch.manual_seed(seed)
+    try:
         records = list(measure(model, data, seed))
+    finally:
+        torch.set_rng_state(state)
     if not records:
         raise ZooError(f"{type(model).__name__} neither samples, nor reconstructs, nor classifies")
-    return [record | {"weights_sha256": sha256(path)} for record in records]
+    return records
 
 
 def measure(model: Animal, data: ImageData, seed: int) -> Iterator[Record]:
@@ -44,25 +51,23 @@ def measure(model: Animal, data: ImageData, seed: int) -> Iterator[Record]:
         yield accuracy(model, data.images("test"))
     if isinstance(model, Sampler):
         yield distance(model, data, seed)
+    if isinstance(model, Bounded):
+        yield evidence(model, data.images("test"), seed)
     if isinstance(model, Reconstructor):
         yield reconstruction_error(model, data.images("test"))
-    if hasattr(model, "bound"):
-        yield evidence(model, data.images("test"), seed)
 
 
 def accuracy(model: Classifier, images: Images) -> Record:
     """The share of the test split that is told right."""
-    right = sum(
-        int((model.classify(normalise(x)).argmax(1) == y).sum())
-        for x, y in zip(images.pixels.split(CHUNK), images.labels.split(CHUNK), strict=True)
-    )
+    pairs = zip(images.pixels.split(CHUNK), images.labels.split(CHUNK), strict=True)
+    right = sum(int((model.classify(normalise(x)).argmax(1) == y).sum()) for x, y in pairs)
     count = len(images.pixels)
     return {"metric": "accuracy", "value": right / count, "split": "test", "real": count}
 
 
 def distance(model: Sampler, data: ImageData, seed: int) -> Record:
     """The Frechet distance in the space that the data set names."""
-    extractor = load_extractor(data.extractor, data)
+    extractor = load_extractor(data.extractor)
     metric = FrechetDistance(extractor)
     real = data.images(data.reference).pixels[:LARGEST_SIDE]
     fake = to_uint8(model.sample(len(real), seed))
@@ -70,18 +75,55 @@ def distance(model: Sampler, data: ImageData, seed: int) -> Record:
         for chunk in pixels.split(CHUNK):
             metric.update(chunk, real=is_real)
     return {
-        "metric": extractor_metric(data.extractor),
-        "value": round(float(metric.compute()), 4),
+        "metric": metric_name(data.extractor),
+        "value": rounded(metric.compute()),
         "split": data.reference,
         "real": len(real),
         "fake": len(fake),
         "seed": seed,
-        "resize": f"{data.size} pixels, none" if data.extractor != "squeezenet" else "224, bilinear",
         "extractor": data.extractor,
         "extractor_sha256": extractor.sha256(),
     }
 
 
-def extractor_metric(extractor: str) -> str:
-    """`fid` in TF-Inception's space alone; elsewhere `fd-` and the first word of the space."""
-    return "fid" if extractor == "inception" else f"fd-{extractor.split('-')[0]}"
+@torch.no_grad()
+def evidence(model: Bounded, images: Images, seed: int) -> Record:
+    """The evidence lower bound of the test split, one sample of z an image."""
+    terms = [model.bound(normalise(x)) for x in images.pixels.split(CHUNK)]
+    bound = torch.cat([likelihood - divergence for likelihood, divergence in terms]).double()
+    unit = "nats per image"
+    return {"metric": "elbo", "value": rounded(bound.mean()), "unit": unit, **test(images, seed)}
+
+
+def reconstruction_error(model: Reconstructor, images: Images) -> Record:
+    """The mean squared error of a pixel in [0, 1], on the test split."""
+    errors = [
+        (model.reconstruct(x) - x).div(2).square().flatten(1).mean(1)
+        for x in map(normalise, images.pixels.split(CHUNK))
+    ]
+    mean = torch.cat(errors).double().mean()
+    unit = "squared error of a pixel in [0, 1]"
+    return {"metric": "mse", "value": rounded(mean), "unit": unit, **test(images)}
+
+
+def test(images: Images, seed: int | None = None) -> Record:
+    """The protocol of a mean over the test split."""
+    record: Record = {"split": "test", "real": len(images.pixels)}
+    return record if seed is None else record | {"seed": seed}
+
+
+def rounded(value: Tensor) -> float:
+    """Six significant digits: what repeats from one machine to the next."""
+    return float(f"{float(value):.6g}")
+
+
+def table(records: list[Record]) -> str:
+    """Records for people, a line each."""
+    lines = []
+    for record in records:
+        protocol = [f"{key} {value}" for key, value in record.items() if key not in SHOWN]
+        lines.append(f"{record['metric']:<14} {record['value']:<12} {', '.join(protocol)}")
+    return "\n".join(lines)
+
+
+SHOWN = {"metric", "value", "extractor_sha256"}

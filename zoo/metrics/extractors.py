@@ -50,9 +50,13 @@ class ClassifierFeatures(Extractor):
 
     num_features = 84
 
-    def __init__(self, classifier: Animal) -> None:
+    def __init__(self, classifier: Animal, sha256: str) -> None:
         super().__init__()
-        self.classifier = classifier.eval()
+        self.classifier, self.digest = classifier.eval(), sha256
+
+    def sha256(self) -> str:
+        """The digest of its weights file."""
+        return self.digest
 
     def extract(self, x: Tensor) -> Tensor:
         return cast(Classifier, self.classifier).features(x)

@@ -1,0 +1,114 @@
+"""The recipe dcgan-fashion-mnist, and its step written by hand in two ways to race it against."""
+
+import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import yaml
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+from recipes.data import ImageData
+from zoo.gans.dcgan import DCGAN
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = ROOT / "recipes" / "dcgan-fashion-mnist.yaml"
+
+Rival = Iterator[None]  # each next() is one step
+
+
+class Spec(NamedTuple):
+    """The parts of a recipe that a race needs."""
+
+    model: DCGAN
+    data: ImageData
+    trainer: Mapping[str, str | int | float]
+
+    @property
+    def bfloat16(self) -> bool:
+        return str(self.trainer.get("precision", "")).startswith("bf16")
+
+
+def recipe() -> Spec:
+    """The recipe's model, data and Trainer settings, its callbacks left out."""
+    wanted = yaml.safe_load(RECIPE.read_text())
+    trainer = {name: v for name, v in wanted["trainer"].items() if name != "callbacks"}
+    model, data = (build(wanted[part]) for part in ("model", "data"))
+    assert isinstance(model, DCGAN)
+    assert isinstance(data, ImageData)
+    data.root = Path(os.environ.get("ZOO_DATA") or ROOT / "data")
+    return Spec(model, data, trainer)
+
+
+def build(part: Mapping[str, str | Mapping[str, str | int]]) -> object:
+    """What a recipe's class_path and init_args stand for."""
+    module, _, name = str(part["class_path"]).rpartition(".")
+    return getattr(import_module(module), name)(**dict(part.get("init_args", {})))
+
+
+def torchvision_batches(data: ImageData, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Fashion-MNIST as tutorials load it, for ever."""
+    steps = [transforms.Pad(2), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
+    images = datasets.FashionMNIST(str(data.root), transform=transforms.Compose(steps))
+    loader = DataLoader(
+        images, batch_size, shuffle=True, drop_last=True, num_workers=2, persistent_workers=True
+    )
+    while True:
+        yield from loader
+
+
+def our_batches(data: ImageData, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+    """What our data module gives a step, for ever."""
+    loader = data.train_dataloader()
+    while True:
+        for pixels, labels in loader:
+            yield data.on_after_batch_transfer((pixels.to(device), labels), 0)
+
+
+def plain(spec: Spec, device: str) -> Rival:
+    """A tutorial's DCGAN: float32, NCHW, fresh fakes in each turn, the discriminator not frozen."""
+    model = spec.model.to(device).to(memory_format=torch.contiguous_format)
+    D, G, latent = model.discriminator, model.generator, model.hparams["latent"]
+    adam_d, adam_g = model.players().values()
+    bce = binary_cross_entropy_with_logits
+    for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
+        real = images.to(device)
+        ones, zeros = (make(len(real), device=device) for make in (torch.ones, torch.zeros))
+        adam_d.zero_grad()
+        fake = G(torch.randn(len(real), latent, device=device)).detach()
+        (bce(D(real), ones) + bce(D(fake), zeros)).backward()
+        adam_d.step()
+        adam_g.zero_grad()
+        bce(D(G(torch.randn(len(real), latent, device=device))), ones).backward()
+        adam_g.step()
+        yield
+
+
+def switched(spec: Spec, device: str) -> Rival:
+    """Channels last, one draw of fakes, a frozen opponent, our batches; no Lightning."""
+    model = spec.model.to(device)
+    D, G, latent = model.discriminator, model.generator, model.hparams["latent"]
+    adam_d, adam_g = model.players().values()
+    for real, _ in our_batches(spec.data, device):
+        with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
+            fake = G(torch.randn(len(real), latent, device=device))
+            judged = softplus(-D(real)).mean() + softplus(D(fake.detach())).mean()
+        descend(adam_d, judged)
+        D.requires_grad_(False)
+        with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
+            fooled = softplus(-D(fake)).mean()
+        descend(adam_g, fooled)
+        D.requires_grad_(True)
+        yield
+
+
+def descend(optimizer: Optimizer, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()

@@ -1,0 +1,205 @@
+"""How fast the zoo is: `python benchmarks/speed.py [--seconds N] [--device cpu] [--rows ...]`.
+
+Rivals take turns of a few steps in one process, so that a busy machine slows all of them; a row is
+the median over rounds, the first round dropped, and goes into benchmarks/speed.csv.
+
+    plain     a DCGAN-32 step as people write it / ours; 2.2 or more on CPUs with native bfloat16
+    switched  a hand-written step with our switches / ours; 0.95 or more
+    data      64 images from a torchvision DataLoader / from our data module
+    read      zoo.read of a 50 MB file; import: `import zoo` in a fresh interpreter
+"""
+
+import argparse
+import csv
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import lightning
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import CSVLogger
+from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
+
+import zoo
+from zoo.gans.dcgan import DCGAN
+
+ROWS = ("plain", "switched", "data", "read", "import")
+TARGETS = {"plain": 2.2, "switched": 0.95}
+TURN = 10  # steps before the next rival moves
+
+Turns = dict[str, list[float]]  # seconds per step of each round, by rival
+
+
+class Row(NamedTuple):
+    """One line of speed.csv; `ratio` is theirs / ours, empty where nobody is raced."""
+
+    row: str
+    unit: str
+    ours: float
+    theirs: float | None
+    rounds: int
+
+    def cells(self) -> dict[str, str | int]:
+        ratio = "" if self.theirs is None else f"{self.theirs / self.ours:.3f}"
+        theirs = "" if self.theirs is None else f"{self.theirs:.4g}"
+        target = str(TARGETS.get(self.row, ""))
+        named = {"row": self.row, "unit": self.unit, "ours": f"{self.ours:.4g}", "theirs": theirs}
+        return {**named, "ratio": ratio, "target": target, "rounds": self.rounds}
+
+
+def clock(device: str) -> float:
+    """Seconds, once the device has done what it was told."""
+    if device == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def turn(rival: Rival, device: str, steps: int = TURN) -> float:
+    """Seconds per step of one turn."""
+    start = clock(device)
+    for _ in range(steps):
+        next(rival)
+    return (clock(device) - start) / steps
+
+
+class Race(Callback):
+    """Let the rivals move after each turn of the Trainer, whose clock stands still for them."""
+
+    def __init__(self, rivals: dict[str, Rival], device: str, seconds: float) -> None:
+        self.rivals, self.device, self.seconds = rivals, device, seconds
+        self.turns: Turns = {name: [] for name in ("ours", *rivals)}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.begin = self.start = clock(self.device)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, index: int
+    ) -> None:
+        if (index + 1) % TURN:
+            return
+        self.turns["ours"].append((clock(self.device) - self.start) / TURN)
+        with torch.enable_grad():
+            for name, rival in self.rivals.items():
+                self.turns[name].append(turn(rival, self.device))
+                time.sleep(0.2 if name == "plain" else 0)  # its workers fill their queue
+        self.start = clock(self.device)
+        rounds = len(self.turns["ours"])
+        trainer.should_stop = rounds > 2 and self.start - self.begin > self.seconds
+
+
+def race(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
+    """The recipe through Lightning, EMA off, against hand-written loops."""
+    kinds: dict[str, Callable[[Spec, str], Rival]] = {"plain": plain, "switched": switched}
+    raced = {name: kinds[name](recipe(), device) for name in kinds if name in rows}
+    referee, spec = Race(raced, device, seconds), recipe()
+    with TemporaryDirectory() as folder:
+        settings = {
+            **spec.trainer,
+            "accelerator": "gpu" if device == "cuda" else device,
+            "devices": 1,
+            "logger": CSVLogger(folder),
+            "log_every_n_steps": 50,
+            "enable_checkpointing": False,
+            "enable_progress_bar": False,
+            "enable_model_summary": False,
+        }
+        Trainer(callbacks=[referee], **settings).fit(spec.model, spec.data)
+    for name in raced:
+        yield compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
+
+
+def compared(
+    row: str, unit: str, scale: float, ours: list[float], theirs: list[float] | None = None
+) -> Row:
+    """Medians, the first round dropped."""
+    other = None if theirs is None else scale * median(theirs[1:])
+    return Row(row, unit, scale * median(ours[1:]), other, len(ours) - 1)
+
+
+def until(seconds: float) -> Iterable[int]:
+    """Rounds: three at least, then as many as begin in time."""
+    end, count = time.perf_counter() + seconds, 0
+    while count < 3 or time.perf_counter() < end:
+        yield count
+        count += 1
+
+
+def data(device: str, seconds: float) -> Row:
+    spec = recipe()
+    spec.data.batch_size = 64
+    ours = (None for _ in our_batches(spec.data, device))
+    theirs = (None for _ in torchvision_batches(spec.data, 64))
+    turns = [(turn(ours, device, 50), turn(theirs, device, 50)) for _ in until(seconds)]
+    return compared("data", "us/64 images", 1e6, *map(list, zip(*turns, strict=True)))
+
+
+def read(device: str, seconds: float) -> Row:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "large.safetensors"
+        zoo.write(DCGAN(width=127), path)  # 50 MB
+        reads = (None for _ in iter(lambda: zoo.read(path, device), None))
+        return compared("read", "ms", 1e3, [turn(reads, device, 1) for _ in until(seconds)])
+
+
+def imported(device: str, seconds: float) -> Row:
+    code = "import time; t = time.perf_counter(); import zoo; print(time.perf_counter() - t)"
+    command = [sys.executable, "-c", code]
+    times = [float(subprocess.check_output(command, cwd=ROOT)) for _ in until(seconds)]
+    return compared("import", "ms", 1e3, times)
+
+
+def circumstances(device: str) -> dict[str, str | int]:
+    """What a number depends on."""
+    cpus = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
+    names = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    return {
+        "date": date.today().isoformat(),
+        "commit": subprocess.run(git, capture_output=True, text=True).stdout.strip(),
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "cpu": names[0] if names else platform.processor(),
+        "cores": os.cpu_count() or 0,
+        "threads": torch.get_num_threads(),
+        "precision": str(recipe().trainer.get("precision", "32-true")),
+        "torch": str(torch.__version__),
+        "lightning": lightning.__version__,
+    }
+
+
+def append(path: Path, cells: Mapping[str, str | int]) -> None:
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(cells), lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow(cells)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "speed.csv")
+    wanted = parser.parse_args()
+    torch.manual_seed(0)
+    single = {"data": data, "read": read, "import": imported}
+    results = [single[n](wanted.device, wanted.seconds) for n in single if n in wanted.rows]
+    if {"plain", "switched"} & set(wanted.rows):
+        results += race(wanted.rows, wanted.device, wanted.seconds)
+    for result in results:
+        print(*(f"{name} {value}" for name, value in result.cells().items()), sep="  ")
+        append(wanted.output, result.cells() | circumstances(wanted.device))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,274 @@
+"""Each training step is its paper's algorithm: bit for bit the loop one would write by hand."""
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from torch.optim import Adam
+from torch.utils.data import DataLoader
+
+from recipes.data import Digits
+from recipes.data.images import normalise
+from zoo.contracts import Animal
+from zoo.errors import BadRecipe
+from zoo.gans.dcgan import DCGAN
+from zoo.gans.wgan_gp import WGANGP
+from zoo.vaes.vae import VAE
+
+Batch = tuple[Tensor, Tensor]
+BATCHES, SIZE = 8, 20
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums in one order."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def dcgan() -> DCGAN:
+    torch.manual_seed(0)
+    return DCGAN(size=8, channels=1, latent=6, width=8)
+
+
+def wgan_gp() -> WGANGP:
+    torch.manual_seed(0)
+    return WGANGP(size=8, channels=1, latent=6, width=8)
+
+
+def vae() -> VAE:
+    torch.manual_seed(0)
+    return VAE(size=8, channels=1, latent=3, width=8, beta=2.0)
+
+
+def digits(size: int = SIZE) -> list[Batch]:
+    images = Digits().images("train").pixels[: BATCHES * size]
+    return [(normalise(pixels), torch.zeros(len(pixels), 0)) for pixels in images.split(size)]
+
+
+def fit(
+    model: LightningModule,
+    epochs: int = 1,
+    steps: int = -1,
+    callbacks: Sequence[Callback] = (),
+    resume: Path | None = None,
+    batch_size: int = SIZE,
+) -> Trainer:
+    """Train on the digits in their own order, the latents drawn after seed 1."""
+    own = torch.Generator()  # a loader draws a seed for its workers: not out of the latents' stream
+    loader = DataLoader(digits(batch_size), batch_size=None, generator=own)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        max_steps=steps,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    torch.manual_seed(1)
+    trainer.fit(model, loader, ckpt_path=resume)
+    return trainer
+
+
+def assert_same(state: dict[str, Tensor], other: dict[str, Tensor]) -> None:
+    assert state.keys() == other.keys()
+    assert [name for name in state if not torch.equal(state[name], other[name])] == []
+
+
+def descend(optimizer: Adam, loss: Tensor) -> None:
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
+def goodfellow_2014(model: DCGAN) -> None:
+    """Algorithm 1 with k = 1, the fakes of an iteration drawn once, as in the authors' code."""
+    D, G = model.discriminator, model.generator
+    adam_d = Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_g = Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    for x, _ in digits():
+        fake = G(torch.randn(len(x), 6))
+        descend(adam_d, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean())
+        D.requires_grad_(False)
+        descend(adam_g, softplus(-D(fake)).mean())
+        D.requires_grad_(True)
+
+
+def gulrajani_2017(model: WGANGP) -> None:
+    """Algorithm 1 with five critic steps, each on images of its own."""
+    D, G = model.critic, model.generator
+    adam_d = Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9))
+    adam_g = Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9))
+    for images, _ in digits():
+        for x in images.split(SIZE // 5):
+            with torch.no_grad():
+                fake = G(torch.randn(len(x), 6))
+            epsilon = torch.rand(len(x), 1, 1, 1)
+            between = x.lerp(fake, epsilon).requires_grad_()
+            (slope,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
+            penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+            descend(adam_d, D(x).mean().neg() + D(fake).mean() + penalty)
+        D.requires_grad_(False)
+        descend(adam_g, -D(G(torch.randn(SIZE // 5, 6))).mean())
+        D.requires_grad_(True)
+
+
+def kingma_2013(model: VAE) -> None:
+    """Descend beta KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
+    adam = Adam(model.parameters(), lr=1e-3)
+    for x, _ in digits():
+        mean, log_variance = model.encoder(x).chunk(2, dim=1)
+        std = (log_variance / 2).exp()
+        z = mean + torch.randn(len(x), 3) * std
+        likelihood = torch.distributions.Normal(model.decoder(z).tanh(), 0.1)
+        log_likelihood = likelihood.log_prob(x).flatten(1).sum(1).mean()
+        variance = std.square()
+        divergence = 0.5 * (variance + mean.square() - 1 - variance.log()).sum(1).mean()
+        descend(adam, 2 * divergence - log_likelihood)
+
+
+ADVERSARIAL = [(dcgan, goodfellow_2014), (wgan_gp, gulrajani_2017)]
+
+
+@pytest.mark.parametrize(("build", "algorithm"), [*ADVERSARIAL, (vae, kingma_2013)])
+def test_an_epoch_is_the_papers_algorithm(
+    build: Callable[[], Animal], algorithm: Callable[[Animal], None]
+) -> None:
+    ours, by_hand = build(), build()
+    fit(ours)
+    torch.manual_seed(1)
+    algorithm(by_hand)
+    assert_same(ours.state_dict(), by_hand.state_dict())
+    fresh = build().state_dict()
+    assert not any(torch.equal(p, fresh[n]) for n, p in ours.named_parameters() if p.ndim > 1)
+
+
+@pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
+def test_a_training_step_is_one_global_step(build: Callable[[], Animal]) -> None:
+    assert fit(build()).global_step == BATCHES
+
+
+@pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
+def test_max_steps_means_batches(build: Callable[[], Animal]) -> None:
+    model = build()
+    assert fit(model, epochs=-1, steps=BATCHES + 3).global_step == BATCHES + 3
+    assert model.images_seen == (BATCHES + 3) * SIZE
+
+
+@pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
+def test_a_checkpoint_is_plain_data_and_counts_on(
+    build: Callable[[], Animal], tmp_path: Path
+) -> None:
+    model, again = build(), build()
+    fit(model).save_checkpoint(tmp_path / "one.ckpt")
+    checkpoint = torch.load(tmp_path / "one.ckpt", weights_only=True)
+    assert checkpoint["images_seen"] == model.images_seen == BATCHES * SIZE
+    assert checkpoint["global_step"] == BATCHES
+    assert_same(checkpoint["state_dict"], model.state_dict())
+    trainer = fit(again, epochs=2, resume=tmp_path / "one.ckpt")
+    assert (again.images_seen, trainer.global_step) == (2 * BATCHES * SIZE, 2 * BATCHES)
+
+
+class Average(Callback):
+    """The average of the weights after each step, by hand."""
+
+    def __init__(self, decay: float) -> None:
+        self.decay = decay
+        self.weights: dict[str, Tensor] = {}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, model: LightningModule, outputs: object, batch: Batch, index: int
+    ) -> None:
+        for name, weight in model.named_parameters():
+            average = self.weights.get(name, weight.detach())
+            self.weights[name] = self.decay * average + (1 - self.decay) * weight.detach()
+
+
+@pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
+def test_a_checkpoint_holds_the_average_of_every_step(
+    build: Callable[[], Animal], tmp_path: Path
+) -> None:
+    average, saved = Average(0.9), ModelCheckpoint(tmp_path, save_last=True)
+    fit(build(), callbacks=[EMAWeightAveraging(decay=0.9), average, saved])
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    for name, weight in average.weights.items():
+        torch.testing.assert_close(checkpoint["state_dict"][name], weight)
+        moved = not torch.equal(checkpoint["current_model_state"][name], weight)
+        assert moved or weight.ndim == 1  # some biases have no gradient
+
+
+class Reseed(Callback):
+    """A checkpoint keeps no random generator: each epoch begins with its own."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        torch.manual_seed(trainer.current_epoch)
+
+
+@pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
+def test_resuming_is_not_stopping(build: Callable[[], Animal], tmp_path: Path) -> None:
+    whole, half, rest = build(), build(), build()
+    for model, folder, epochs in (whole, "whole", 2), (half, "half", 1), (rest, "rest", 2):
+        saved = ModelCheckpoint(tmp_path / folder, save_last=True)
+        resume = tmp_path / "half" / "last.ckpt" if model is rest else None
+        fit(
+            model, epochs, callbacks=[EMAWeightAveraging(decay=0.9), Reseed(), saved], resume=resume
+        )
+    one, two = (
+        torch.load(tmp_path / folder / "last.ckpt", weights_only=True)
+        for folder in ("whole", "rest")
+    )
+    assert_same(one["current_model_state"], two["current_model_state"])
+    assert_same(one["state_dict"], two["state_dict"])
+    assert_same(whole.state_dict(), rest.state_dict())
+
+
+class Turns(DCGAN):
+    """It lets fakes be drawn inside a turn, and notes who was frozen and who was moved."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        D, G = self.discriminator, self.generator
+        for player, mover, frozen in ("discriminator", D, G), ("generator", G, D):
+            self.zero_grad()
+            with self.turn(player) as descend:
+                assert [trainable(mover), trainable(frozen)] == [{True}, {False}]
+                before = [p.clone() for p in frozen.parameters()]
+                descend(softplus(D(G(self.prior(4)))).mean())
+                assert all(p.grad is None for p in frozen.parameters())
+                assert all(p.grad is not None for p in mover.parameters())
+                assert all(map(torch.equal, before, frozen.parameters()))
+            assert [trainable(mover), trainable(frozen)] == [{True}, {True}]
+
+
+def trainable(network: nn.Module) -> set[bool]:
+    return {p.requires_grad for p in network.parameters()}
+
+
+def test_in_a_turn_the_other_players_are_frozen() -> None:
+    fit(Turns(size=8, channels=1, latent=6, width=8))
+
+
+def test_a_step_leaves_no_gradient_with_the_discriminator_in_the_generators_turn() -> None:
+    model = dcgan()
+    fit(model, steps=1)
+    x, fake = digits()[0][0], dcgan()
+    torch.manual_seed(1)
+    D, G = fake.discriminator, fake.generator
+    (softplus(-D(x)).mean() + softplus(D(G(torch.randn(len(x), 6)).detach())).mean()).backward()
+    for ours, alone in zip(model.discriminator.parameters(), D.parameters(), strict=True):
+        assert ours.grad is not None
+        assert alone.grad is not None
+        assert torch.equal(ours.grad, alone.grad)  # the discriminator's own turn, and no more
+
+
+def test_wgan_gp_refuses_a_batch_that_five_steps_cannot_share() -> None:
+    with pytest.raises(BadRecipe, match=r"batch of 12 images .* multiple of 5, as 10"):
+        fit(wgan_gp(), batch_size=12)

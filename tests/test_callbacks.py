@@ -1,0 +1,246 @@
+"""What the callbacks show, measure and tell, on digits of 8 x 8 pixels."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import lightning
+import pytest
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging
+from lightning.pytorch.loggers import TensorBoardLogger
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from recipes.callbacks import (
+    CollapseWarning,
+    FrechetDistance,
+    ModeCollapse,
+    PosteriorCollapse,
+    Reconstructions,
+    SampleGrid,
+)
+from recipes.callbacks.averaging import averaged
+from recipes.callbacks.collapse import Watch
+from recipes.data import Digits
+from recipes.data.images import normalise
+from zoo.contracts import Animal
+from zoo.errors import BadRecipe
+from zoo.extractors import load_extractor
+from zoo.gans.dcgan import DCGAN
+from zoo.metrics import frechet
+from zoo.pictures import grid, read, to_uint8
+from zoo.vaes.vae import VAE
+
+EPOCH = 23  # steps
+
+
+class Collapsed(DCGAN):
+    """A generator that is always shown the same latent."""
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        return 0 * super().prior(n, seed)
+
+
+class Drawn(Callback):
+    """Keeps what the weights of the moment draw, with and without the average."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.current = pl_module.sample(64, 0)
+        with averaged(trainer, pl_module):
+            self.average = pl_module.sample(64, 0)
+        assert pl_module.sample(64, 0).equal(self.current)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """For the run and for the data."""
+    return tmp_path
+
+
+def gan(kind: type[DCGAN] = DCGAN) -> DCGAN:
+    lightning.seed_everything(0, verbose=False)
+    return kind(size=8, channels=1, width=8, latent=16)
+
+
+def vae(beta: float = 1.0) -> VAE:
+    lightning.seed_everything(0, verbose=False)
+    return VAE(size=8, channels=1, latent=4, width=8, beta=beta)
+
+
+def train(
+    model: Animal, folder: Path, *callbacks: Callback, epochs: int = 1, logs: bool = False
+) -> Trainer:
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        logger=TensorBoardLogger(folder, name="", version="") if logs else False,
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+    lightning.seed_everything(0, verbose=False)
+    trainer.fit(model, datamodule=Digits(str(folder), batch_size=64))
+    return trainer
+
+
+def alarms(model: Animal, folder: Path, callback: Callback, epochs: int = 1) -> list[str]:
+    """What the training is warned of."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train(model, folder, callback, epochs=epochs)
+    return [str(w.message) for w in caught if w.category is CollapseWarning]
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_grid_each_epoch_of_the_same_latents(folder: Path) -> None:
+    model = gan()
+    train(model, folder, SampleGrid(n=12), epochs=2)
+    assert files(folder / "samples") == ["epoch-0000.png", "epoch-0001.png"]
+    last = read(folder / "samples" / "epoch-0001.png")
+    assert last.shape == (3, 2 * 34 + 2, 8 * 34 + 2)  # 8 pixels enlarged to 32, borders of 2
+    assert last.equal(grid(model.sample(12, 0)))
+
+
+def test_every_second_epoch(folder: Path) -> None:
+    train(vae(), folder, SampleGrid(n=8, every_n_epochs=2), epochs=4)
+    assert files(folder / "samples") == ["epoch-0001.png", "epoch-0003.png"]
+
+
+def test_the_grid_is_drawn_from_the_average(folder: Path) -> None:
+    drawn = Drawn()
+    train(gan(), folder, EMAWeightAveraging(decay=0.9), SampleGrid(), drawn)
+    picture = read(folder / "samples" / "epoch-0000.png")
+    assert picture.equal(grid(drawn.average))
+    assert not picture.equal(grid(drawn.current))
+
+
+def test_an_average_not_yet_begun_is_no_average(folder: Path) -> None:
+    drawn = Drawn()
+    late = EMAWeightAveraging(decay=0.9, update_starting_at_step=EPOCH)
+    train(gan(), folder, late, drawn)
+    assert drawn.average.equal(drawn.current)
+
+
+def test_true_images_stand_above_their_reconstructions(folder: Path) -> None:
+    model = vae()
+    train(model, folder, Reconstructions(n=12))
+    true = normalise(Digits().images("test").pixels[:12])
+    picture = read(folder / "reconstructions" / "epoch-0000.png")
+    assert picture.shape == (3, 4 * 34 + 2, 8 * 34 + 2)
+    rows = picture[:, 2:].unfold(1, 32, 34).permute(1, 0, 3, 2)
+    again = model.reconstruct(true)
+    for row, images in zip(rows, (true[:8], again[:8], true[8:], again[8:]), strict=True):
+        shown = row[:, :, 2 : 2 + 34 * len(images)]
+        assert shown.equal(grid(images)[:, 2:34, 2:])
+
+
+def test_pictures_reach_tensorboard(folder: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    train(vae(), folder, SampleGrid(n=8), Reconstructions(n=8), logs=True)
+    events = EventAccumulator(str(folder)).Reload()
+    assert events.Tags()["images"] == ["samples", "reconstructions"]
+
+
+def test_distance_is_that_of_the_average(folder: Path) -> None:
+    model = gan()
+    trainer = train(model, folder, EMAWeightAveraging(decay=0.9), FrechetDistance(n=600))
+    metric = frechet.FrechetDistance(load_extractor("pixels"))  # the model now holds the average
+    metric.update(Digits().images("train").pixels[:600], real=True)
+    metric.update(to_uint8(model.sample(600, seed=0)), real=False)
+    logged = trainer.callback_metrics["fd-pixels"]
+    torch.testing.assert_close(logged.double(), metric.compute(), rtol=1e-6, atol=0)
+
+
+def test_real_statistics_are_measured_once(folder: Path) -> None:
+    first = train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"]
+    (path,) = (folder / "statistics").iterdir()
+    digits, pixels = Digits().digest("train"), load_extractor("pixels").sha256()
+    assert path.name == f"{digits[:16]}-{pixels[:16]}-200.safetensors"
+
+    assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] == first
+    tampered = load_file(path)
+    tampered["real_features_cov_sum"] *= 2
+    save_file(tampered, path)
+    assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] > first
+
+
+def test_a_generator_that_ignores_its_latent_is_told(folder: Path) -> None:
+    (alarm,) = alarms(gan(Collapsed), folder, ModeCollapse(every_n_steps=10))
+    assert alarm.startswith("step 20: mode collapse? samples are 0 times as far apart")
+
+
+def test_a_healthy_start_is_left_alone(folder: Path) -> None:
+    assert alarms(gan(), folder, ModeCollapse(every_n_steps=10), epochs=2) == []
+
+
+def test_dead_latents_are_told(folder: Path) -> None:
+    watch = PosteriorCollapse(every_n_steps=20)
+    alarm, *_ = alarms(vae(beta=1e4), folder, watch, epochs=8)
+    assert "posterior collapse? 0% of the latents depend on the image" in alarm
+
+
+def test_live_latents_are_left_alone(folder: Path) -> None:
+    assert alarms(vae(), folder, PosteriorCollapse(every_n_steps=10)) == []
+
+
+def test_diversity_and_active_units_are_logged(folder: Path) -> None:
+    watches = ModeCollapse(every_n_steps=10), PosteriorCollapse(every_n_steps=10)
+    metrics = train(vae(), folder, *watches, logs=True).logged_metrics
+    assert metrics["diversity"] > 0 and 0.5 <= metrics["active_units"] <= 1
+
+
+def test_an_alarm_rings_once_until_recovery_and_never_while_rising() -> None:
+    watch = Watch(every_n_steps=1, threshold=0.3)
+    rung = []
+    for step, figure in enumerate([0.1, 0.2, 0.2, 0.1, 0.5, 0.1, 0.2], start=1):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            assert watch.is_due(step) and not watch.is_due(step)
+            watch.judge(figure, "low")
+        rung += [step] * len(caught)
+    assert rung == [3, 6]
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("build", [gan, vae])
+def test_watching_changes_no_weight(
+    folder: Path, build: Callable[[], DCGAN | VAE], average: bool
+) -> None:
+    watches = [SampleGrid(n=8), FrechetDistance(n=100), ModeCollapse(every_n_steps=5)]
+    if build is vae:
+        watches += [Reconstructions(n=8), PosteriorCollapse(every_n_steps=5)]
+    models = []
+    for callbacks in [], watches:
+        averaging = [EMAWeightAveraging(decay=0.9)] if average else []
+        models.append(build())
+        train(models[-1], folder, *averaging, *callbacks, epochs=2)
+    alone, watched = models
+    for name, value in alone.state_dict().items():
+        assert value.equal(watched.state_dict()[name]), name
+    assert all(module.training for module in watched.modules())
+
+
+@pytest.mark.parametrize(
+    "callback", [SampleGrid(), FrechetDistance(), ModeCollapse()], ids=lambda c: type(c).__name__
+)
+def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
+    from zoo.classifiers.lenet import LeNet
+
+    with pytest.raises(BadRecipe, match=f"{type(callback).__name__} needs .* LeNet has not"):
+        train(LeNet(), folder, callback)
+
+
+@pytest.mark.parametrize("callback", [Reconstructions(), PosteriorCollapse()])
+def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
+    with pytest.raises(BadRecipe, match="DCGAN has not"):
+        train(gan(), folder, callback)

@@ -1,0 +1,192 @@
+"""Data sets: from files as a download leaves them, and in words where there are none."""
+
+import io
+import struct
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from recipes.data import CIFAR10, MNIST, CelebA, Digits, FashionMNIST, ImageData, ImageFolder
+from recipes.data.images import mirrored, normalise
+from zoo.errors import BadRecipe, MissingData
+
+
+def idx(array: np.ndarray) -> bytes:
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def mnist(tmp_path: Path) -> Path:
+    """Twenty images as torchvision leaves them."""
+    rng = np.random.default_rng(0)
+    for name in ("MNIST", "FashionMNIST"):
+        raw = tmp_path / name / "raw"
+        raw.mkdir(parents=True)
+        for part in ("train", "t10k"):
+            images = rng.integers(0, 256, (20, 28, 28), dtype=np.uint8)
+            (raw / f"{part}-images-idx3-ubyte").write_bytes(idx(images))
+            labels = (np.arange(20) % 10).astype(np.uint8)
+            (raw / f"{part}-labels-idx1-ubyte").write_bytes(idx(labels))
+    return tmp_path
+
+
+@pytest.fixture
+def celeba(tmp_path: Path) -> Path:
+    """Twelve faces, each one red inside the crop and blue outside of it."""
+    folder = tmp_path / "celeba"
+    folder.mkdir()
+    names = [f"{number:06}.jpg" for number in range(1, 13)]
+    with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:
+        for name in names:
+            face = Image.new("RGB", (178, 218), "blue")
+            face.paste((255, 0, 0), (15, 35, 163, 183))  # the centre square of 148
+            packed = io.BytesIO()
+            face.save(packed, "JPEG", quality=100, subsampling=0)
+            archive.writestr(f"img_align_celeba/{name}", packed.getvalue())
+    header = "12\n" + " ".join(f"attribute_{i}" for i in range(40))
+    rows = [f"{name} " + " ".join("1" if i == row else "-1" for i in range(40))
+            for row, name in enumerate(names)]
+    (folder / "list_attr_celeba.txt").write_text("\n".join([header, *rows]))
+    (folder / "list_eval_partition.txt").write_text("\n".join(f"{name} 0" for name in names))
+    return tmp_path
+
+
+def first(data: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
+    data.prepare_data()
+    data.setup("fit")
+    return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
+
+
+def test_digits_need_no_download() -> None:
+    images, labels = first(Digits(labels=True))
+    assert images.shape == (64, 1, 8, 8)
+    assert images.min() == -1
+    assert images.max() == 1
+    assert labels.shape == (64,)
+    assert len(Digits().images("train").pixels) + len(Digits().images("test").pixels) == 1797
+
+
+def test_labels_only_where_asked() -> None:
+    _, labels = first(Digits())
+    assert labels.shape == (64, 0)
+
+
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
+def test_mnist_is_padded(kind: type[ImageData], mnist: Path) -> None:
+    data = kind(str(mnist), size=32, batch_size=10)
+    images, _ = first(data)
+    assert images.shape == (10, 1, 32, 32)
+    assert (images[..., :2] == -1).all()
+    assert (images[:, :, -2:] == -1).all()
+    at_28 = kind(str(mnist), size=28, batch_size=10).images("train").pixels
+    assert torch.equal(data.images("train").pixels[:, :, 2:-2, 2:-2], at_28)
+    with pytest.raises(BadRecipe, match="size 28 or 32, not 64"):
+        kind(str(mnist), size=64).setup("fit")
+
+
+def test_every_image_is_seen_once_an_epoch(mnist: Path) -> None:
+    data = MNIST(str(mnist), size=28, batch_size=5)
+    data.setup("fit")
+    batches = [pixels for pixels, _ in data.train_dataloader()]
+    seen = {x.numpy().tobytes() for batch in batches for x in batch}
+    assert seen == {x.numpy().tobytes() for x in data.images("train").pixels}
+
+
+def test_cifar10_from_an_npz(tmp_path: Path) -> None:
+    (tmp_path / "cifar10").mkdir()
+    images = np.random.default_rng(0).integers(0, 256, (10, 32, 32, 3), dtype=np.uint8)
+    for split in ("train", "test"):
+        np.savez(tmp_path / "cifar10" / f"{split}.npz", images=images, labels=np.arange(10))
+    data = CIFAR10(str(tmp_path), batch_size=4)
+    assert first(data)[0].shape == (4, 3, 32, 32)
+    assert torch.equal(data.images("train").pixels[3, 1], torch.from_numpy(images[3, :, :, 1]))
+
+
+def test_celeba_is_cut_to_its_named_square(celeba: Path) -> None:
+    data = CelebA(str(celeba), size=64, batch_size=4, labels=True)
+    pixels = data.images("train").pixels.float()
+    inside = pixels[:, :, 1:-1, 1:-1]
+    assert inside[:, 0].min() > 240  # red to the edge: nothing of the blue frame is left
+    assert inside[:, 2].max() < 15
+    assert len(pixels) == 10  # without a face of the test partition, every tenth is held out
+    assert len(data.images("test").pixels) == 2
+
+
+def test_celeba_attributes_belong_to_their_faces(celeba: Path) -> None:
+    data = CelebA(str(celeba), labels=True)
+    assert data.images("train").labels.argmax(1).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9, 11]
+    assert data.images("test").labels.sum(1).tolist() == [1, 1]
+
+
+def test_celeba_is_decoded_once(celeba: Path) -> None:
+    pixels = CelebA(str(celeba)).images("train").pixels
+    kept = celeba / "celeba" / "celeba-148-64.npy"
+    written = kept.stat().st_mtime_ns
+    assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
+    assert kept.stat().st_mtime_ns == written
+    assert not list(celeba.rglob("*.part*"))
+
+
+def test_a_folder_of_pictures(tmp_path: Path) -> None:
+    for name, colour in ("cats/a.png", "red"), ("cats/b.jpg", "red"), ("dogs/c.png", "blue"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (50, 80), colour).save(tmp_path / name)
+    data = ImageFolder(str(tmp_path), size=16, batch_size=2, labels=True)
+    assert data.images("train").pixels.shape == (2, 3, 16, 16)
+    assert data.images("train").labels.tolist() == [0, 1]
+    (tmp_path / "cats" / "d.png").write_text("no picture")
+    with pytest.raises(BadRecipe, match=r"d.png is not an image"):
+        ImageFolder(str(tmp_path)).images("train")
+    with pytest.raises(MissingData, match="no images below"):
+        ImageFolder(str(tmp_path / "nowhere")).images("train")
+
+
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10, CelebA])
+def test_absent_and_offline(
+    kind: type[ImageData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One error: what is missing, where it was looked for, how to get it."""
+
+    def offline(*_: object, **__: object) -> None:
+        raise OSError("no network")
+
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setattr("urllib.request.urlretrieve", offline)
+    monkeypatch.setitem(__import__("sys").modules, "gdown", None)
+    with pytest.raises(MissingData) as error:
+        kind(str(tmp_path)).prepare_data()
+    words = str(error.value)
+    assert kind.source.title in words
+    assert str(tmp_path) in words
+    assert kind.source.url in words
+    assert "ZOO_DATA" in words
+
+
+def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    assert Digits().root == tmp_path
+    monkeypatch.delenv("ZOO_DATA")
+    assert Digits().root == Path("data")
+
+
+def test_a_batch_larger_than_the_data() -> None:
+    with pytest.raises(BadRecipe, match="more than the 1500 images"):
+        Digits(batch_size=2000).setup("fit")
+
+
+def test_normalise_is_exact_at_both_ends() -> None:
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    x = normalise(pixels)
+    assert x.min() == -1
+    assert x.max() == 1
+    assert torch.equal(((x + 1) * 127.5).round().to(torch.uint8), pixels)
+
+
+def test_mirrored_flips_whole_images() -> None:
+    pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
+    rows = {tuple(x[0, 0].tolist()) for x in mirrored(pixels)}
+    assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}

@@ -1,0 +1,101 @@
+"""One test over every recipe, and one over every card."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from lightning import Trainer
+from torch.utils.data import DataLoader, TensorDataset
+
+import zoo
+from zoo import catalog
+from zoo.contracts import Animal, LatentVariableModel
+from zoo.evaluation import data_of
+from zoo.export import UNSEEN, verify
+from zoo.weights import find_class, read, write
+
+RECIPES = catalog.recipes()
+NAMES = catalog.names()
+
+
+def toy(name: str) -> Animal:
+    """The recipe's model, built narrow."""
+    settings = yaml.safe_load(catalog.recipe(name).read_text())["model"]
+    arguments = settings.get("init_args", {}) | {"width": 8}
+    return find_class(Path(name), settings["class_path"])(**arguments)
+
+
+def batches(name: str) -> DataLoader:
+    data = data_of(name)
+    images = torch.rand(40, data.channels, data.size, data.size) * 2 - 1
+    return DataLoader(TensorDataset(images, torch.arange(40) % 10), batch_size=20)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe(name: str, tmp_path: Path) -> None:
+    """It builds, trains two steps, samples in range, survives write and read."""
+    model = toy(name)
+    trainer = Trainer(
+        max_steps=2,
+        logger=False,
+        accelerator="cpu",
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+    )
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    trainer.fit(model, batches(name))
+    assert trainer.global_step == 2
+    assert model.images_seen == 40
+    assert any(not torch.equal(before[key], value) for key, value in model.state_dict().items())
+    path = tmp_path / f"{name}.safetensors"
+    write(model, path)
+    again = read(path)
+    assert not again.training
+    if isinstance(model, LatentVariableModel):
+        images = model.sample(5, seed=3)
+        data = data_of(name)
+        assert images.shape == (5, data.channels, data.size, data.size)
+        assert images.abs().max() <= 1
+        assert torch.allclose(again.sample(5, seed=3), images, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_is_accepted_by_the_command(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """LightningCLI parses it, and a misspelt argument is refused."""
+    from zoo.cli import main
+
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", name, "--print_config"])
+    assert stop.value.code == 0
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", name, "--model.widht", "3"])
+    assert stop.value.code != 0
+    assert "widht" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_recipe_says_what_to_expect(name: str) -> None:
+    """Its first line states time, hardware and the expected number."""
+    first = catalog.recipe(name).read_text().splitlines()[0]
+    assert first.startswith(f"# {name}: ")
+    assert "minutes" in first
+    assert "CPU" in first or "GPU" in first
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_keeps_its_promise(name: str) -> None:
+    """Digest, strict load, the picture from seed 0; a recipe; words by somebody who looked."""
+    assert len(verify(name)) == 3
+    card = zoo.card(name)
+    assert name in RECIPES
+    assert UNSEEN not in card.prose
+    assert card.facts["data"]["terms"]
+    assert card.facts["paper"]["value"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_are_small(name: str) -> None:
+    assert catalog.locate(name).stat().st_size <= 15e6

@@ -1,0 +1,144 @@
+"""Shapes, ranges, counts and seeds of the networks."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from zoo.contracts import LatentVariableModel
+from zoo.gans.dcgan import DCGAN, Discriminator, Generator
+from zoo.gans.wgan_gp import WGANGP, Critic
+from zoo.layers.convnets import Decoder, Encoder
+from zoo.vaes.vae import VAE
+
+SIZES = pytest.mark.parametrize("size", [8, 32, 64])
+CHANNELS = pytest.mark.parametrize("channels", [1, 3])
+
+
+def dcgan() -> LatentVariableModel:
+    return DCGAN(size=32, channels=1, latent=5, width=4)
+
+
+def wgan_gp() -> LatentVariableModel:
+    return WGANGP(size=32, channels=1, latent=5, width=4)
+
+
+def vae() -> LatentVariableModel:
+    return VAE(size=32, channels=1, latent=5, width=4)
+
+
+def bernoulli() -> LatentVariableModel:
+    return VAE(size=32, channels=1, latent=5, width=4, likelihood="bernoulli")
+
+
+MODELS = pytest.mark.parametrize("build", [dcgan, wgan_gp, vae, bernoulli])
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_parameters_of_the_papers_networks() -> None:
+    with torch.device("meta"):
+        model = DCGAN()
+    assert count(model.generator) == 3_576_704
+    assert count(model.discriminator) == 2_765_568
+
+
+def test_a_critic_has_no_batch_norm() -> None:
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in Critic(4, 32).modules())
+
+
+def test_every_convolution_of_a_dcgan_begins_at_a_spread_of_two_hundredths() -> None:
+    torch.manual_seed(0)
+    for name, weight in DCGAN(size=32, width=32).named_parameters():
+        if weight.ndim == 4:
+            assert abs(weight.std() - 0.02) < 1e-3, name
+
+
+@SIZES
+@CHANNELS
+def test_a_generator_draws_images(size: int, channels: int) -> None:
+    images = Generator(5, 2, size, channels)(torch.randn(3, 5))
+    assert images.shape == (3, channels, size, size)
+    assert images.abs().max() <= 1
+
+
+@SIZES
+@CHANNELS
+@pytest.mark.parametrize("judge", [Discriminator, Critic])
+def test_a_judge_gives_one_logit_an_image(
+    judge: Callable[[int, int, int], nn.Module], size: int, channels: int
+) -> None:
+    assert judge(2, size, channels)(torch.randn(3, channels, size, size)).shape == (3,)
+    assert judge(2, size, channels).eval()(torch.randn(1, channels, size, size)).shape == (1,)
+
+
+@SIZES
+@CHANNELS
+def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) -> None:
+    codes = Encoder(7, 2, size, channels)(torch.randn(3, channels, size, size))
+    assert codes.shape == (3, 7)
+    assert Decoder(7, 2, size, channels)(codes).shape == (3, channels, size, size)
+
+
+@pytest.mark.parametrize("size", [-8, 0, 4, 28, 48, 65])
+@pytest.mark.parametrize("model", [DCGAN, WGANGP, VAE])
+def test_a_size_that_halves_badly_is_refused(
+    model: Callable[..., LatentVariableModel], size: int
+) -> None:
+    with pytest.raises(ValueError, match=f"size {size} is not a power of two from 8 on"):
+        model(size=size)
+
+
+@MODELS
+def test_one_seed_gives_the_same_latents(build: Callable[[], LatentVariableModel]) -> None:
+    model = build()
+    assert torch.equal(model.prior(64, seed=3), model.prior(64, seed=3))
+    assert not torch.equal(model.prior(64, seed=3), model.prior(64, seed=4))
+
+
+@MODELS
+@pytest.mark.parametrize("n", [1, 3, 16, 17, 63])
+def test_fewer_samples_are_the_first_of_more(
+    build: Callable[[], LatentVariableModel], n: int
+) -> None:
+    model = build()
+    assert torch.equal(model.prior(n, seed=3), model.prior(64, seed=3)[:n])
+    few, many = model.sample(n, seed=3), model.sample(64, seed=3)
+    torch.testing.assert_close(few, many[:n], rtol=0, atol=1e-6)
+
+
+@MODELS
+def test_a_seed_leaves_the_global_generator_alone(build: Callable[[], LatentVariableModel]) -> None:
+    model, before = build(), torch.get_rng_state()
+    model.sample(3, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    model.sample(3)
+    assert not torch.equal(torch.get_rng_state(), before)
+
+
+@MODELS
+def test_samples_are_images(build: Callable[[], LatentVariableModel]) -> None:
+    images = build().sample(3)
+    assert (images.shape, images.dtype) == ((3, 1, 32, 32), torch.float32)
+    assert images.abs().max() <= 1
+    assert not images.requires_grad
+
+
+@MODELS
+@pytest.mark.parametrize("training", [True, False])
+def test_sampling_changes_nothing(build: Callable[[], LatentVariableModel], training: bool) -> None:
+    model = build().train(training)
+    before: dict[str, Tensor] = {name: t.clone() for name, t in model.state_dict().items()}
+    model.sample(300)  # more than a chunk
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert {module.training for module in model.modules()} == {training}
+
+
+@MODELS
+def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> None:
+    model = build()
+    z = model.prior(300, seed=0)
+    torch.testing.assert_close(model.decode(z)[299:], model.decode(z[299:]), rtol=0, atol=1e-6)
