@@ -48,8 +48,10 @@ def celeba(tmp_path: Path) -> Path:
             face.save(packed, "JPEG", quality=100, subsampling=0)
             archive.writestr(f"img_align_celeba/{name}", packed.getvalue())
     header = "12\n" + " ".join(f"attribute_{i}" for i in range(40))
-    rows = [f"{name} " + " ".join("1" if i == row else "-1" for i in range(40))
-            for row, name in enumerate(names)]
+    rows = [
+        f"{name} " + " ".join("1" if i == row else "-1" for i in range(40))
+        for row, name in enumerate(names)
+    ]
     (folder / "list_attr_celeba.txt").write_text("\n".join([header, *rows]))
     (folder / "list_eval_partition.txt").write_text("\n".join(f"{name} 0" for name in names))
     return tmp_path

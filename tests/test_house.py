@@ -93,5 +93,7 @@ def test_the_front_door_is_light() -> None:
         "zoo.cli.parser(); print([m for m in ('torch', 'lightning', 'torchvision', 'numpy') "
         "if m in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert answer.stdout.strip() == "[]"

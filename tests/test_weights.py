@@ -38,7 +38,6 @@ def with_arguments(good: Path, **changes: object) -> Path:
     return with_header(good, arguments=ARGUMENTS | changes)
 
 
-
 def test_round_trip_is_the_same_file(good: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
     zoo.write(zoo.read(good), again)

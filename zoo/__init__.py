@@ -1,6 +1,6 @@
 """A zoo of generative models: classical autoencoders, VAEs and GANs, with weights that load.
 
-    faces = zoo.load("dcgan-celeba").sample(64, seed=0)  # (64, 3, 64, 64) in [-1, 1]
+faces = zoo.load("dcgan-celeba").sample(64, seed=0)  # (64, 3, 64, 64) in [-1, 1]
 """
 
 from importlib import import_module

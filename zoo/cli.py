@@ -123,7 +123,9 @@ def parser() -> argparse.ArgumentParser:
     add("-n", type=positive, default=64, help="how many (64)")
     add_drawing(add, Path("samples.png"))
 
-    add = verb(interpolate, "Draw paths along great circles between latents into one PNG.").add_argument
+    add = verb(
+        interpolate, "Draw paths along great circles between latents into one PNG."
+    ).add_argument
     add("name", metavar="NAME|FILE")
     add("--rows", type=positive, default=8, help="how many paths (8)")
     add("--steps", type=positive, default=8, help="images on each path (8)")
@@ -134,18 +136,24 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("name", nargs="?", metavar="NAME", help="that of a recipe")
     which.add_argument("--config", type=Path, metavar="FILE", help="a recipe of your own")
 
-    add = verb(evaluate, "Measure a weights file; each number comes with its protocol.").add_argument
+    add = verb(
+        evaluate, "Measure a weights file; each number comes with its protocol."
+    ).add_argument
     add("name", metavar="NAME|FILE")
     add("--recipe", help="whose data to measure on (that of the same name)")
     add("--seed", type=int, default=0, help="of the samples (0)")
     add("--json", action="store_true", help="print whole records")
 
-    add = verb(export, "Make weights, card and picture of a checkpoint, measured from the file.").add_argument
+    add = verb(
+        export, "Make weights, card and picture of a checkpoint, measured from the file."
+    ).add_argument
     add("checkpoint", type=Path, metavar="CHECKPOINT")
     add("name", metavar="NAME")
     add("--to", type=Path, default=catalog.WEIGHTS, help="folder (weights)")
 
-    add = verb(verify, "Check that files are those of their cards and draw the same pictures.").add_argument
+    add = verb(
+        verify, "Check that files are those of their cards and draw the same pictures."
+    ).add_argument
     add("names", nargs="*", metavar="NAME", help="which (all)")
     return top
 

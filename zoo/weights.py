@@ -57,7 +57,9 @@ def write(model: Animal, path: str | Path) -> None:
     kind = type(model)
     class_path = f"{kind.__module__}.{kind.__qualname__}"
     if not CLASS_PATH.fullmatch(class_path):
-        raise BadWeights(f"{class_path} is not a class of the zoo: its file could not be read again")
+        raise BadWeights(
+            f"{class_path} is not a class of the zoo: its file could not be read again"
+        )
     arguments = {k: v for k, v in model.hparams.items() if not k.startswith("_")}
     header = {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
     tensors = {k: v.detach().cpu().contiguous() for k, v in shipped(model).items()}
@@ -103,7 +105,9 @@ def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
         with torch.device("meta"):
             return kind(**arguments)
     except (ValueError, RuntimeError) as error:
-        raise BadWeights(f"{path}: {kind.__name__}({arguments}) cannot be built: {error}") from error
+        raise BadWeights(
+            f"{path}: {kind.__name__}({arguments}) cannot be built: {error}"
+        ) from error
 
 
 def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
@@ -166,9 +170,7 @@ def fits(value: Plain, hint: object) -> bool:
     return hint is str and isinstance(value, str)
 
 
-def compare(
-    path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]]
-) -> None:
+def compare(path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse a file whose tensors are not, by name and shape, those of its model."""
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     wrong = [

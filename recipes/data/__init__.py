@@ -1,0 +1,10 @@
+"""Data sets as LightningDataModules, all with the same arguments."""
+
+from recipes.data.celeba import CelebA
+from recipes.data.cifar10 import CIFAR10
+from recipes.data.digits import Digits
+from recipes.data.folder import ImageFolder
+from recipes.data.images import ImageData
+from recipes.data.mnist import MNIST, FashionMNIST
+
+__all__ = ["CIFAR10", "MNIST", "CelebA", "Digits", "FashionMNIST", "ImageData", "ImageFolder"]

@@ -1,0 +1,156 @@
+"""Images in one array of bytes: batches are sliced from it and normalised on the device."""
+
+import hashlib
+import os
+from abc import ABC, abstractmethod
+from functools import cache
+from pathlib import Path
+from typing import ClassVar, Literal, NamedTuple
+
+import torch
+from lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from zoo.errors import BadRecipe, MissingData
+
+Split = Literal["train", "test"]
+
+
+class Images(NamedTuple):
+    """Images (n, channels, size, size) in uint8, and their labels: (n,) or (n, attributes)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+class Source(NamedTuple):
+    """Where a data set comes from, on what terms, and on which what is learned from it ships."""
+
+    title: str
+    url: str
+    terms: str
+    weights_licence: str
+    remedy: str = "connect to the internet once"
+
+
+class Slices(Dataset[tuple[Tensor, Tensor]]):
+    """A whole batch by one indexing of the array."""
+
+    def __init__(self, images: Images, labels: bool) -> None:
+        self.pixels = images.pixels
+        self.labels = images.labels if labels else torch.empty(len(images.labels), 0)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        chosen = torch.tensor(indices)
+        return self.pixels[chosen], self.labels[chosen]
+
+
+class ImageData(LightningDataModule, ABC):
+    """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
+
+    `root` is $ZOO_DATA, else `data`. `mirror` flips half of the training images. Raises MissingData
+    where there are no files and none could be downloaded, BadRecipe for settings that do not fit.
+    """
+
+    source: ClassVar[Source]
+    channels: ClassVar[int] = 3
+    extractor: ClassVar[str]  # in whose space distances to this set are measured
+    reference: ClassVar[Split] = "test"  # the split that they are measured to
+
+    def __init__(
+        self, root: str | None, size: int, batch_size: int, labels: bool, mirror: bool = False
+    ) -> None:
+        super().__init__()
+        self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
+        self.size, self.batch_size, self.labels, self.mirror = size, batch_size, labels, mirror
+        self.images = cache(self.read)  # each split is read once
+
+    @abstractmethod
+    def read(self, split: Split) -> Images:
+        """A split at `size`, from the files below `root`."""
+
+    def download(self) -> None:
+        """Bring the files below `root`, where they are not there already."""
+
+    def prepare_data(self) -> None:
+        try:
+            self.download()
+        except (OSError, RuntimeError, ImportError) as error:
+            title, url, *_, remedy = self.source
+            raise MissingData(
+                f"{title} is not in {self.root.absolute()} and could not be downloaded ({error}): "
+                f"{remedy}, or get it from {url}, or name the folder that has it by ZOO_DATA or "
+                "--data.init_args.root"
+            ) from error
+
+    def setup(self, stage: str | None = None) -> None:
+        train = self.images("train").pixels
+        if self.batch_size > len(train):
+            raise BadRecipe(
+                f"batch_size {self.batch_size} is more than the {len(train)} images of "
+                f"{self.source.title}: make it smaller"
+            )
+        self.check_model(tuple(train.shape[1:]))
+
+    def check_model(self, shape: tuple[int, ...]) -> None:
+        """Refuse a model that was built for other images."""
+        model = self.trainer.lightning_module if self.trainer else None
+        settings = {} if model is None else model.hparams
+        for name, here in ("channels", shape[0]), ("size", shape[-1]):
+            if name in settings and settings[name] != here:
+                raise BadRecipe(
+                    f"the model has {name} {settings[name]}, the data {name} {here}: set "
+                    f"--model.init_args.{name} {here}, or choose other data"
+                )
+
+    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        return self.loader("train", shuffle=True)
+
+    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
+        return self.loader("test", shuffle=False)
+
+    def loader(self, split: Split, shuffle: bool) -> DataLoader[tuple[Tensor, Tensor]]:
+        return DataLoader(
+            Slices(self.images(split), self.labels),
+            self.batch_size,
+            shuffle=shuffle,
+            drop_last=shuffle,
+            collate_fn=as_it_is,
+        )
+
+    def on_after_batch_transfer(
+        self, batch: tuple[Tensor, Tensor], dataloader_idx: int
+    ) -> tuple[Tensor, Tensor]:
+        pixels, labels = batch
+        if self.mirror and self.trainer is not None and self.trainer.training:
+            pixels = mirrored(pixels)
+        return normalise(pixels), labels
+
+    def digest(self, split: Split) -> str:
+        """The sha256 of a split's pixels."""
+        return hashlib.sha256(self.images(split).pixels.numpy().data).hexdigest()
+
+
+def as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    return batch
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
+    return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
+
+
+def mirrored(pixels: Tensor) -> Tensor:
+    """Images (n, channels, h, w), each flipped left to right with probability one half."""
+    flip = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
+    return torch.where(flip, pixels.flip(-1), pixels)
+
+
+def every_tenth(n: int, split: Split) -> Tensor:
+    """Indices of a set of n that has no test split: every tenth, from the first, is held out."""
+    held_out = torch.arange(n) % 10 == 0
+    return (held_out if split == "test" else ~held_out).nonzero().flatten()

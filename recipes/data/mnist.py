@@ -1,0 +1,56 @@
+"""MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017), by torchvision."""
+
+import torch
+from torch.nn.functional import pad
+from torchvision import datasets
+
+from recipes.data.images import ImageData, Images, Source, Split
+from zoo.errors import BadRecipe
+
+
+class MNIST(ImageData):
+    """Images (n, 1, size, size): 28 as published, or 32 with two black pixels on every side."""
+
+    source = Source(
+        "MNIST",
+        "http://yann.lecun.com/exdb/mnist",
+        "CC BY-SA 3.0, by LeCun & Cortes",
+        "Apache-2.0",
+    )
+    channels = 1
+    extractor = "lenet-mnist"
+    files = datasets.MNIST
+
+    def __init__(
+        self,
+        root: str | None = None,
+        size: int = 32,
+        batch_size: int = 64,
+        labels: bool = False,
+        mirror: bool = False,
+    ) -> None:
+        super().__init__(root, size, batch_size, labels, mirror)
+
+    def download(self) -> None:
+        self.files(str(self.root), download=True)
+
+    def read(self, split: Split) -> Images:
+        if self.size not in (28, 32):
+            raise BadRecipe(f"{self.source.title} comes at size 28 or 32, not {self.size}")
+        self.prepare_data()
+        images = self.files(str(self.root), train=split == "train")
+        border = (self.size - 28) // 2
+        return Images(pad(images.data[:, None], (border,) * 4), torch.as_tensor(images.targets))
+
+
+class FashionMNIST(MNIST):
+    """Images (n, 1, size, size): 28 as published, or 32 with two black pixels on every side."""
+
+    source = Source(
+        "Fashion-MNIST",
+        "https://github.com/zalandoresearch/fashion-mnist",
+        "MIT, by Zalando SE",
+        "Apache-2.0",
+    )
+    extractor = "lenet-fashion-mnist"
+    files = datasets.FashionMNIST
