@@ -196,7 +196,8 @@ def test_live_latents_are_left_alone(folder: Path) -> None:
 def test_diversity_and_active_units_are_logged(folder: Path) -> None:
     watches = ModeCollapse(every_n_steps=10), PosteriorCollapse(every_n_steps=10)
     metrics = train(vae(), folder, *watches, logs=True).logged_metrics
-    assert metrics["diversity"] > 0 and 0.5 <= metrics["active_units"] <= 1
+    assert metrics["diversity"] > 0
+    assert 0.5 <= metrics["active_units"] <= 1
 
 
 def test_an_alarm_rings_once_until_recovery_and_never_while_rising() -> None:
@@ -205,7 +206,8 @@ def test_an_alarm_rings_once_until_recovery_and_never_while_rising() -> None:
     for step, figure in enumerate([0.1, 0.2, 0.2, 0.1, 0.5, 0.1, 0.2], start=1):
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
-            assert watch.is_due(step) and not watch.is_due(step)
+            assert watch.is_due(step)
+            assert not watch.is_due(step)
             watch.judge(figure, "low")
         rung += [step] * len(caught)
     assert rung == [3, 6]

@@ -48,9 +48,7 @@ def locate(name: str | Path) -> Path:
         return Path(name)
     if name not in names():
         if name in recipes():
-            raise ZooError(
-                f"{name} has a recipe but no weights yet: raise it with `zoo fit {name}`"
-            )
+            raise ZooError(f"{name} has a recipe but no weights yet: run `zoo fit {name}`")
         raise UnknownName("model", name, names())
     return WEIGHTS / f"{name}.safetensors"
 

@@ -79,9 +79,9 @@ class Animal(LightningModule):
         self.images_seen = checkpoint["images_seen"]
 
     def note(self, values: Mapping[str, Tensor]) -> None:
-        """Log, but only on the steps that reach a logger: a `self.log` a step costs more than EMA."""
+        """Log, but only on the steps that reach a logger: a `self.log` a step costs dearly."""
         step = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        if step % self.trainer.log_every_n_steps == 0:
+        if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
             self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
 
 

@@ -92,7 +92,12 @@ def evidence(model: Bounded, images: Images, seed: int) -> Record:
     terms = [model.bound(normalise(x)) for x in images.pixels.split(CHUNK)]
     bound = torch.cat([likelihood - divergence for likelihood, divergence in terms]).double()
     unit = "nats per image"
-    return {"metric": "elbo", "value": rounded(bound.mean()), "unit": unit, **test(images, seed)}
+    return {
+        "metric": "elbo",
+        "value": rounded(bound.mean()),
+        "unit": unit,
+        **protocol(images, seed),
+    }
 
 
 def reconstruction_error(model: Reconstructor, images: Images) -> Record:
@@ -103,10 +108,10 @@ def reconstruction_error(model: Reconstructor, images: Images) -> Record:
     ]
     mean = torch.cat(errors).double().mean()
     unit = "squared error of a pixel in [0, 1]"
-    return {"metric": "mse", "value": rounded(mean), "unit": unit, **test(images)}
+    return {"metric": "mse", "value": rounded(mean), "unit": unit, **protocol(images)}
 
 
-def test(images: Images, seed: int | None = None) -> Record:
+def protocol(images: Images, seed: int | None = None) -> Record:
     """The protocol of a mean over the test split."""
     record: Record = {"split": "test", "real": len(images.pixels)}
     return record if seed is None else record | {"seed": seed}
@@ -121,8 +126,8 @@ def table(records: list[Record]) -> str:
     """Records for people, a line each."""
     lines = []
     for record in records:
-        protocol = [f"{key} {value}" for key, value in record.items() if key not in SHOWN]
-        lines.append(f"{record['metric']:<14} {record['value']:<12} {', '.join(protocol)}")
+        settings = [f"{key} {value}" for key, value in record.items() if key not in SHOWN]
+        lines.append(f"{record['metric']:<14} {record['value']:<12} {', '.join(settings)}")
     return "\n".join(lines)
 
 

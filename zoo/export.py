@@ -1,4 +1,4 @@
-"""`zoo export` and `zoo verify`: a checkpoint becomes weights, card and picture; they keep faith."""
+"""`zoo export` and `zoo verify`: a checkpoint becomes weights, card and picture."""
 
 import subprocess
 from pathlib import Path

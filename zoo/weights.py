@@ -26,7 +26,7 @@ FORMAT = "zoo/1"
 LARGEST = 65_536  # no argument of a model comes near it
 CLASS_PATH = re.compile(r"zoo\.([a-z_]+)\.([a-z0-9_]+)\.([A-Z]\w*)")
 
-Plain = int | float | str | bool | list[object] | dict[str, object] | None
+Plain = object  # of JSON: numbers, strings, lists and objects of them
 
 
 class Absent(nn.Module):

@@ -36,7 +36,7 @@ class CelebA(ImageData):
         "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         "non-commercial research only, by MMLAB, The Chinese University of Hong Kong",
         "CC-BY-NC-4.0",
-        "`pip install gdown` and connect to the internet once",
+        "`pip install generative-zoo[celeba]` and connect to the internet once",
     )
     extractor = "squeezenet"
     reference = "train"

@@ -5,7 +5,7 @@ import os
 from abc import ABC, abstractmethod
 from functools import cache
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from lightning import LightningDataModule
@@ -135,7 +135,7 @@ class ImageData(LightningDataModule, ABC):
         return hashlib.sha256(self.images(split).pixels.numpy().data).hexdigest()
 
 
-def as_it_is(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def as_it_is(batch: Any) -> Any:
     return batch
 
 

@@ -5,9 +5,10 @@ batch norm, ReLU and dropout. Its last hidden layer (F6, 84 units) is what `fd-l
 """
 
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from zoo.contracts import Animal, apply
@@ -47,11 +48,11 @@ class LeNet(Animal):
         right = (self.head(self(x)).argmax(1) == y).float()
         self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
 
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         adam = Adam(self.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = OneCycleLR(adam, self.hparams["lr"], total_steps=steps)
-        return [adam], [{"scheduler": schedule, "interval": "step"}]
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, 28 or 32, the same) in [-1, 1] to F6 (n, 84)."""

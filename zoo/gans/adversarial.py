@@ -55,7 +55,7 @@ class AdversarialModule(LatentVariableModel, ABC):
             yield descend
 
     def step(self, optimizer: LightningOptimizer) -> None:
-        """Lightning counts each call of `optimizer.step`; only the first of a batch goes that way."""
+        """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
         if self.counted:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
         else:

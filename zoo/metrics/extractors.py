@@ -2,7 +2,6 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import cast
 
 import torch
@@ -77,14 +76,14 @@ class SqueezeNet(Extractor):
         super().__init__()
         from torchvision.models import SqueezeNet1_0_Weights, squeezenet1_0
 
-        build: Callable[..., nn.Module] = squeezenet1_0
         try:
-            self.body = build(weights=SqueezeNet1_0_Weights.DEFAULT).features.eval()
+            network: nn.Module = squeezenet1_0(weights=SqueezeNet1_0_Weights.DEFAULT)
         except OSError as error:
             raise MissingData(
                 "SqueezeNet's weights are not in torch's hub cache and could not be downloaded "
                 f"({error}): connect to the internet once, or choose another extractor"
             ) from error
+        self.body = network.get_submodule("features").eval()
 
     def extract(self, x: Tensor) -> Tensor:
         x = interpolate(x.expand(-1, 3, -1, -1), size=224, mode="bilinear", antialias=True)
