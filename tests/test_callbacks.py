@@ -106,7 +106,7 @@ def test_a_grid_each_epoch_of_the_same_latents(folder: Path) -> None:
     train(model, folder, SampleGrid(n=12), epochs=2)
     assert files(folder / "samples") == ["epoch-0000.png", "epoch-0001.png"]
     last = read(folder / "samples" / "epoch-0001.png")
-    assert last.shape == (3, 2 * 34 + 2, 8 * 34 + 2)  # 8 pixels enlarged to 32, borders of 2
+    assert last.shape == (3, 2 * 66 + 2, 8 * 66 + 2)  # 8 pixels enlarged to 64, borders of 2
     assert last.equal(grid(model.sample(12, 0)))
 
 
@@ -135,12 +135,12 @@ def test_true_images_stand_above_their_reconstructions(folder: Path) -> None:
     train(model, folder, Reconstructions(n=12))
     true = normalise(Digits().images("test").pixels[:12])
     picture = read(folder / "reconstructions" / "epoch-0000.png")
-    assert picture.shape == (3, 4 * 34 + 2, 8 * 34 + 2)
-    rows = picture[:, 2:].unfold(1, 32, 34).permute(1, 0, 3, 2)
+    assert picture.shape == (3, 4 * 66 + 2, 8 * 66 + 2)
+    rows = picture[:, 2:].unfold(1, 64, 66).permute(1, 0, 3, 2)
     again = model.reconstruct(true)
     for row, images in zip(rows, (true[:8], again[:8], true[8:], again[8:]), strict=True):
-        shown = row[:, :, 2 : 2 + 34 * len(images)]
-        assert shown.equal(grid(images)[:, 2:34, 2:])
+        shown = row[:, :, 2 : 2 + 66 * len(images)]
+        assert shown.equal(grid(images)[:, 2:66, 2:])
 
 
 def test_pictures_reach_tensorboard(folder: Path) -> None:

@@ -59,7 +59,13 @@ def fit(options: argparse.Namespace) -> None:
     if not recipe.is_file():
         raise ZooError(f"there is no recipe {recipe}")
     name = recipe.stem
-    folder = train(name, recipe, options.overrides)
+    try:
+        folder = train(name, recipe, options.overrides)
+    except SystemExit as stop:
+        if stop.code == 1:  # Ctrl-C
+            again = options.name or f"--config {options.config}"
+            print(f"\nstopped; go on with: zoo fit {again} --ckpt_path last")
+        raise
     print(f"\ncheckpoints, samples and logs are in {folder}")
     print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
 

@@ -26,7 +26,7 @@ class BadCard(ZooError):
     """A card that cannot be read as one."""
 
 
-class BadRecipe(ZooError):
+class BadRecipe(ZooError, ValueError):
     """A recipe that cannot be followed."""
 
 

@@ -1,7 +1,10 @@
 """`zoo fit`: a LightningCLI that trains from a recipe and keeps all it makes in one run folder."""
 
+import logging
 import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning import LightningDataModule, LightningModule
@@ -13,6 +16,7 @@ from zoo.errors import BadRecipe
 
 RUNS = Path("runs")
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
+CHECKPOINTS = {"save_last": True, "save_top_k": 0, "save_on_exception": True}
 
 
 class Fit(LightningCLI):
@@ -21,27 +25,18 @@ class Fit(LightningCLI):
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(Logbook, "logbook")
-        parser.set_defaults({"checkpoint.save_last": True, "checkpoint.filename": "{epoch}"})
+        parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
 
 
 def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
     """Train a recipe with Lightning's overrides; return the run folder.
 
-    `--ckpt_path last` goes on with the newest run; else a run never writes over another.
+    `--ckpt_path last` goes on with the newest run; else a run never writes over another. Raises
+    BadRecipe, and SystemExit for arguments that Lightning refuses and when interrupted.
     """
-    overrides = [part for override in overrides for part in override.split("=", 1)]
-    folder = fresh_run(name)
-    if "--ckpt_path" in overrides:
-        at = overrides.index("--ckpt_path") + 1
-        if overrides[at : at + 1] == ["last"]:
-            folder = newest_run(name)
-            overrides[at] = str(folder / "last.ckpt")
+    folder, overrides = place(name, overrides)
     sys.argv = sys.argv[:1]  # LightningCLI warns of arguments given twice
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*exists and is not empty")  # so it should be
-        warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
-        warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
-        warnings.filterwarnings("ignore", ".*LeafSpec.*")
+    with quiet():
         Fit(
             LightningModule,
             LightningDataModule,
@@ -57,10 +52,40 @@ def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
     return folder
 
 
+def place(name: str, overrides: list[str]) -> tuple[Path, list[str]]:
+    """The run folder, and the overrides with `--ckpt_path last` made a path."""
+    overrides = [part for override in overrides for part in override.split("=", 1)]
+    if "--ckpt_path" in overrides:
+        at = overrides.index("--ckpt_path") + 1
+        if overrides[at : at + 1] == ["last"]:
+            folder = newest_run(name)
+            overrides[at] = str(folder / "last.ckpt")
+            return folder, overrides
+    return fresh_run(name), overrides
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep back what Lightning says of things that are as they should be, and its advertising."""
+    shop = logging.getLogger("lightning.pytorch.utilities.rank_zero")
+    shop.addFilter(is_no_tip)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*exists and is not empty")
+        warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
+        warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
+        warnings.filterwarnings("ignore", ".*LeafSpec.*")
+        yield
+    shop.removeFilter(is_no_tip)
+
+
+def is_no_tip(record: logging.LogRecord) -> bool:
+    return "Tip:" not in record.getMessage()
+
+
 def loggers(folder: Path) -> list[dict[str, object]]:
     """Both write into the run folder itself."""
-    place = {"save_dir": str(folder), "name": "", "version": ""}
-    return [{"class_path": f"lightning.pytorch.loggers.{k}", "init_args": place} for k in LOGGERS]
+    where = {"save_dir": str(folder), "name": "", "version": ""}
+    return [{"class_path": f"lightning.pytorch.loggers.{k}", "init_args": where} for k in LOGGERS]
 
 
 def fresh_run(name: str) -> Path:

@@ -20,11 +20,11 @@ def to_uint8(images: Tensor) -> Tensor:
 def grid(images: Tensor, columns: int = 8) -> Tensor:
     """Images (n, channels, size, size) in [-1, 1] to one picture (channels, h, w) in uint8.
 
-    Images of fewer than 32 pixels are enlarged by a whole number, pixels staying square.
+    Images of fewer than 64 pixels are enlarged by a whole number, pixels staying square.
     """
     from torchvision.utils import make_grid
 
-    scale = max(1, 32 // images.shape[-1])
+    scale = max(1, 64 // images.shape[-1])
     enlarged = interpolate(images, scale_factor=scale, mode="nearest")
     return make_grid(to_uint8(enlarged), nrow=columns, padding=BORDER, pad_value=255)
 

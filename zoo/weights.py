@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo.contracts import Animal
-from zoo.errors import BadWeights, UnknownName
+from zoo.errors import BadWeights, UnknownName, ZooError
 
 FORMAT = "zoo/1"
 LARGEST = 65_536  # no argument of a model comes near it
@@ -73,10 +73,12 @@ def write(model: Animal, path: str | Path) -> None:
 
 
 def read(path: str | Path, device: str | None = None) -> Animal:
-    """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights."""
+    """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights,
+    and ZooError for a device that is not there."""
     path = Path(path)
     if not path.is_file():
         raise BadWeights(f"there is no file {path}")
+    check_device(device or "cpu")
     try:
         with safe_open(path, framework="pt", device=device or "cpu") as file:
             model = build(path, file.metadata())
@@ -94,6 +96,15 @@ def read(path: str | Path, device: str | None = None) -> Animal:
             setattr(model, part, Absent(part))
     model.load_state_dict(tensors, assign=True)
     return model.to(device or "cpu").eval()
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not here."""
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ZooError(f"device {device!r} cannot be used here ({reason}): try cpu") from error
 
 
 def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating
 
 
@@ -43,13 +44,6 @@ class Discriminator(nn.Sequential):
             nn.Conv2d(widths[-1], 1, 4, bias=False),  # 1 x 1
             nn.Flatten(0),
         )
-
-
-def widening(width: int, size: int) -> list[int]:
-    """Channels at each resolution from size / 2 down to 4, doubling as the image halves."""
-    if size < 8 or size & (size - 1):
-        raise ValueError(f"size {size} is not a power of two from 8 on: try 32 or 64")
-    return [width << level for level in range(size.bit_length() - 3)]
 
 
 def upsample(a: int, b: int) -> nn.Sequential:

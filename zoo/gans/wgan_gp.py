@@ -13,7 +13,8 @@ from torch.optim import Adam, Optimizer
 
 from zoo.errors import BadRecipe
 from zoo.gans.adversarial import AdversarialModule
-from zoo.gans.dcgan import Generator, widening
+from zoo.gans.dcgan import Generator
+from zoo.layers.convnets import widening
 from zoo.losses.adversarial import wasserstein
 from zoo.losses.penalties import gradient_penalty
 

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 from torch import nn
 
+from zoo.errors import BadRecipe
+
 
 class Encoder(nn.Sequential):
     """Images (n, channels, size, size) to codes (n, features)."""
@@ -35,7 +37,7 @@ class Decoder(nn.Sequential):
 def widening(width: int, size: int) -> list[int]:
     """Channels at each resolution from size / 2 down to 4, doubling as the image halves."""
     if size < 8 or size & (size - 1):
-        raise ValueError(f"size {size} is not a power of two from 8 on: try 32 or 64")
+        raise BadRecipe(f"size {size} is not a power of two from 8 on: try 32 or 64")
     return [width << level for level in range(size.bit_length() - 3)]
 
 
