@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.contracts import LatentVariableModel
+from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
 from zoo.layers.convnets import Decoder, Encoder
@@ -88,7 +89,7 @@ def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) ->
 def test_a_size_that_halves_badly_is_refused(
     model: Callable[..., LatentVariableModel], size: int
 ) -> None:
-    with pytest.raises(ValueError, match=f"size {size} is not a power of two from 8 on"):
+    with pytest.raises(BadRecipe, match=f"size {size} is not a power of two from 8 on"):
         model(size=size)
 
 

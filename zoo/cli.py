@@ -20,6 +20,13 @@ DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
 EPILOG = "A NAME is one of `zoo list`; a FILE is a .safetensors file that `zoo.write` wrote."
 
 
+class Wide(argparse.HelpFormatter):
+    """Room for the longest verb beside its text."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=30, width=100)
+
+
 def list_(options: argparse.Namespace) -> None:
     shown = catalog.names(options.pattern)
     for name in shown:
@@ -109,12 +116,14 @@ def able(model: "Animal", name: str) -> "LatentVariableModel":
 
 def parser() -> argparse.ArgumentParser:
     """Every verb with its arguments."""
-    top = argparse.ArgumentParser(prog="zoo", description=DESCRIPTION, epilog=EPILOG)
+    top = argparse.ArgumentParser("zoo", None, DESCRIPTION, EPILOG, formatter_class=Wide)
     verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
 
     def verb(function: Callable[[argparse.Namespace], None], text: str) -> argparse.ArgumentParser:
         name = function.__name__.rstrip("_")
-        added = verbs.add_parser(name, help=text, description=text, epilog=EPILOG)
+        added = verbs.add_parser(
+            name, help=text, description=text, epilog=EPILOG, formatter_class=Wide
+        )
         added.set_defaults(verb=function)
         return added
 

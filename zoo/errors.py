@@ -26,7 +26,7 @@ class BadCard(ZooError):
     """A card that cannot be read as one."""
 
 
-class BadRecipe(ZooError, ValueError):
+class BadRecipe(ZooError):
     """A recipe that cannot be followed."""
 
 

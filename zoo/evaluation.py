@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 import yaml
 from torch import Tensor
+from tqdm import tqdm
 
 import recipes.data
 from recipes.data.images import ImageData, Images, normalise
@@ -72,7 +73,8 @@ def distance(model: Sampler, data: ImageData, seed: int) -> Record:
     real = data.images(data.reference).pixels[:LARGEST_SIDE]
     fake = to_uint8(model.sample(len(real), seed))
     for pixels, is_real in (real, True), (fake, False):
-        for chunk in pixels.split(CHUNK):
+        side = "real images" if is_real else "samples"
+        for chunk in tqdm(pixels.split(CHUNK), side, leave=False, disable=None):
             metric.update(chunk, real=is_real)
     return {
         "metric": metric_name(data.extractor),

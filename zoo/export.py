@@ -25,6 +25,7 @@ def export(checkpoint: Path, name: str, folder: Path = catalog.WEIGHTS) -> Card:
     BadWeights for a checkpoint that was not made by `zoo fit`, UnknownName without a recipe.
     """
     data = data_of(name)
+    folder.mkdir(parents=True, exist_ok=True)
     state = read_checkpoint(checkpoint)
     path = folder / f"{name}.safetensors"
     write(revive(checkpoint, state), path)

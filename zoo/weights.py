@@ -20,7 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from zoo.contracts import Animal
-from zoo.errors import BadWeights, UnknownName, ZooError
+from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
 
 FORMAT = "zoo/1"
 LARGEST = 65_536  # no argument of a model comes near it
@@ -115,7 +115,7 @@ def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
     try:
         with torch.device("meta"):
             return kind(**arguments)
-    except (ValueError, RuntimeError) as error:
+    except (BadRecipe, ValueError, RuntimeError) as error:
         raise BadWeights(
             f"{path}: {kind.__name__}({arguments}) cannot be built: {error}"
         ) from error

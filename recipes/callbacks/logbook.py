@@ -41,4 +41,5 @@ def hardware() -> str:
     """The device that trains, in words."""
     if torch.cuda.is_available():
         return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
-    return f"{torch.get_num_threads()} CPU cores ({platform.machine()})"
+    count = torch.get_num_threads()
+    return f"{count} CPU core{'s' * (count > 1)} ({platform.machine()})"

@@ -1,0 +1,182 @@
+"""The command line, verb by verb, as people type it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import zoo
+from zoo.cli import main
+from zoo.pictures import read
+
+VERBS = ("list", "show", "sample", "interpolate", "fit", "evaluate", "export", "verify")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fails(*arguments: str) -> str:
+    """What a command says when it stops."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return str(stop.value.code)
+
+
+def test_list(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["list"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == zoo.names()
+    main(["list", "*-digits"])
+    assert "vae-digits" in capsys.readouterr().out
+    main(["list", "*-nothing"])
+    assert "no model matches '*-nothing'" in capsys.readouterr().out
+
+
+def test_show(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["show", "vae-digits"])
+    assert str(zoo.card("vae-digits")) in capsys.readouterr().out
+
+
+def test_sample_is_load_and_sample(here: Path) -> None:
+    main(["sample", "vae-digits", "-n", "5", "--seed", "3", "--to", "out/grid.png"])
+    first = read(here / "out" / "grid.png")
+    main(["sample", str(zoo.catalog.locate("vae-digits")), "-n", "5", "--seed", "3"])
+    assert read(here / "samples.png").equal(first)
+    main(["sample", "vae-digits", "-n", "5", "--seed", "4"])
+    assert not read(here / "samples.png").equal(first)
+
+
+def test_interpolate_begins_and_ends_at_samples(here: Path) -> None:
+    main(["interpolate", "vae-digits", "--rows", "2", "--steps", "5", "--seed", "1"])
+    main(["sample", "vae-digits", "-n", "4", "--seed", "1"])
+    paths, ends = read(here / "interpolation.png"), read(here / "samples.png")
+    assert paths.shape == (3, 2 * 66 + 2, 5 * 66 + 2)
+    assert (paths[:, 2:66, 2:66].int() - ends[:, 2:66, 2:66].int()).abs().max() <= 1
+    assert (paths[:, 2:66, -66:-2].int() - ends[:, 2:66, 134:198].int()).abs().max() <= 1
+
+
+def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """One epoch; the card's numbers are those of the file; nothing half-written is left."""
+    quick = ["--trainer.max_epochs=1", "--trainer.enable_progress_bar", "false"]
+    main(["fit", "vae-digits", *quick])
+    run = here / "runs" / "vae-digits"
+    assert "zoo export runs/vae-digits/last.ckpt vae-digits" in capsys.readouterr().out
+    assert (run / "samples" / "epoch-0000.png").exists()
+    assert (run / "metrics.csv").exists()
+    assert list(run.glob("*.ckpt")) == [run / "last.ckpt"]
+
+    main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
+    shipped = here / "shipped"
+    names = [f"vae-digits.{ending}" for ending in ("md", "png", "safetensors")]
+    assert sorted(path.name for path in shipped.iterdir()) == names
+    card = zoo.Card.read(shipped / "vae-digits.md")
+    assert card.facts["training"]["images_seen"] == 23 * 64
+    assert card.facts["training"]["steps"] == 23
+
+    capsys.readouterr()
+    main(["evaluate", "shipped/vae-digits.safetensors", "--json"])
+    assert json.loads(capsys.readouterr().out) == card.metrics
+
+
+def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
+    quiet = ["--trainer.enable_progress_bar", "false"]
+    main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
+    main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
+    main(["fit", "vae-digits", "--trainer.max_epochs", "2", "--ckpt_path", "last", *quiet])
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["vae-digits", "vae-digits-2"]
+    state = torch.load(here / "runs" / "vae-digits-2" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 2 * 23
+    assert state["images_seen"] == 2 * 23 * 64
+
+
+def test_a_recipe_of_ones_own(here: Path) -> None:
+    (here / "mine.yaml").write_text(zoo.catalog.recipe("vae-digits").read_text())
+    fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
+    main(["fit", "--config", "mine.yaml", *fast])
+    assert (here / "runs" / "mine" / "last.ckpt").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
+def test_ctrl_c_leaves_a_checkpoint(here: Path) -> None:
+    command = [sys.executable, "-m", "zoo", "fit", "vae-digits"]
+    root = str(Path(zoo.__file__).parents[1])
+    environment = os.environ | {"PYTHONPATH": root}
+    training = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    )
+    begun = here / "runs" / "vae-digits" / "samples" / "epoch-0000.png"
+    for _ in range(600):
+        if begun.exists():
+            break
+        time.sleep(0.1)
+    training.send_signal(signal.SIGINT)
+    said, _ = training.communicate(timeout=60)
+    assert training.returncode == 1
+    assert "go on with: zoo fit vae-digits --ckpt_path last" in said
+    steps = torch.load(here / "runs" / "vae-digits" / "last.ckpt", weights_only=True)["global_step"]
+    assert steps >= 1
+    more = ["--trainer.max_steps", str(steps + 30), "--trainer.enable_progress_bar", "false"]
+    main(["fit", "vae-digits", "--ckpt_path", "last", "--trainer.max_epochs=-1", *more])
+    after = torch.load(here / "runs" / "vae-digits" / "last.ckpt", weights_only=True)
+    assert after["global_step"] == steps + 30
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_reads_well(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails(verb, "--help") == "0"
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: zoo {verb}")
+    assert "None" not in said
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails("--help") == "0"
+    said = capsys.readouterr().out
+    assert all(f"\n    {verb} " in said for verb in VERBS)
+
+
+def test_python_m_zoo_is_the_same_command() -> None:
+    root = Path(zoo.__file__).parents[1]
+    command = [sys.executable, "-m", "zoo", "list", "vae-*"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root).stdout
+    assert said.startswith("vae-")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sample", "vae-digit"], "did you mean vae-digits"),
+        (["show", "vea-digits"], "did you mean vae-digits"),
+        (["fit", "vae-digtis"], "did you mean vae-digits"),
+        (["fit", "--config", "nowhere.yaml"], "there is no recipe nowhere.yaml"),
+        (["sample", "nowhere.safetensors"], "there is no file nowhere.safetensors"),
+        (["sample", "lenet-mnist"], "draws no images: it is a LeNet"),
+        (["sample", "vae-digits", "--device", "abacus"], "device 'abacus' cannot be used here"),
+        (["export", "nowhere.ckpt", "vae-digits"], "there is no checkpoint nowhere.ckpt"),
+        (["fit", "vae-digits", "--ckpt_path", "last"], "leave out --ckpt_path to start anew"),
+        (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
+        (["fit", "vae-digits", "--model.init_args.size=16"], "the model has size 16, the data"),
+        (["fit", "vae-digits", "--model.init_args.size=12"], "size 12 is not a power of two"),
+    ],
+)
+def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, here: Path) -> None:
+    said = fails(*arguments)
+    assert said.startswith("zoo: ")
+    assert words in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("count", ["0", "-3", "many"])
+def test_how_many_is_a_number(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails("sample", "vae-digits", f"-n={count}") == "2"
+    assert "is not a whole number from 1 on" in capsys.readouterr().err
