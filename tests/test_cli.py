@@ -131,6 +131,18 @@ def test_ctrl_c_leaves_a_checkpoint(here: Path) -> None:
     assert after["global_step"] == steps + 30
 
 
+class Evil:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("owned",)
+
+
+def test_a_strangers_checkpoint_runs_nothing(here: Path) -> None:
+    torch.save({"state_dict": Evil()}, "evil.ckpt")
+    assert "cannot be read safely" in fails("fit", "vae-digits", "--ckpt_path", "evil.ckpt")
+    assert "cannot be read safely" in fails("export", "evil.ckpt", "vae-digits")
+    assert not (here / "owned").exists()
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_reads_well(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(verb, "--help") == "0"
@@ -142,7 +154,8 @@ def test_help_reads_well(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails("--help") == "0"
     said = capsys.readouterr().out
-    assert all(f"\n    {verb} " in said for verb in VERBS)
+    listed = {line.split()[0] for line in said.splitlines() if line.startswith("    ")}
+    assert listed >= set(VERBS)
 
 
 def test_python_m_zoo_is_the_same_command() -> None:
@@ -164,6 +177,7 @@ def test_python_m_zoo_is_the_same_command() -> None:
         (["sample", "vae-digits", "--device", "abacus"], "device 'abacus' cannot be used here"),
         (["export", "nowhere.ckpt", "vae-digits"], "there is no checkpoint nowhere.ckpt"),
         (["fit", "vae-digits", "--ckpt_path", "last"], "leave out --ckpt_path to start anew"),
+        (["fit", "vae-digits", "--ckpt_path=no.ckpt"], "there is no checkpoint no.ckpt"),
         (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
         (["fit", "vae-digits", "--model.init_args.size=16"], "the model has size 16, the data"),
         (["fit", "vae-digits", "--model.init_args.size=12"], "size 12 is not a power of two"),
@@ -173,7 +187,7 @@ def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, her
     said = fails(*arguments)
     assert said.startswith("zoo: ")
     assert words in said
-    assert "\n" not in said
+    assert "\n" not in said.rstrip()
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "many"])

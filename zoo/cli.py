@@ -73,7 +73,10 @@ def fit(options: argparse.Namespace) -> None:
             again = options.name or f"--config {options.config}"
             print(f"\nstopped; go on with: zoo fit {again} --ckpt_path last")
         raise
-    print(f"\ncheckpoints, samples and logs are in {folder}")
+    print(f"\ncheckpoint and logs are in {folder}")
+    for kind in ("samples", "reconstructions"):
+        for picture in sorted((folder / kind).glob("*.png"))[-1:]:
+            print(f"look at {picture}")
     print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
 
 

@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from pickle import UnpicklingError
 
 from lightning import LightningDataModule, LightningModule
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from recipes.callbacks.logbook import Logbook
-from zoo.errors import BadRecipe
+from zoo.errors import BadRecipe, ZooError
 
 RUNS = Path("runs")
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
@@ -27,6 +28,16 @@ class Fit(LightningCLI):
         parser.add_lightning_class_args(Logbook, "logbook")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
 
+    def instantiate_classes(self) -> None:
+        """Unwrap what a class refused: jsonargparse buries it under its own errors."""
+        try:
+            super().instantiate_classes()
+        except ValueError as error:
+            cause: BaseException | None = error
+            while cause is not None and not isinstance(cause, ZooError):
+                cause = cause.__cause__
+            raise (cause or error) from None
+
 
 def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
     """Train a recipe with Lightning's overrides; return the run folder.
@@ -35,20 +46,24 @@ def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
     BadRecipe, and SystemExit for arguments that Lightning refuses and when interrupted.
     """
     folder, overrides = place(name, overrides)
+    settings = ["--config", str(recipe), "--checkpoint.dirpath", str(folder)]
+    safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
     sys.argv = sys.argv[:1]  # LightningCLI warns of arguments given twice
     with quiet():
-        Fit(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
-            trainer_defaults={"default_root_dir": str(folder), "logger": loggers(folder)},
-            args=[
-                *("fit", "--config", str(recipe), "--checkpoint.dirpath", str(folder)),
-                *overrides,
-            ],
-        )
+        try:
+            Fit(
+                LightningModule,
+                LightningDataModule,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
+                trainer_defaults={"default_root_dir": str(folder), "logger": loggers(folder)},
+                args=["fit", *settings, *safety, *overrides],
+            )
+        except UnpicklingError as error:
+            raise BadRecipe(
+                "the checkpoint cannot be read safely: it holds more than tensors and plain data"
+            ) from error
     return folder
 
 
@@ -61,6 +76,8 @@ def place(name: str, overrides: list[str]) -> tuple[Path, list[str]]:
             folder = newest_run(name)
             overrides[at] = str(folder / "last.ckpt")
             return folder, overrides
+        if at < len(overrides) and not Path(overrides[at]).is_file():
+            raise BadRecipe(f"there is no checkpoint {overrides[at]}: `last` is the newest run's")
     return fresh_run(name), overrides
 
 
@@ -74,6 +91,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
         warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
         warnings.filterwarnings("ignore", ".*LeafSpec.*")
+        warnings.filterwarnings("ignore", module="lightning.pytorch.cli")  # of its own calls
         yield
     shop.removeFilter(is_no_tip)
 
