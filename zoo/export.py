@@ -45,7 +45,7 @@ def read_checkpoint(path: Path) -> dict[str, object]:
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except (UnpicklingError, RuntimeError, EOFError) as error:
         raise BadWeights(
-            f"{path} cannot be read safely: it is damaged, or holds more than tensors and plain data"
+            f"{path} cannot be read safely: it is damaged or holds more than tensors and plain data"
         ) from error
     if not isinstance(state, dict) or not {"hyper_parameters", "images_seen"} <= state.keys():
         raise BadWeights(f"{path} is not a checkpoint of `zoo fit`: it lacks what rebuilds a model")

@@ -1,0 +1,67 @@
+"""What the README shows works when it is typed, and its numbers are those of the cards."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import zoo
+from zoo.catalog import HOME, recipes
+
+README = (HOME / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", README, re.DOTALL)
+PYTHON = [code for language, code in BLOCKS if language == "python"]
+TYPED = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh"
+         for line in code.splitlines()]  # fmt: skip
+
+
+def run(*command: str, cwd: Path) -> None:
+    answer = subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+
+
+@pytest.mark.parametrize("code", PYTHON)
+def test_python_runs(code: str, tmp_path: Path) -> None:
+    run(sys.executable, "-c", code, cwd=tmp_path)
+
+
+def test_commands_run_in_their_order(tmp_path: Path) -> None:
+    for line in TYPED:
+        verb, *arguments = line.split()
+        if verb == "zoo":
+            run(sys.executable, "-m", "zoo", *arguments, cwd=tmp_path)
+        else:
+            assert verb == "make"
+            assert f"\n{arguments[0]}:" in (HOME / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_the_table_is_that_of_the_cards(name: str) -> None:
+    assert row(name) in README.splitlines()
+
+
+def row(name: str) -> str:
+    """A model's line of the table."""
+    card = zoo.card(name)
+    facts, headline = card.facts, card.metrics[0]
+    link, recipe = f"[{name}](weights/{name}.md)", f"[{facts['training']['minutes']} min]"
+    cells = (
+        link,
+        f"{facts['parameters']:,}",
+        f"{recipe}({facts['recipe']})",
+        f"{headline['metric']} {headline['value']:.4g}",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)|src=\"([^\"]+)\"", README):
+        place = target[0] or target[1]
+        if not place.startswith("http"):
+            assert (HOME / place).exists(), place
+
+
+def test_every_recipe_has_its_weights_or_says_so() -> None:
+    assert set(zoo.names()) <= set(recipes())
