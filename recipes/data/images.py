@@ -46,7 +46,7 @@ class Slices(Dataset[tuple[Tensor, Tensor]]):
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
         chosen = torch.tensor(indices)
-        return self.pixels[chosen], self.labels[chosen]
+        return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
 
 
 class ImageData(LightningDataModule, ABC):
