@@ -83,6 +83,9 @@ def test_recipe_says_what_to_expect(name: str) -> None:
     assert first.startswith(f"# {name}: ")
     assert "minutes" in first
     assert "CPU" in first or "GPU" in first
+    if name in NAMES:
+        headline = zoo.card(name).metrics[0]
+        assert f"{headline['metric']} {headline['value']:.4g}" in first
 
 
 @pytest.mark.parametrize("name", NAMES)
