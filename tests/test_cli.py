@@ -15,7 +15,17 @@ import zoo
 from zoo.cli import main
 from zoo.pictures import read
 
-VERBS = ("list", "show", "sample", "interpolate", "fit", "evaluate", "export", "verify")
+VERBS = (
+    "list",
+    "show",
+    "sample",
+    "interpolate",
+    "fit",
+    "evaluate",
+    "export",
+    "verify",
+    "leaderboard",
+)
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ FLOORS = {
     "zoo.fit": 5,
     "zoo.evaluation": 5,
     "zoo.export": 5,
+    "zoo.leaderboard": 5,
     "zoo.cli": 5,
     "zoo.__main__": 6,
 }

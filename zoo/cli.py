@@ -108,6 +108,13 @@ def verify(options: argparse.Namespace) -> None:
         print(f"{name:<24} {', '.join(check(name))}")
 
 
+def leaderboard(options: argparse.Namespace) -> None:
+    from zoo.leaderboard import write
+
+    for path in write(options.to):
+        print(path)
+
+
 def able(model: "Animal", name: str) -> "LatentVariableModel":
     """The model, if it draws images from latents."""
     from zoo.contracts import LatentVariableModel
@@ -173,6 +180,9 @@ def parser() -> argparse.ArgumentParser:
         verify, "Check that files are those of their cards and draw the same pictures."
     ).add_argument
     add("names", nargs="*", metavar="NAME", help="which (all)")
+
+    add = verb(leaderboard, "Write all cards into one table: .md, .csv and .html.").add_argument
+    add("--to", type=Path, default=catalog.HOME / "benchmarks", help="folder (benchmarks)")
     return top
 
 
