@@ -22,6 +22,7 @@ VERBS = (
     "interpolate",
     "fit",
     "evaluate",
+    "compare",
     "export",
     "verify",
     "leaderboard",
@@ -95,7 +96,7 @@ def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> 
 
     capsys.readouterr()
     main(["evaluate", "shipped/vae-digits.safetensors", "--json"])
-    assert json.loads(capsys.readouterr().out) == card.metrics
+    assert json.loads(capsys.readouterr().out)["metrics"] == card.metrics
 
 
 def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:

@@ -3,7 +3,6 @@
 import argparse
 import json
 import sys
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -81,13 +80,23 @@ def fit(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from zoo.evaluation import data_of, table
-    from zoo.evaluation import evaluate as measure
+    from zoo.evaluation import data_of, enter, report, table
+    from zoo.measures import PROTOCOLS
 
-    path, start = catalog.locate(options.name), time.monotonic()
-    records = measure(path, data_of(options.recipe or path.stem), options.seed)
-    print(json.dumps(records, indent=2) if options.json else table(records))
-    print(f"measured in {time.monotonic() - start:.0f} s from {path}", file=sys.stderr)
+    path, protocol = catalog.locate(options.name), PROTOCOLS[options.protocol]
+    if options.seeds:
+        protocol = protocol._replace(seeds=options.seeds)
+    found = report(path, data_of(options.recipe or path.stem), protocol)
+    print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
+    print(f"measured in {found['seconds']:.0f} s from {path}", file=sys.stderr)
+    if options.card:
+        enter(path, found["metrics"])
+
+
+def compare(options: argparse.Namespace) -> None:
+    from zoo.evaluation import compare as side_by_side
+
+    print(side_by_side(options.a, options.b))
 
 
 def export(options: argparse.Namespace) -> None:
@@ -166,8 +175,19 @@ def parser() -> argparse.ArgumentParser:
     ).add_argument
     add("name", metavar="NAME|FILE")
     add("--recipe", help="whose data to measure on (that of the same name)")
-    add("--seed", type=int, default=0, help="of the samples (0)")
+    add(
+        "--protocol",
+        choices=["quick", "full"],
+        default="full",
+        help="2,000 or 10,000 images (full)",
+    )
+    add("--seeds", type=positive, help="draws of samples (1 when quick, 3 when full)")
     add("--json", action="store_true", help="print whole records")
+    add("--card", action="store_true", help="write the records into the card beside the file")
+
+    add = verb(compare, "Set two models side by side, if measured in one way.").add_argument
+    for side in ("a", "b"):
+        add(side, metavar="NAME|JSON", help="a card, or what `zoo evaluate --json` printed")
 
     add = verb(
         export, "Make weights, card and picture of a checkpoint, measured from the file."

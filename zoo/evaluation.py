@@ -1,26 +1,38 @@
-"""`zoo evaluate`: what a weights file measures, each number with its protocol."""
+"""`zoo evaluate` and `zoo compare`: numbers that say how they came about, and only then compare."""
 
-from collections.abc import Iterator
+import json
+import platform
+import time
 from pathlib import Path
+from typing import TypedDict
 
+import lightning
 import torch
+import torchmetrics
 import yaml
-from torch import Tensor
-from tqdm import tqdm
 
 import recipes.data
-from recipes.data.images import ImageData, Images, normalise
+from recipes.data.images import ImageData
 from zoo import catalog
-from zoo.contracts import Animal, Bounded, Classifier, Reconstructor, Sampler
-from zoo.errors import UnknownName, ZooError
-from zoo.extractors import load_extractor, metric_name
-from zoo.metrics.frechet import FrechetDistance
-from zoo.pictures import to_uint8
-from zoo.weights import read
+from zoo.cards import Card
+from zoo.errors import BadCard, UnknownName, ZooError
+from zoo.measures import PROTOCOLS, Protocol, Record, measure
+from zoo.weights import read, sha256
 
-Record = dict[str, str | int | float]
-LARGEST_SIDE = 10_000  # images on each side of a distance
-CHUNK = 250
+SETTINGS = ("split", "real", "fake", "seeds", "labels", "resize", "extractor_sha256", "unit")
+
+
+class Report(TypedDict):
+    """The records, and all that they depend on."""
+
+    name: str
+    sha256: str
+    data: str
+    protocol: str
+    metrics: list[Record]
+    seconds: float
+    hardware: str
+    versions: dict[str, str]
 
 
 def data_of(recipe: str) -> ImageData:
@@ -32,13 +44,13 @@ def data_of(recipe: str) -> ImageData:
     return getattr(recipes.data, name)(**settings.get("init_args", {}))
 
 
-def evaluate(path: Path, data: ImageData, seed: int = 0) -> list[Record]:
+def evaluate(path: Path, data: ImageData, protocol: Protocol = PROTOCOLS["full"]) -> list[Record]:
     """Every metric that the model in a weights file can be measured by, headline first."""
     model = read(path)
     state = torch.get_rng_state()
-    torch.manual_seed(seed)
+    torch.manual_seed(0)
     try:
-        records = list(measure(model, data, seed))
+        records = list(measure(model, data, protocol))
     finally:
         torch.set_rng_state(state)
     if not records:
@@ -46,91 +58,99 @@ def evaluate(path: Path, data: ImageData, seed: int = 0) -> list[Record]:
     return records
 
 
-def measure(model: Animal, data: ImageData, seed: int) -> Iterator[Record]:
-    """A record for each thing that the model can do."""
-    if isinstance(model, Classifier):
-        yield accuracy(model, data.images("test"))
-    if isinstance(model, Sampler):
-        yield distance(model, data, seed)
-    if isinstance(model, Bounded):
-        yield evidence(model, data.images("test"), seed)
-    if isinstance(model, Reconstructor):
-        yield reconstruction_error(model, data.images("test"))
-
-
-def accuracy(model: Classifier, images: Images) -> Record:
-    """The share of the test split that is told right."""
-    pairs = zip(images.pixels.split(CHUNK), images.labels.split(CHUNK), strict=True)
-    right = sum(int((model.classify(normalise(x)).argmax(1) == y).sum()) for x, y in pairs)
-    count = len(images.pixels)
-    return {"metric": "accuracy", "value": right / count, "split": "test", "real": count}
-
-
-def distance(model: Sampler, data: ImageData, seed: int) -> Record:
-    """The Frechet distance in the space that the data set names."""
-    extractor = load_extractor(data.extractor)
-    metric = FrechetDistance(extractor)
-    real = data.images(data.reference).pixels[:LARGEST_SIDE]
-    fake = to_uint8(model.sample(len(real), seed))
-    for pixels, is_real in (real, True), (fake, False):
-        side = "real images" if is_real else "samples"
-        for chunk in tqdm(pixels.split(CHUNK), side, leave=False, disable=None):
-            metric.update(chunk, real=is_real)
+def report(path: Path, data: ImageData, protocol: Protocol) -> Report:
+    """Evaluate, and say of what, where and with which versions."""
+    start = time.monotonic()
+    records = evaluate(path, data, protocol)
     return {
-        "metric": metric_name(data.extractor),
-        "value": rounded(metric.compute()),
-        "split": data.reference,
-        "real": len(real),
-        "fake": len(fake),
-        "seed": seed,
-        "extractor": data.extractor,
-        "extractor_sha256": extractor.sha256(),
+        "name": path.stem,
+        "sha256": sha256(path),
+        "data": data.source.title,
+        "protocol": protocol.name,
+        "metrics": records,
+        "seconds": round(time.monotonic() - start, 1),
+        "hardware": f"{torch.get_num_threads()} threads, {platform.machine()}",
+        "versions": {
+            module.__name__: str(module.__version__) for module in (torch, torchmetrics, lightning)
+        },
     }
 
 
-@torch.no_grad()
-def evidence(model: Bounded, images: Images, seed: int) -> Record:
-    """The evidence lower bound of the test split, one sample of z an image."""
-    terms = [model.bound(normalise(x)) for x in images.pixels.split(CHUNK)]
-    bound = torch.cat([likelihood - divergence for likelihood, divergence in terms]).double()
-    unit = "nats per image"
-    return {
-        "metric": "elbo",
-        "value": rounded(bound.mean()),
-        "unit": unit,
-        **protocol(images, seed),
-    }
+def enter(path: Path, records: list[Record]) -> None:
+    """Write records into the card beside a weights file; raises BadCard without one."""
+    place = path.with_suffix(".md")
+    if not place.is_file():
+        raise BadCard(f"there is no card {place}: make one with `zoo export`")
+    card = Card.read(place)
+    if card.facts["sha256"] != sha256(path):
+        raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
+    facts = card.facts | {"metrics": records}
+    beside = place.with_suffix(".md.part")
+    beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")
+    beside.replace(place)
 
 
-def reconstruction_error(model: Reconstructor, images: Images) -> Record:
-    """The mean squared error of a pixel in [0, 1], on the test split."""
-    errors = [
-        (model.reconstruct(x) - x).div(2).square().flatten(1).mean(1)
-        for x in map(normalise, images.pixels.split(CHUNK))
-    ]
-    mean = torch.cat(errors).double().mean()
-    unit = "squared error of a pixel in [0, 1]"
-    return {"metric": "mse", "value": rounded(mean), "unit": unit, **protocol(images)}
+def recorded(name: str) -> list[Record]:
+    """The records of a model's card, or of a file that `zoo evaluate --json` printed."""
+    if not name.endswith(".json"):
+        return catalog.card(name).metrics
+    try:
+        return json.loads(Path(name).read_text(encoding="utf-8"))["metrics"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ZooError(f"{name} is not what `zoo evaluate --json` prints: {error}") from error
 
 
-def protocol(images: Images, seed: int | None = None) -> Record:
-    """The protocol of a mean over the test split."""
-    record: Record = {"split": "test", "real": len(images.pixels)}
-    return record if seed is None else record | {"seed": seed}
+def compare(a: str, b: str) -> str:
+    """Two models side by side, a line for each metric that both have, the difference judged.
+
+    Raises ZooError where they have none in common, or where one was measured in another way.
+    """
+    theirs = {record["metric"]: record for record in recorded(b)}
+    pairs = [(one, theirs[one["metric"]]) for one in recorded(a) if one["metric"] in theirs]
+    if not pairs:
+        raise ZooError(f"{a} and {b} have no metric in common: they do different things")
+    width = max(len(str(one["metric"])) for one, _ in pairs)
+    lines = [f"{'':<{width}}  {Path(a).stem:>24}  {Path(b).stem:>24}"]
+    for one, other in pairs:
+        refuse_to_mix(one, other)
+        verdict = "" if apart(one, other) else "  not distinguishable"
+        lines += [f"{one['metric']:<{width}}  {shown(one):>24}  {shown(other):>24}{verdict}"]
+    return "\n".join(lines)
 
 
-def rounded(value: Tensor) -> float:
-    """Six significant digits: what repeats from one machine to the next."""
-    return float(f"{float(value):.6g}")
+def refuse_to_mix(one: Record, other: Record) -> None:
+    """Numbers of different protocols are not compared."""
+    for key in SETTINGS:
+        if one.get(key) != other.get(key):
+            raise ZooError(
+                f"{one['metric']} was measured with {key} {one.get(key)} here and "
+                f"{other.get(key)} there: measure both in one way with `zoo evaluate`"
+            )
+
+
+def uncertainty(record: Record) -> float:
+    """Half of a 95 % interval: twice the standard error of a mean, or the spread over seeds."""
+    return 2 * float(record.get("standard_error", record.get("spread", 0)))
+
+
+def apart(one: Record, other: Record) -> bool:
+    """Whether two intervals do not overlap."""
+    distance = abs(float(one["value"]) - float(other["value"]))
+    return distance > uncertainty(one) + uncertainty(other)
+
+
+def shown(record: Record) -> str:
+    """A value with its interval."""
+    half = uncertainty(record)
+    return f"{record['value']:.5g}" + (f" ± {half:.2g}" if half else "")
 
 
 def table(records: list[Record]) -> str:
     """Records for people, a line each."""
+    width = max(len(str(record["metric"])) for record in records)
     lines = []
     for record in records:
-        settings = [f"{key} {value}" for key, value in record.items() if key not in SHOWN]
-        lines.append(f"{record['metric']:<14} {record['value']:<12} {', '.join(settings)}")
+        settings = [f"{record[key]} {key}" for key in ("real", "fake", "seeds") if key in record]
+        place = f"{record['split']} split, {', '.join(settings)}"
+        lines += [f"{record['metric']:<{width}}  {shown(record):>20}   {place}"]
     return "\n".join(lines)
-
-
-SHOWN = {"metric", "value", "extractor_sha256"}

@@ -16,6 +16,7 @@ class Extractor(nn.Module, ABC):
     """Images (n, channels, h, w) in uint8 to features (n, num_features) in float64."""
 
     num_features: int
+    resize = "none"
 
     @abstractmethod
     def extract(self, x: Tensor) -> Tensor:
@@ -69,6 +70,7 @@ class SqueezeNet(Extractor):
     """
 
     num_features = 512
+    resize = "224, bilinear, antialiased"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
 
@@ -99,6 +101,7 @@ class Inception(Extractor):
     """
 
     num_features = 2048
+    resize = "299, bilinear as in TensorFlow, not antialiased"
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,0 +1,602 @@
+"""Metrics agree with brute force, with closed forms, and with what they promise of samples."""
+
+import math
+from collections.abc import Callable
+from itertools import combinations, product
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+from torchmetrics.image.kid import poly_mmd
+
+from zoo.metrics.bounds import (
+    active_units,
+    bits_per_dimension,
+    divergence_per_dimension,
+    importance_weighted,
+    perplexity,
+)
+from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours
+from zoo.metrics.extrapolation import frechet_infinity, intercept, statistics, subset_sizes
+from zoo.metrics.frechet import frechet_distance
+from zoo.metrics.kernel import CHUNK, kernel_distance
+from zoo.metrics.manifold import density_coverage, precision_recall, radii
+from zoo.metrics.memorisation import memorisation, nearest
+from zoo.metrics.modes import count_modes
+from zoo.metrics.support import estimate, likeliest, nearest_pairs, occupancy, support_size
+
+SIZES = [2, 7, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3]  # around the borders of chunks
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def shuffled(x: Tensor) -> Tensor:
+    return x[torch.randperm(len(x), generator=torch.Generator().manual_seed(9))]
+
+
+def apart(x: Tensor, y: Tensor) -> Tensor:
+    """Every distance, without chunks and without cdist."""
+    return (x[:, None] - y[None]).norm(dim=2)
+
+
+# kernel distance
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_kernel_distance_is_that_of_torchmetrics(n: int) -> None:
+    real, fake = draw(n, 5), 0.8 * draw(n, 5, seed=1) + 0.3
+    expected = poly_mmd(real, fake)
+    torch.testing.assert_close(kernel_distance(real, fake), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_the_kernel_distance_of_unequal_sides_averages_pairs() -> None:
+    real, fake = draw(6, 3), draw(4, 3, seed=1)
+
+    def kernel(x: Tensor, y: Tensor) -> float:
+        return float((x @ y / 3 + 1) ** 3)
+
+    def mean(values: list[float]) -> float:
+        return sum(values) / len(values)
+
+    expected = (
+        mean([kernel(a, b) for a, b in combinations(real, 2)])
+        + mean([kernel(a, b) for a, b in combinations(fake, 2)])
+        - 2 * mean([kernel(a, b) for a, b in product(real, fake)])
+    )
+    assert kernel_distance(real, fake).item() == pytest.approx(expected, rel=1e-12)
+    assert kernel_distance(fake, real).item() == pytest.approx(expected, rel=1e-12)
+    assert kernel_distance(shuffled(real), fake).item() == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_kernel_distance_is_unbiased() -> None:
+    """However few the samples: on average the sum of squared differences of moments, the second
+    and the first counted three times. Those of N(s, 1) are s, 1 + s^2 and 3 s + s^3."""
+    s = 0.5
+    expected = (3 * s + s**3) ** 2 + 3 * (s**2) ** 2 + 3 * s**2
+    same = torch.stack(
+        [kernel_distance(draw(9, 1, seed=i), draw(7, 1, seed=i + 1000)) for i in range(1000)]
+    )
+    other = torch.stack(
+        [kernel_distance(draw(9, 1, seed=i), draw(7, 1, seed=i + 1000) + s) for i in range(1000)]
+    )
+    error = 4 / len(same) ** 0.5
+    assert abs(same.mean()) < error * same.std()
+    assert same.min() < 0
+    assert abs(other.mean() - expected) < error * other.std()
+
+
+@pytest.mark.parametrize("measure", ["kernel_distance", "precision_recall", "nearest"])
+def test_ten_thousand_images_a_side_fit_in_memory(measure: str) -> None:
+    """In a process of its own, so that its peak is known: at most 200 MB over what it starts at."""
+    code = (
+        "import resource, torch; from zoo.metrics.kernel import kernel_distance; "
+        "from zoo.metrics.manifold import distances, precision_recall; "
+        "from zoo.metrics.memorisation import nearest; torch.set_num_threads(1); "
+        "x = torch.randn(10_000, 2, dtype=torch.float64); distances(x[:9] @ x[:2].T, x[:9, :1]); "
+        "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; before = peak(); "
+        f"{measure}(x, x); print(peak() - before)"
+    )
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert float(answer.stdout) < 200
+
+
+@pytest.mark.parametrize("sides", [(1, 5), (5, 1), (0, 5)])
+def test_a_kernel_distance_needs_two_images_a_side(sides: tuple[int, int]) -> None:
+    with pytest.raises(ValueError, match="two images or more on each side"):
+        kernel_distance(*(draw(n, 3) for n in sides))
+
+
+def test_the_kernel_distance_refuses_float32() -> None:
+    for real, fake in ((draw(5, 3).float(), draw(5, 3)), (draw(5, 3), draw(5, 3).float())):
+        with pytest.raises(TypeError, match="float64"):
+            kernel_distance(real, fake)
+
+
+# precision and recall, density and coverage
+
+
+def balls(x: Tensor, k: int) -> Tensor:
+    return apart(x, x).sort(dim=1).values[:, k]
+
+
+@pytest.mark.parametrize("k", [1, 3, 5])
+@pytest.mark.parametrize(("n", "m"), [(7, 9), (CHUNK, CHUNK + 1), (CHUNK + 5, 6), (300, 2 * CHUNK)])
+def test_balls_agree_with_brute_force(n: int, m: int, k: int) -> None:
+    real, fake = draw(n, 3), 0.7 * draw(m, 3, seed=1) + 0.4
+    between, of_real, of_fake = apart(real, fake), balls(real, k), balls(fake, k)
+    torch.testing.assert_close(radii(real, k), of_real)
+    precision = (between <= of_real[:, None]).any(0).double().mean().item()
+    recall = (between <= of_fake).any(1).double().mean().item()
+    assert precision_recall(real, fake, k) == pytest.approx((precision, recall))
+    density = (between < of_real[:, None]).sum().item() / (k * m)
+    coverage = (between.min(1).values < of_real).double().mean().item()
+    assert density_coverage(real, fake, k) == pytest.approx((density, coverage))
+
+
+def test_real_images_against_themselves_are_perfect() -> None:
+    real = draw(CHUNK + 40, 8)
+    assert precision_recall(real, shuffled(real)) == (1, 1)
+    assert density_coverage(real, shuffled(real)) == (1, 1)
+
+
+def test_far_away_nothing_is_precise_and_one_image_recalls_nothing() -> None:
+    real = draw(50, 2)
+    assert precision_recall(real, real + 100) == (0, 0)
+    assert density_coverage(real, real + 100) == (0, 0)
+    collapsed = precision_recall(real, real[:1].expand(50, -1))
+    assert collapsed.precision == 1
+    assert collapsed.recall == pytest.approx(1 / 50)
+
+
+def test_precision_and_recall_change_places_with_the_sides() -> None:
+    real, fake = draw(60, 2), 2 * draw(70, 2, seed=1)
+    assert precision_recall(real, fake) == precision_recall(fake, real)[::-1]
+
+
+def test_balls_do_not_know_the_origin_the_scale_or_the_order() -> None:
+    real, fake = draw(80, 4), draw(90, 4, seed=1) + 0.5
+    moved = [shuffled(4 * x + 3) for x in (real, fake)]
+    for measure in (precision_recall, density_coverage):
+        assert measure(*moved) == pytest.approx(measure(real, fake))
+
+
+def test_coverage_of_the_same_law_is_lemma_2_of_the_paper() -> None:
+    """1 - (n - 1) ... (n - k) / (n + m - 1) ... (n + m - k), whatever the law; density is 1."""
+    n, m, k = 120, 90, 5
+    expected = 1 - math.prod((n - i) / (n + m - i) for i in range(1, k + 1))
+    drawn = [density_coverage(draw(n, 2, seed=i), draw(m, 2, seed=i + 500), k) for i in range(200)]
+    density, coverage = torch.tensor(drawn).mean(0).tolist()
+    assert coverage == pytest.approx(expected, abs=0.01)
+    assert density == pytest.approx(1, abs=0.02)
+
+
+@pytest.mark.parametrize("measure", [precision_recall, density_coverage])
+@pytest.mark.parametrize(("n", "k"), [(3, 3), (0, 3), (5, 0)])
+def test_balls_need_more_images_than_neighbours(
+    measure: Callable[[Tensor, Tensor, int], tuple[float, float]], n: int, k: int
+) -> None:
+    with pytest.raises(ValueError, match=f"{n} images have no {k} neighbours"):
+        measure(draw(n, 2), draw(9, 2), k)
+
+
+def test_density_needs_a_fake() -> None:
+    with pytest.raises(ValueError, match="one generated image"):
+        density_coverage(draw(9, 2), draw(0, 2))
+
+
+# extrapolated Frechet distance
+
+
+def test_the_intercept_of_a_line() -> None:
+    x = 1 / torch.arange(50, 65).double()
+    assert intercept(x, 3.5 + 20 * x).item() == pytest.approx(3.5)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "first"), [(30, 4, 15), (1000, 84, 500), (1000, 700, 701), (100, 90, 50)]
+)
+def test_fifteen_sizes_from_half_and_if_possible_above_the_rank(n: int, d: int, first: int) -> None:
+    sizes = subset_sizes(n, d)
+    assert (len(set(sizes)), sizes[0], sizes[-1]) == (15, first, n)
+    steps = torch.tensor(sizes).diff()
+    assert steps.max() - steps.min() <= 1
+
+
+def test_the_extrapolated_distance_has_lost_its_bias() -> None:
+    real, shift = draw(20_000, 8), 0.3
+    plain, infinite = [], []
+    for seed in range(10):
+        fake = draw(400, 8, seed=seed + 1) + shift
+        plain.append(frechet_distance(*statistics(real), *statistics(fake)).item())
+        infinite.append(frechet_infinity(real, fake, seed).item())
+    true = 8 * shift**2
+    bias, left = (abs(sum(v) / len(v) - true) for v in (plain, infinite))
+    assert left < bias / 2
+
+
+def test_the_extrapolated_distance_is_fixed_by_its_seed_and_blind_to_the_origin() -> None:
+    real, fake = draw(300, 4), draw(200, 4, seed=1)
+    once = frechet_infinity(real, fake)
+    assert once.dtype == torch.float64
+    assert once == frechet_infinity(real, fake, seed=0) != frechet_infinity(real, fake, seed=1)
+    torch.testing.assert_close(frechet_infinity(real + 2, fake + 2), once)
+    torch.testing.assert_close(frechet_infinity(shuffled(real), fake), once)
+
+
+def test_an_extrapolation_says_what_it_needs() -> None:
+    with pytest.raises(ValueError, match="30 generated images or more, not 29"):
+        frechet_infinity(draw(50, 2), draw(29, 2))
+    with pytest.raises(ValueError, match="two images or more"):
+        frechet_infinity(draw(1, 2), draw(50, 2))
+    with pytest.raises(TypeError, match="float64"):
+        frechet_infinity(draw(50, 2).float(), draw(50, 2).float())
+
+
+# support size
+
+
+def outputs(size: int, n: int, seed: int, odds: Tensor | None = None) -> Tensor:
+    """n samples (n, 1) of a generator that draws 0 ... size - 1, each a little blurred."""
+    own = torch.Generator().manual_seed(seed)
+    odds = torch.ones(size) if odds is None else odds
+    which = odds.multinomial(n, replacement=True, generator=own).double()
+    return (which + 0.01 * torch.randn(n, generator=own)).unsqueeze(1)
+
+
+@pytest.mark.parametrize(("n", "size"), [(4, 3), (5, 5), (3, 6)])
+def test_occupancy_agrees_with_counting_every_draw(n: int, size: int) -> None:
+    counts = torch.tensor([len(set(drawn)) for drawn in product(range(size), repeat=n)])
+    expected = counts.bincount(minlength=n + 1).double() / size**n
+    torch.testing.assert_close(occupancy(n, size), expected)
+
+
+@pytest.mark.parametrize("n", [2, 3, 7, 16])
+def test_the_interval_holds_every_size_that_is_not_rejected(n: int) -> None:
+    """Brute force: the law under each N, and its likelihood, without reweighting."""
+    laws = {size: occupancy(n, size) for size in range(1, 40 * n)}
+    for distinct in range(1, n):
+        kept = [
+            size
+            for size, law in laws.items()
+            if law[distinct:].sum() >= 0.025 and law[: distinct + 1].sum() >= 0.025
+        ]
+        best, low, high = estimate(n, distinct)
+        assert low == kept[0]
+        assert high == kept[-1] or kept[-1] == 40 * n - 1 < high
+        if best < 40 * n - 1:
+            assert laws[int(best)][distinct] >= max(law[distinct] for law in laws.values()) - 1e-15
+
+
+@pytest.mark.parametrize(("size", "n"), [(10, 10), (10, 100), (100, 40), (100, 400), (1000, 100)])
+def test_the_interval_covers_exactly(size: int, n: int) -> None:
+    """No simulation: the probability, over what n draws can give, that the interval covers."""
+    covered = 0.0
+    for distinct, probability in enumerate(occupancy(n, size).tolist()):
+        if probability > 1e-6:
+            _, low, high = estimate(n, distinct)
+            covered += probability * (low <= size <= high)
+    assert covered >= 0.95 - 1e-4
+
+
+@pytest.mark.parametrize(
+    ("size", "n"), [(10, 20), (10, 300), (100, 30), (100, 300), (1000, 150), (10_000, 500)]
+)
+def test_the_interval_covers_generators_of_known_size(size: int, n: int) -> None:
+    found = [support_size(outputs(size, n, seed), distance=0.3) for seed in range(60)]
+    assert sum(one.low <= size <= one.high for one in found) >= 54
+    assert sum(one.low <= one.estimate <= one.high for one in found) == 60
+
+
+def test_the_low_end_bounds_generators_of_unequal_odds() -> None:
+    odds = 1 / torch.arange(1, 301).float()
+    found = [support_size(outputs(300, 200, seed, odds), distance=0.3) for seed in range(60)]
+    assert sum(one.low <= 300 for one in found) >= 57
+    assert sum(one.estimate < 300 for one in found) >= 57  # it counts the frequent ones
+
+
+def test_few_pairs_estimate_the_birthday_way() -> None:
+    found = support_size(outputs(10_000, 400, seed=1), distance=0.3)
+    assert 1 < found.pairs < 20
+    assert found.estimate == pytest.approx(math.comb(400, 2) / found.pairs, rel=0.05)
+
+
+def test_pairs_and_repeats_are_counted_across_chunks() -> None:
+    features = outputs(50, 2 * CHUNK + 9, seed=0)
+    near = apart(features, features).triu(1)
+    pairs = int(((near > 0) & (near < 0.3)).sum())
+    assert support_size(features, distance=0.3).pairs == pairs
+    assert support_size(features, distance=0.3).estimate == 50
+
+
+def test_without_duplicates_there_is_no_upper_end() -> None:
+    features = torch.arange(CHUNK + 50.0, dtype=torch.float64)[:, None]
+    found = support_size(features, distance=1.0)  # nearer than 1, not as near
+    assert (found.estimate, found.high, found.pairs) == (math.inf, math.inf, 0)
+    pairs = math.comb(len(features), 2)
+    assert found.low == pytest.approx(pairs / -math.log(0.025), rel=0.01)  # Poisson: e^-(pairs / N)
+
+
+def test_exact_copies_are_duplicates_at_any_distance() -> None:
+    features = 1e3 + draw(1, 64).expand(400, -1)
+    assert support_size(features, distance=1e-12) == (1, 1, 1, math.comb(400, 2))
+
+
+def test_likelihood_falls_on_both_sides_of_the_likeliest() -> None:
+    def log_likelihood(size: int) -> float:
+        return math.lgamma(size + 1) - math.lgamma(size - 60 + 1) - 80 * math.log(size)
+
+    best = likeliest(80, 60)
+    assert log_likelihood(best - 1) < log_likelihood(best) > log_likelihood(best + 1)
+
+
+@pytest.mark.parametrize("n", SIZES)
+def test_the_nearest_pairs_are_the_nearest(n: int) -> None:
+    features, count = draw(n, 2), min(20, math.comb(n, 2))
+    distances = apart(features, features)
+    pairs = nearest_pairs(features, count)
+    assert pairs.shape == (count, 2)
+    assert (pairs[:, 0] < pairs[:, 1]).all()
+    expected = distances[torch.ones_like(distances).triu(1).bool()].sort().values[:count]
+    torch.testing.assert_close(distances[pairs[:, 0], pairs[:, 1]], expected)
+
+
+def test_every_pair_can_be_had_and_not_one_more() -> None:
+    pairs = {(i, j) for i, j in nearest_pairs(draw(9, 2), 36).tolist()}
+    assert pairs == set(combinations(range(9), 2))
+    for count in (0, 37):
+        with pytest.raises(ValueError, match=f"9 samples do not have {count} pairs"):
+            nearest_pairs(draw(9, 2), count)
+
+
+@pytest.mark.parametrize(("n", "distance"), [(1, 0.1), (0, 0.1), (5, 0.0), (5, -1.0)])
+def test_duplicates_need_two_samples_and_a_distance(n: int, distance: float) -> None:
+    with pytest.raises(ValueError, match="two samples or more and a distance above zero"):
+        support_size(draw(n, 2), distance)
+
+
+# memorisation
+
+
+@pytest.mark.parametrize("n", [1, *SIZES])
+def test_the_nearest_row_is_the_nearest(n: int) -> None:
+    features, among = draw(n, 4), draw(300, 4, seed=1)
+    distances, indices = nearest(features, among)
+    expected = apart(features, among).min(1)
+    torch.testing.assert_close(distances, expected.values)
+    assert torch.equal(indices, expected.indices)
+
+
+def test_a_copy_is_at_zero_wherever_the_origin() -> None:
+    train = draw(400, 64) + 1e4
+    distances, indices = nearest(train[100:200], train)
+    assert torch.equal(distances, torch.zeros(100, dtype=torch.float64))
+    assert torch.equal(indices, torch.arange(100, 200))
+
+
+def test_copies_are_all_memorised_and_held_out_images_half() -> None:
+    train, held_out = draw(500, 6), draw(200, 6, seed=1)
+    copied = memorisation(train[:90], train, held_out)
+    assert (copied.share, copied.samples) == (1, 0)
+    honest = memorisation(shuffled(held_out), train, held_out)
+    assert honest.share == 0.5
+    assert honest.samples == honest.held_out > 0
+    assert memorisation(held_out + 100, train, held_out).share == 0
+
+
+def test_memorisation_counts_in_closed_form() -> None:
+    train, held_out = torch.zeros(1, 1), torch.tensor([[1.0], [2.0], [4.0], [5.0]])
+    fake = torch.tensor([[0.5], [-2.9], [3.0], [7.0], [8.0]])  # a tie is not nearer
+    assert memorisation(fake, train, held_out) == pytest.approx((2 / 5, 3, 3))
+
+
+@pytest.mark.parametrize(("empty", "name"), [(0, "generated"), (1, "training"), (2, "held-out")])
+def test_memorisation_needs_images_of_three_kinds(empty: int, name: str) -> None:
+    sides = [draw(0 if i == empty else 5, 2) for i in range(3)]
+    with pytest.raises(ValueError, match=f"one {name} image"):
+        memorisation(*sides)
+
+
+def test_there_is_nothing_nearest_to_nothing() -> None:
+    assert [len(found) for found in nearest(draw(0, 2), draw(5, 2))] == [0, 0]
+    with pytest.raises(ValueError, match="nothing to search"):
+        nearest(draw(5, 2), draw(0, 2))
+
+
+# modes
+
+
+def logits(*classes: int, of: int) -> Tensor:
+    return torch.eye(of)[list(classes)]
+
+
+def test_an_even_histogram_misses_nothing() -> None:
+    modes = count_modes(logits(*range(8), *range(8), of=8))
+    torch.testing.assert_close(modes.histogram, torch.full((8,), 1 / 8).double())
+    assert modes.missing == 0
+    assert modes.entropy == pytest.approx(math.log(8))
+    assert modes.divergence == pytest.approx(0, abs=1e-12)
+
+
+def test_one_class_misses_the_rest() -> None:
+    modes = count_modes(logits(3, 3, 3, of=10))
+    assert (modes.missing, modes.entropy) == (9, 0)
+    assert modes.divergence == pytest.approx(math.log(10))
+
+
+def test_a_tenth_of_a_uniform_share_is_not_missing() -> None:
+    assert count_modes(logits(*[0] * 19, 1, of=2)).missing == 0  # 5 % of 50 %
+    assert count_modes(logits(*[0] * 20, 1, of=2)).missing == 1
+
+
+def test_divergence_from_given_shares() -> None:
+    sampled = logits(0, 0, 1, 2, of=3)
+    modes = count_modes(sampled, torch.tensor([0.5, 0.25, 0.25]))
+    assert modes.divergence == pytest.approx(0, abs=1e-7)
+    modes = count_modes(sampled, torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64))
+    assert modes.divergence == pytest.approx(0.5 * math.log(2) - 0.25 * math.log(2))
+    assert count_modes(sampled, torch.tensor([0.5, 0.5, 0.0])).divergence == math.inf
+    assert count_modes(logits(0, of=2), torch.tensor([1.0, 0.0])).divergence == 0
+
+
+@pytest.mark.parametrize("shares", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.5, -0.5, 0.0]])
+def test_expected_shares_must_be_shares(shares: list[float]) -> None:
+    with pytest.raises(ValueError, match="expected shares must be 3"):
+        count_modes(logits(0, of=3), torch.tensor(shares))
+
+
+def test_a_histogram_needs_a_sample() -> None:
+    with pytest.raises(ValueError, match="one sample or more"):
+        count_modes(torch.empty(0, 10))
+
+
+# codes
+
+
+def blobs(n: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Codes (n, 4) around a corner for each class; one useless latent is a thousand times wider."""
+    labels = torch.arange(n) % classes
+    codes = 0.1 * draw(n, 4, seed=seed)
+    codes[:, 0] += labels
+    codes[:, 3] *= 1e4
+    return codes, labels
+
+
+def test_a_probe_reads_what_a_line_can() -> None:
+    train, test = blobs(200, 2, seed=0), blobs(100, 2, seed=1)
+    assert linear_probe(*train, *test) == 1
+    assert linear_probe(*train, *test, n=20) > 0.9
+    assert linear_probe(*train, test[0], 1 - test[1]) == 0
+
+
+def test_neighbours_read_what_lies_together() -> None:
+    (codes, labels), (others, expected) = blobs(200, 4, seed=0), blobs(101, 4, seed=1)
+    near, far = codes[:, :3], others[:, :3]
+    assert nearest_neighbours(near, labels, far, expected) == 1
+    votes = labels[apart(far[:, :1], near[:, :1]).topk(7, largest=False).indices].mode(1).values
+    accuracy = (votes == expected).double().mean().item()
+    assert nearest_neighbours(near[:, :1], labels, far[:, :1], expected, k=7) == accuracy
+
+
+@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbours])
+def test_codes_without_a_class_are_read_by_chance(measure: Callable[..., float]) -> None:
+    train, test = blobs(400, 2, seed=0), blobs(400, 2, seed=1)
+    noise = draw(400, 4, seed=2), draw(400, 4, seed=3)
+    assert measure(noise[0], train[1], noise[1], test[1]) == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbours])
+def test_a_seed_chooses_the_labels(measure: Callable[..., float]) -> None:
+    codes, labels = draw(300, 4), torch.arange(300) % 2
+    codes[:, 0] += labels
+    others = codes + 0.5 * draw(300, 4, seed=1)
+    read = [measure(codes, labels, others, labels, n=12, seed=seed) for seed in (0, 0, 1, 2, 3)]
+    assert read[0] == read[1]
+    assert len(set(read)) > 1
+    every = measure(codes, labels, others, labels, n=300)
+    assert every == pytest.approx(measure(codes, labels, others, labels), abs=0.01)
+    for n in (0, 301):
+        with pytest.raises(ValueError, match=f"300 labels, not {n}"):
+            measure(codes, labels, others, labels, n=n)
+
+
+def test_a_probe_needs_two_classes_and_a_vote_its_voters() -> None:
+    codes, labels = blobs(20, 2, seed=0)
+    with pytest.raises(ValueError, match="labels of one class"):
+        linear_probe(codes, torch.zeros(20), codes, labels)
+    with pytest.raises(ValueError, match="4 labels cannot be 5 neighbours"):
+        nearest_neighbours(codes, labels, codes, labels, n=4)
+
+
+def test_auroc_is_how_often_the_stranger_scores_higher() -> None:
+    scores, labels = draw(60), torch.arange(60) % 3
+    strange, known = scores[labels == 2], scores[labels != 2]
+    expected = (strange[:, None] > known).double().mean().item()
+    assert anomaly_auroc(scores, labels, held_out=2) == pytest.approx(expected)
+    assert anomaly_auroc(-scores, labels, held_out=2) == pytest.approx(1 - expected)
+    assert anomaly_auroc((labels == 2).float(), labels, held_out=2) == 1
+    assert anomaly_auroc(torch.zeros(60), labels, held_out=2) == 0.5
+
+
+@pytest.mark.parametrize(("held_out", "found"), [(7, 0), (1, 4)])
+def test_auroc_needs_strangers_and_others(held_out: int, found: int) -> None:
+    with pytest.raises(ValueError, match=f"{found} of 4 images are of class {held_out}"):
+        anomaly_auroc(torch.zeros(4), torch.ones(4, dtype=torch.long), held_out)
+
+
+# bounds
+
+
+def test_one_weight_is_the_evidence_lower_bound() -> None:
+    weights = draw(1, 50)
+    torch.testing.assert_close(importance_weighted(weights), weights.mean())
+
+
+def test_equal_weights_gain_nothing_and_the_rest_gain() -> None:
+    weights = draw(1, 50)
+    torch.testing.assert_close(importance_weighted(weights.expand(20, -1)), weights.mean())
+    weights = draw(20, 50)
+    assert weights.mean() < importance_weighted(weights) < weights.max()
+    torch.testing.assert_close(importance_weighted(weights), weights.exp().mean(0).log().mean())
+    torch.testing.assert_close(
+        importance_weighted(weights - 2000), importance_weighted(weights) - 2000
+    )
+
+
+def test_importance_weights_climb_to_the_evidence() -> None:
+    """x = z + noise, both standard: log p(x) is that of N(0, 2), and q is only the prior."""
+    x, prior = draw(1, 200), Normal(torch.zeros(()).double(), 1)
+    weights = Normal(draw(5000, 200, seed=1), 1).log_prob(x)  # the prior cancels
+    evidence = Normal(prior.mean, 2**0.5).log_prob(x).mean()
+    bounds = [importance_weighted(weights[:k]) for k in (1, 10, 100, 5000)]
+    assert bounds == sorted(bounds)
+    assert bounds[-1].item() == pytest.approx(evidence.item(), abs=0.01)
+
+
+@pytest.mark.parametrize("levels", [2, 256])
+@pytest.mark.parametrize("dimensions", [1, 28 * 28])
+def test_an_even_density_costs_the_logarithm_of_the_levels(levels: int, dimensions: int) -> None:
+    """Even over all levels, each with half a step on either side."""
+    nats = torch.tensor(-dimensions * math.log(levels * 2 / (levels - 1)), dtype=torch.float64)
+    bits = bits_per_dimension(nats, dimensions, levels)
+    assert bits.item() == pytest.approx(math.log2(levels))
+
+
+def test_bits_are_those_of_the_levels_probabilities() -> None:
+    """A Gaussian wide enough to be flat across a level."""
+    density = Normal(torch.tensor(0.1).double(), 0.3)
+    level = torch.arange(256).double()
+    x, half = 2 * level / 255 - 1, 1 / 255
+    probabilities = density.cdf(x + half) - density.cdf(x - half)
+    bits = bits_per_dimension(density.log_prob(x), 1)
+    torch.testing.assert_close(bits, -probabilities.log2(), rtol=1e-3, atol=1e-3)
+
+
+def test_units_are_active_when_their_means_vary() -> None:
+    means = draw(2000, 4) * torch.tensor([1.0, 0.2, 0.05, 0.0]) + 7
+    assert active_units(means) == 0.5
+    with pytest.raises(ValueError, match="two images or more, not 1"):
+        active_units(means[:1])
+
+
+def test_divergence_of_each_latent() -> None:
+    mean, std = draw(30, 5), draw(30, 5, seed=1).exp()
+    expected = (mean.square() + std.square() - 1 - 2 * std.log()).mean(0) / 2
+    torch.testing.assert_close(divergence_per_dimension(mean, std), expected)
+    q = Normal(mean, std)
+    total = kl_divergence(q, Normal(torch.zeros_like(mean), 1)).sum(1).mean()
+    torch.testing.assert_close(divergence_per_dimension(mean, std).sum(), total)
+    assert (divergence_per_dimension(torch.zeros(3, 2), torch.ones(3, 2)) == 0).all()
+
+
+def test_perplexity_is_the_number_of_codes_in_use() -> None:
+    assert perplexity(torch.tensor([4, 4, 4, 4])) == pytest.approx(4)
+    assert perplexity(torch.tensor([0, 7, 0, 7])) == pytest.approx(2)
+    assert perplexity(torch.tensor([0, 9])) == 1
+    assert perplexity(torch.tensor([3, 1])) == pytest.approx(4 / 3**0.75)
+    with pytest.raises(ValueError, match="one chosen code"):
+        perplexity(torch.zeros(8))

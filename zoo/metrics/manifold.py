@@ -1,0 +1,78 @@
+"""Do samples lie where real images lie, and everywhere there? By balls around neighbours.
+
+Kynkaanniemi et al., 2019, https://arxiv.org/abs/1904.06991, and Naeem et al., 2020,
+https://arxiv.org/abs/2002.09797. No approximation: every distance is computed.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+CHUNK = 256  # rows of a distance matrix that exist at once
+
+
+class PrecisionRecall(NamedTuple):
+    """Shares in [0, 1]: of the samples that look real, of the real images that could be samples."""
+
+    precision: float
+    recall: float
+
+
+class DensityCoverage(NamedTuple):
+    """Density is 1 where samples are as dense as real images, and may exceed it; coverage is the
+    share of real images with a sample nearby."""
+
+    density: float
+    coverage: float
+
+
+def distances(x: Tensor, y: Tensor) -> Tensor:
+    """Euclidean distances (n, m) of rows (n, d) and (m, d): exactly zero between equal rows, and
+    the same for a pair in either order, which the faster |x|^2 + |y|^2 - 2 x . y is not."""
+    return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
+
+
+def radii(features: Tensor, k: int) -> Tensor:
+    """Each row's distance to its k-th nearest other row, (n,); raises ValueError unless n > k."""
+    if not 1 <= k < len(features):
+        raise ValueError(
+            f"{len(features)} images have no {k} neighbours each: "
+            "give more images, or a k from 1 to one less than their number"
+        )
+    reach = features.new_empty(len(features))
+    for rows, farthest in zip(features.split(CHUNK), reach.split(CHUNK), strict=True):
+        farthest.copy_(distances(rows, features).kthvalue(k + 1, dim=1).values)
+    return reach
+
+
+def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
+    """The share of fakes (m, d) in any ball around a real row (n, d), and the reverse.
+
+    A ball reaches as far as its centre's k-th neighbour on its own side, border included
+    (equations 1 and 2). Raises ValueError for k rows or fewer on a side.
+    """
+    real_radii, fake_radii = radii(real, k), radii(fake, k)
+    precise, recalled = 0, torch.zeros_like(real_radii, dtype=torch.bool)
+    for rows, reach in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
+        apart = distances(rows, real)
+        precise += int((apart <= real_radii).any(1).sum())
+        recalled |= (apart <= reach[:, None]).any(0)
+    return PrecisionRecall(precise / len(fake), recalled.double().mean().item())
+
+
+def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
+    """Fakes (m, d) per ball around a real row (n, d), over k; the share of balls with a fake.
+
+    Section 3, border excluded as in the authors' code, so that real images against themselves
+    have density 1. Raises ValueError for k real rows or fewer, or for no fakes.
+    """
+    if not len(fake):
+        raise ValueError("density and coverage need one generated image or more")
+    reach = radii(real, k)
+    inside, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
+    for rows in fake.split(CHUNK):
+        near = distances(rows, real) < reach
+        inside += int(near.sum())
+        covered |= near.any(0)
+    return DensityCoverage(inside / (k * len(fake)), covered.double().mean().item())
