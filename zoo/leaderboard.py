@@ -62,6 +62,11 @@ def rows_of(card: Card) -> list[Row]:
     return [{key: (shared | score)[key] for key in COLUMNS} for score in scores]
 
 
+def headline(row: Row) -> bool:
+    """Whether it is the first metric of its card."""
+    return bool(catalog.card(str(row["name"])).metrics[0]["metric"] == row["metric"])
+
+
 def rank(row: Row) -> float:
     """Smaller is better for distances and errors, larger for the rest."""
     smaller = re.match(r"fd|fid|kd|kid|mse|nll", str(row["metric"])) is not None
@@ -105,7 +110,8 @@ def comma_separated(table: list[Row]) -> str:
 def page(table: list[Row]) -> str:
     """One file that needs no server and no network; what cards say is data in it, never markup."""
     template = files("zoo").joinpath("leaderboard.html").read_text(encoding="utf-8")
-    data = json.dumps(table, ensure_ascii=False).replace("<", "\\u003c")
+    marked = [row | {"headline": headline(row)} for row in table]
+    data = json.dumps(marked, ensure_ascii=False).replace("<", "\\u003c")
     return template.replace("/* rows */ []", data)
 
 

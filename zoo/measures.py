@@ -149,7 +149,7 @@ def of_codes(model: Encoder, train: Images, test: Images) -> Iterator[Record]:
     )
     share = rounded(torch.tensor(active_units(others)))
     yield {"metric": "active-units", "value": share, "split": "test", "real": len(others)}
-    for n in sorted({100, 1000, len(codes)}):
+    for n in sorted({n for n in (100, 1000, len(codes)) if n <= len(codes)}):
         settings: Record = {"split": "test", "real": len(others), "labels": n, "seed": 0}
         probe = linear_probe(codes, train.labels, others, test.labels, n)
         yield {"metric": f"linear-probe-{n}", "value": rounded(torch.tensor(probe)), **settings}

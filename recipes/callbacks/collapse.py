@@ -12,6 +12,7 @@ from torch.distributions import Normal
 
 from recipes.callbacks.requirements import name, refusal, sampler
 from zoo.contracts import apply
+from zoo.metrics.bounds import active_units
 
 Batch = tuple[Tensor, ...]
 
@@ -108,7 +109,7 @@ class PosteriorCollapse(Callback):
     ) -> None:
         if not self.watch.is_due(trainer.global_step):
             return
-        share = float(active_units(pl_module, batch[0]))
+        share = active_units(codes(pl_module, batch[0]))
         pl_module.log("active_units", share)
         self.watch.judge(
             share,
@@ -122,9 +123,8 @@ def spread(images: Tensor) -> Tensor:
     return torch.pdist(images.float().flatten(1)).mean()
 
 
-def active_units(model: LightningModule, x: Tensor) -> Tensor:
-    """The share of latents that tell the images (n, channels, size, size) apart."""
+def codes(model: LightningModule, x: Tensor) -> Tensor:
+    """Posterior means (n, latent) of images (n, channels, size, size)."""
     posterior = cast(Posterior, model).posterior
     with isolate_rng():
-        means = apply(model, x, lambda chunk: posterior(chunk).mean)
-    return (means.float().var(0) > 0.01).float().mean()
+        return apply(model, x, lambda chunk: posterior(chunk).mean).float()

@@ -42,7 +42,7 @@ def radii(features: Tensor, k: int) -> Tensor:
         )
     reach = features.new_empty(len(features))
     for rows, farthest in zip(features.split(CHUNK), reach.split(CHUNK), strict=True):
-        farthest.copy_(distances(rows, features).kthvalue(k + 1, dim=1).values)
+        farthest.copy_(distances(rows, features).topk(k + 1, largest=False).values[:, k])
     return reach
 
 
