@@ -104,8 +104,8 @@ def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
     main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
     main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
     main(["fit", "vae-digits", "--trainer.max_epochs", "2", "--ckpt_path", "last", *quiet])
-    assert sorted(path.name for path in (here / "runs").iterdir()) == ["vae-digits", "vae-digits-2"]
-    state = torch.load(here / "runs" / "vae-digits-2" / "last.ckpt", weights_only=True)
+    assert sorted(path.name for path in (here / "runs").iterdir()) == ["vae-digits", "vae-digits.2"]
+    state = torch.load(here / "runs" / "vae-digits.2" / "last.ckpt", weights_only=True)
     assert state["global_step"] == 2 * 23
     assert state["images_seen"] == 2 * 23 * 64
 

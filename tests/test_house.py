@@ -11,6 +11,7 @@ HOME = Path(__file__).parents[1]
 FILES = sorted([*HOME.glob("zoo/**/*.py"), *HOME.glob("recipes/**/*.py")])
 FLOORS = {
     "zoo.errors": 0,
+    "zoo.files": 0,
     "zoo.layers": 0,
     "zoo.losses": 0,
     "zoo.contracts": 1,
@@ -20,6 +21,7 @@ FLOORS = {
     "zoo.gans": 2,
     "zoo.cards": 3,
     "zoo.weights": 3,
+    "zoo.checkpoints": 3,
     "zoo.catalog": 3,
     "zoo.extractors": 3,
     "zoo.pictures": 3,
@@ -30,6 +32,7 @@ FLOORS = {
     "zoo.measures": 5,
     "zoo.export": 5,
     "zoo.leaderboard": 5,
+    "zoo.verbs": 5,
     "zoo.cli": 5,
     "zoo.__main__": 6,
 }

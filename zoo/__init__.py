@@ -26,6 +26,10 @@ HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
 def __getattr__(name: str) -> object:
     """Fetch a front-door name when it is first used, so that `import zoo` stays light."""
     if name not in HOMES:

@@ -22,6 +22,8 @@ class Card:
     @classmethod
     def read(cls, path: Path) -> "Card":
         """Parse a card; raises BadCard."""
+        if not path.is_file():
+            raise BadCard(f"there is no card {path}: make one with `zoo export`")
         parts = re.match(r"---\n(.*?)\n---\n(.*)", path.read_text(encoding="utf-8"), re.DOTALL)
         try:
             facts = yaml.safe_load(parts[1]) if parts else None
@@ -31,6 +33,8 @@ class Card:
             raise BadCard(f"{path} has no front matter: a card begins with YAML between two ---")
         if missing := [key for key in PROMISED if key not in facts]:
             raise BadCard(f"{path} does not say its {', '.join(missing)}: export the model again")
+        if not isinstance(facts["metrics"], list) or not facts["metrics"]:
+            raise BadCard(f"{path} has no metrics: measure the file with `zoo evaluate --card`")
         return cls(path.stem, facts, parts[2].strip())
 
     def __str__(self) -> str:

@@ -8,6 +8,8 @@ from zoo.cards import Card
 from zoo.errors import UnknownName, ZooError
 
 if TYPE_CHECKING:
+    import torch
+
     from zoo.contracts import Animal
 
 HOME = Path(__file__).resolve().parents[1]  # the clone, or site-packages
@@ -53,7 +55,7 @@ def locate(name: str | Path) -> Path:
     return WEIGHTS / f"{name}.safetensors"
 
 
-def load(name: str | Path, device: str | None = None) -> "Animal":
+def load(name: str | Path, device: "str | torch.device | None" = None) -> "Animal":
     """The trained model of that name, or in that file, in evaluation mode on `device` (CPU).
 
     Raises UnknownName with the near ones, and BadWeights for a file that is not as it should be.

@@ -69,6 +69,10 @@ class Animal(LightningModule):
         super().__init__()
         self.images_seen = 0
 
+    def on_fit_start(self) -> None:
+        if self.trainer.world_size > 1:  # each rank draws latents of its own
+            torch.manual_seed(torch.initial_seed() + self.global_rank)
+
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self.images_seen += len(batch[0]) * self.trainer.world_size
 
@@ -80,8 +84,9 @@ class Animal(LightningModule):
 
     def note(self, values: Mapping[str, Tensor]) -> None:
         """Log, but only on the steps that reach a logger: a `self.log` a step costs dearly."""
-        step = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        if step % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        step = self.trainer.fit_loop.epoch_loop._batches_that_stepped + 1  # as loggers count
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and step % every == 0:
             self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
 
 

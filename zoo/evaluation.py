@@ -16,10 +16,21 @@ from recipes.data.images import ImageData
 from zoo import catalog
 from zoo.cards import Card
 from zoo.errors import BadCard, UnknownName, ZooError
+from zoo.files import replacing
 from zoo.measures import PROTOCOLS, Protocol, Record, measure
 from zoo.weights import read, sha256
 
-SETTINGS = ("split", "real", "fake", "seeds", "labels", "resize", "extractor_sha256", "unit")
+SETTINGS = (
+    "data",
+    "split",
+    "real",
+    "fake",
+    "seeds",
+    "labels",
+    "resize",
+    "extractor_sha256",
+    "unit",
+)
 
 
 class Report(TypedDict):
@@ -36,8 +47,9 @@ class Report(TypedDict):
 
 
 def data_of(recipe: str) -> ImageData:
-    """The data set that a recipe trains on; raises UnknownName."""
-    settings = yaml.safe_load(catalog.recipe(recipe).read_text(encoding="utf-8"))["data"]
+    """The data set of a recipe, by its name or file; raises UnknownName."""
+    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
+    settings = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
     name = settings["class_path"].rpartition(".")[2]
     if name not in recipes.data.__all__:
         raise UnknownName("data set", name, recipes.data.__all__)
@@ -79,15 +91,12 @@ def report(path: Path, data: ImageData, protocol: Protocol) -> Report:
 def enter(path: Path, records: list[Record]) -> None:
     """Write records into the card beside a weights file; raises BadCard without one."""
     place = path.with_suffix(".md")
-    if not place.is_file():
-        raise BadCard(f"there is no card {place}: make one with `zoo export`")
     card = Card.read(place)
     if card.facts["sha256"] != sha256(path):
         raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
     facts = card.facts | {"metrics": records}
-    beside = place.with_suffix(".md.part")
-    beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")
-    beside.replace(place)
+    with replacing(place) as beside:
+        beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")
 
 
 def recorded(name: str) -> list[Record]:
@@ -114,6 +123,7 @@ def compare(a: str, b: str) -> str:
     for one, other in pairs:
         refuse_to_mix(one, other)
         verdict = "" if apart(one, other) else "  not distinguishable"
+        verdict = verdict if uncertainty(one) and uncertainty(other) else "  no interval"
         lines += [f"{one['metric']:<{width}}  {shown(one):>24}  {shown(other):>24}{verdict}"]
     return "\n".join(lines)
 

@@ -1,19 +1,22 @@
 """`zoo export` and `zoo verify`: a checkpoint becomes weights, card and picture."""
 
+import inspect
+import os
 import subprocess
 from pathlib import Path
-from pickle import UnpicklingError
+from tempfile import TemporaryDirectory
 
-import torch
+import yaml
 from torch import Tensor, nn
 
 from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
+from zoo.checkpoints import read_checkpoint, revive
 from zoo.contracts import Animal, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, evaluate
-from zoo.weights import find_class, read, sha256, shipped, write
+from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
 
@@ -21,45 +24,39 @@ UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and 
 def export(checkpoint: Path, name: str, folder: Path = catalog.WEIGHTS) -> Card:
     """Write weights, picture and card of a checkpoint; every number is read off the written file.
 
-    A card's prose, and what its paper reported, are kept from the card that was there. Raises
-    BadWeights for a checkpoint that was not made by `zoo fit`, UnknownName without a recipe.
+    All three are made aside and then put in place, so that a failure leaves what was there. The
+    prose, and what its paper reported, are kept from the old card. Raises BadWeights
+    for a checkpoint that was not made by `zoo fit` from that recipe, UnknownName without a recipe.
     """
-    data = data_of(name)
+    data, state, old = data_of(name), read_checkpoint(checkpoint), folder / f"{name}.md"
+    model = revive(checkpoint, state)
+    changed = differences(model, name)
     folder.mkdir(parents=True, exist_ok=True)
-    state = read_checkpoint(checkpoint)
-    path = folder / f"{name}.safetensors"
-    write(revive(checkpoint, state), path)
-    pictures.save(picture(read(path)), path.with_suffix(".png"))
-    card = Card(name, facts(path, state, data), prose(path.with_suffix(".md")))
-    beside = path.with_suffix(".md.part")
-    beside.write_text(str(card), encoding="utf-8")
-    beside.replace(path.with_suffix(".md"))
+    with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
+        path = Path(aside) / f"{name}.safetensors"
+        write(model, path)
+        pictures.save(picture(read(path)), path.with_suffix(".png"))
+        found = facts(path, state, data) | {"paper": kept(old).get("paper")}
+        card = Card(name, found | ({"changed": changed} if changed else {}), prose(old))
+        path.with_suffix(".md").write_text(str(card), encoding="utf-8")
+        for ending in (".safetensors", ".png", ".md"):
+            os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
     return card
 
 
-def read_checkpoint(path: Path) -> dict[str, object]:
-    """A checkpoint of `zoo fit`, with nothing unpickled but tensors and plain data."""
-    if not path.is_file():
-        raise BadWeights(f"there is no checkpoint {path}")
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (UnpicklingError, RuntimeError, EOFError) as error:
+def differences(model: Animal, name: str) -> dict[str, object]:
+    """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
+    wanted = yaml.safe_load(catalog.recipe(name).read_text(encoding="utf-8"))["model"]
+    kind = type(model)
+    if wanted["class_path"] != f"{kind.__module__}.{kind.__qualname__}":
         raise BadWeights(
-            f"{path} cannot be read safely: it is damaged or holds more than tensors and plain data"
-        ) from error
-    if not isinstance(state, dict) or not {"hyper_parameters", "images_seen"} <= state.keys():
-        raise BadWeights(f"{path} is not a checkpoint of `zoo fit`: it lacks what rebuilds a model")
-    return state
-
-
-def revive(path: Path, state: dict[str, object]) -> Animal:
-    """The model in a checkpoint: its average, where one was kept."""
-    settings: dict[str, str | int | float] = state["hyper_parameters"]  # type: ignore[assignment]
-    kind = find_class(path, settings.get("_class_path"))
-    model = kind(**{k: v for k, v in settings.items() if not k.startswith("_")})
-    tensors: dict[str, Tensor] = state["state_dict"]  # type: ignore[assignment]
-    model.load_state_dict(tensors)
-    return model.eval()
+            f"the checkpoint holds a {kind.__name__}, the recipe {name} raises a "
+            f"{wanted['class_path'].rpartition('.')[2]}: export it under its own name"
+        )
+    parameters = inspect.signature(kind).parameters
+    arguments = {key: value.default for key, value in parameters.items()}
+    arguments |= wanted.get("init_args", {})
+    return {k: v for k, v in model.hparams.items() if k in arguments and v != arguments[k]}
 
 
 def picture(model: Animal) -> Tensor:
@@ -95,7 +92,6 @@ def facts(path: Path, state: dict[str, object], data: ImageData) -> dict[str, ob
             "weights": "exponential moving average" if averaged else "last step",
         },
         "metrics": evaluate(path, data),
-        "paper": kept(path.with_suffix(".md")).get("paper"),
     }
 
 
@@ -111,6 +107,8 @@ def prose(path: Path) -> str:
 
 def commit() -> str:
     """The commit of the clone that the zoo runs from, `unknown` outside of one."""
+    if not (catalog.HOME / ".git").exists():
+        return "unknown"
     command = ["git", "-C", str(catalog.HOME), "rev-parse", "--short=12", "HEAD"]
     answer = subprocess.run(command, capture_output=True, text=True, check=False)
     return answer.stdout.strip() or "unknown"

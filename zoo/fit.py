@@ -1,21 +1,23 @@
 """`zoo fit`: a LightningCLI that trains from a recipe and keeps all it makes in one run folder."""
 
 import logging
-import sys
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from pickle import UnpicklingError
 
 from lightning import LightningDataModule, LightningModule
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 
 from recipes.callbacks.logbook import Logbook
+from zoo.checkpoints import read_checkpoint
 from zoo.errors import BadRecipe, ZooError
 
 RUNS = Path("runs")
+RUN = "ZOO_RUN"  # tells the other processes of a run where the first one works
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "save_on_exception": True}
 
@@ -42,13 +44,17 @@ class Fit(LightningCLI):
 def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
     """Train a recipe with Lightning's overrides; return the run folder.
 
-    `--ckpt_path last` goes on with the newest run; else a run never writes over another. Raises
-    BadRecipe, and SystemExit for arguments that Lightning refuses and when interrupted.
+    `--ckpt_path last` goes on with the newest run, by the recipe and the overrides that it began
+    with; else a run never writes over another. Raises BadRecipe and BadWeights, and SystemExit
+    for arguments that Lightning refuses and when interrupted.
     """
-    folder, overrides = place(name, overrides)
+    overrides = [
+        part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
+    ]
+    folder, recipe, overrides = place(name, recipe, overrides)
+    os.environ[RUN] = str(folder)
     settings = ["--config", str(recipe), "--checkpoint.dirpath", str(folder)]
     safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
-    sys.argv = sys.argv[:1]  # LightningCLI warns of arguments given twice
     with quiet():
         try:
             Fit(
@@ -60,25 +66,33 @@ def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
                 trainer_defaults={"default_root_dir": str(folder), "logger": loggers(folder)},
                 args=["fit", *settings, *safety, *overrides],
             )
-        except UnpicklingError as error:
-            raise BadRecipe(
-                "the checkpoint cannot be read safely: it holds more than tensors and plain data"
-            ) from error
+        except MisconfigurationException as error:
+            raise BadRecipe(" ".join(str(error).split())) from error
+        finally:
+            del os.environ[RUN]
     return folder
 
 
-def place(name: str, overrides: list[str]) -> tuple[Path, list[str]]:
-    """The run folder, and the overrides with `--ckpt_path last` made a path."""
-    overrides = [part for override in overrides for part in override.split("=", 1)]
+def place(name: str, recipe: Path, overrides: list[str]) -> tuple[Path, Path, list[str]]:
+    """The run folder, the recipe to follow, and the overrides with `--ckpt_path last` a path."""
     if "--ckpt_path" in overrides:
         at = overrides.index("--ckpt_path") + 1
         if overrides[at : at + 1] == ["last"]:
             folder = newest_run(name)
             overrides[at] = str(folder / "last.ckpt")
-            return folder, overrides
-        if at < len(overrides) and not Path(overrides[at]).is_file():
-            raise BadRecipe(f"there is no checkpoint {overrides[at]}: `last` is the newest run's")
-    return fresh_run(name), overrides
+            read_checkpoint(folder / "last.ckpt")
+            put_aside(folder / "metrics.csv")
+            begun = folder / "recipe.yaml"
+            return folder, begun if begun.is_file() else recipe, overrides
+        read_checkpoint(Path(*overrides[at : at + 1]))
+    return fresh_run(name), recipe, overrides
+
+
+def put_aside(log: Path) -> None:
+    """Keep the log of the run so far, metrics-1.csv and on: CSVLogger begins a new one."""
+    if log.exists():
+        count = len(list(log.parent.glob("metrics-*.csv"))) + 1
+        log.rename(log.with_name(f"metrics-{count}.csv"))
 
 
 @contextmanager
@@ -92,8 +106,10 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
         warnings.filterwarnings("ignore", ".*LeafSpec.*")
         warnings.filterwarnings("ignore", module="lightning.pytorch.cli")  # of its own calls
-        yield
-    shop.removeFilter(is_no_tip)
+        try:
+            yield
+        finally:
+            shop.removeFilter(is_no_tip)
 
 
 def is_no_tip(record: logging.LogRecord) -> bool:
@@ -107,17 +123,20 @@ def loggers(folder: Path) -> list[dict[str, object]]:
 
 
 def fresh_run(name: str) -> Path:
-    """The first of runs/name, runs/name-2, ... that holds no checkpoint."""
+    """The first of runs/name, runs/name.2, ... that is empty; all processes of a run share it."""
+    if RUN in os.environ:
+        return Path(os.environ[RUN])
     folder, count = RUNS / name, 1
-    while (folder / "last.ckpt").exists():
+    while folder.exists() and any(folder.iterdir()):
         count += 1
-        folder = RUNS / f"{name}-{count}"
+        folder = RUNS / f"{name}.{count}"
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
 def newest_run(name: str) -> Path:
     """The run of `name` whose last.ckpt is the newest; raises BadRecipe."""
-    found = [*RUNS.glob(f"{name}/last.ckpt"), *RUNS.glob(f"{name}-[0-9]*/last.ckpt")]
+    found = [*RUNS.glob(f"{name}/last.ckpt"), *RUNS.glob(f"{name}.[0-9]*/last.ckpt")]
     if not found:
         raise BadRecipe(f"there is no {RUNS / name}/last.ckpt: leave out --ckpt_path to start anew")
     return max(found, key=lambda path: path.stat().st_mtime).parent

@@ -69,7 +69,7 @@ def headline(row: Row) -> bool:
 
 def rank(row: Row) -> float:
     """Smaller is better for distances and errors, larger for the rest."""
-    smaller = re.match(r"fd|fid|kd|kid|mse|nll", str(row["metric"])) is not None
+    smaller = re.match(r"fd|fid|kd|kid|mse|nll|missing|memorised", str(row["metric"])) is not None
     return float(row["value"]) * (1 if smaller else -1)
 
 

@@ -42,6 +42,15 @@ def measure(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Reco
     """A record for each thing that the model can do, headline first; raises ZooError for a model
     of other images than the data's."""
     check(model, data)
+    for record in abilities(model, data, protocol):
+        yield {
+            "metric": record["metric"],
+            "value": record["value"],
+            "data": data.source.title,
+        } | record
+
+
+def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Record]:
     test = first(data.images("test"), protocol.images)
     if isinstance(model, Classifier):
         yield accuracy(model, test)

@@ -1,6 +1,5 @@
 """Images as people look at them: grids in PNG files."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate
+
+from zoo.errors import ZooError
+from zoo.files import replacing
 
 BORDER = 2
 
@@ -31,18 +33,17 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
 
 def save(picture: Tensor, path: Path) -> None:
     """Write a picture (1 or 3, h, w) in uint8 as PNG: beside the target first, then renamed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(path) as beside:
         Image.fromarray(picture.permute(1, 2, 0).cpu().numpy()).save(beside, "PNG", optimize=True)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read(path: Path) -> Tensor:
-    """A PNG as (3, h, w) in uint8."""
-    return torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)
+    """A PNG as (3, h, w) in uint8; raises ZooError."""
+    try:
+        with Image.open(path) as image:
+            return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
+    except OSError as error:
+        raise ZooError(f"{path} is not a picture that can be read: {error}") from error
 
 
 def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:

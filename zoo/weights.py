@@ -6,7 +6,6 @@ where nothing is allocated; tensors are looked at only when their names and shap
 
 import inspect
 import json
-import os
 import re
 from collections.abc import Mapping
 from hashlib import file_digest
@@ -21,6 +20,7 @@ from torch import Tensor, nn
 
 from zoo.contracts import Animal
 from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
+from zoo.files import replacing
 
 FORMAT = "zoo/1"
 LARGEST = 65_536  # no argument of a model comes near it
@@ -63,24 +63,19 @@ def write(model: Animal, path: str | Path) -> None:
     arguments = {k: v for k, v in model.hparams.items() if not k.startswith("_")}
     header = {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
     tensors = {k: v.detach().cpu().contiguous() for k, v in shipped(model).items()}
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.part")
-    try:
+    with replacing(Path(path)) as beside:
         save_file(tensors, beside, header)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
-def read(path: str | Path, device: str | None = None) -> Animal:
+def read(path: str | Path, device: str | torch.device | None = None) -> Animal:
     """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights,
     and ZooError for a device that is not there."""
     path = Path(path)
     if not path.is_file():
         raise BadWeights(f"there is no file {path}")
-    check_device(device or "cpu")
+    place = find_device(device)
     try:
-        with safe_open(path, framework="pt", device=device or "cpu") as file:
+        with safe_open(path, framework="pt", device="cpu") as file:
             model = build(path, file.metadata())
             wanted = shipped(model)
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -95,16 +90,18 @@ def read(path: str | Path, device: str | None = None) -> Animal:
         if part not in model.ships:
             setattr(model, part, Absent(part))
     model.load_state_dict(tensors, assign=True)
-    return model.to(device or "cpu").eval()
+    return model.to(place).eval()
 
 
-def check_device(device: str) -> None:
-    """Refuse a device that is not here."""
+def find_device(device: str | torch.device | None) -> torch.device:
+    """The device of that name, the CPU for None; raises ZooError where it is not here."""
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
+        found = torch.device("cpu" if device is None else device)
+        torch.empty(1, device=found).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).partition("\n")[0]
-        raise ZooError(f"device {device!r} cannot be used here ({reason}): try cpu") from error
+        raise ZooError(f"device {str(device)!r} cannot be used here ({reason}): try cpu") from error
+    return found
 
 
 def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
@@ -115,7 +112,7 @@ def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
     try:
         with torch.device("meta"):
             return kind(**arguments)
-    except (BadRecipe, ValueError, RuntimeError) as error:
+    except (BadRecipe, TypeError, ValueError, RuntimeError) as error:
         raise BadWeights(
             f"{path}: {kind.__name__}({arguments}) cannot be built: {error}"
         ) from error
@@ -125,7 +122,7 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
     """The zoo's part of a safetensors header: one JSON object (one key, so that bytes repeat)."""
     try:
         header = json.loads((metadata or {}).get("zoo", "null"))
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise BadWeights(f"the zoo header of {path} is not JSON: {error}") from error
     if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
         raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
@@ -144,7 +141,9 @@ def find_class(path: Path, class_path: Plain) -> type[Animal]:
         error = UnknownName("module of the zoo", class_path.rpartition(".")[0], known)
         raise BadWeights(f"{path} names the class {class_path!r}: {error}")
     kind = getattr(import_module(f"zoo.{match[1]}.{match[2]}"), match[3], None)
-    if not (isinstance(kind, type) and issubclass(kind, Animal)):
+    at_home = getattr(kind, "__module__", None) == f"zoo.{match[1]}.{match[2]}"
+    animal = isinstance(kind, type) and issubclass(kind, Animal) and not inspect.isabstract(kind)
+    if kind is None or not (at_home and animal):
         raise BadWeights(f"{path} names {class_path}, which is not a model of the zoo")
     return kind
 
@@ -158,7 +157,8 @@ def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[st
         if name not in known:
             raise BadWeights(f"{path}: {UnknownName(f'argument of {kind.__name__}', name, known)}")
         if not fits(value, hints[name]):
-            raise BadWeights(f"{path}: {name}={value!r} is not a {hints[name]} up to {LARGEST}")
+            kind_of = getattr(hints[name], "__name__", str(hints[name]))
+            raise BadWeights(f"{path}: {name}={value!r:.60} is not {kind_of} up to {LARGEST}")
     return arguments
 
 

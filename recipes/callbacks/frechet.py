@@ -1,17 +1,16 @@
 """Frechet distance while training: small samples every epoch, to see which way it goes."""
 
-import os
 from copy import deepcopy
 from pathlib import Path
 from typing import cast
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
-from safetensors.torch import load_file, save_file
-from torch import Tensor
+from safetensors.torch import load_file
 
 from recipes.callbacks.averaging import averaged
 from recipes.callbacks.requirements import image_data, sampler
+from recipes.data.features import keep
 from recipes.data.images import ImageData
 from zoo.contracts import CHUNK
 from zoo.errors import BadRecipe
@@ -72,7 +71,8 @@ def learn_real_side(metric: frechet.FrechetDistance, data: ImageData, n: int) ->
     if not path.exists():
         for chunk in data.images(data.reference).pixels[:n].split(CHUNK):
             metric.update(chunk.to(metric.device), real=True)
-        write({name: getattr(metric, name).cpu() for name in REAL}, path)
+        keep({name: getattr(metric, name).cpu() for name in REAL}, path)
+        return
     for name, value in load_file(path, str(metric.device)).items():
         setattr(metric, name, value)
 
@@ -81,14 +81,3 @@ def statistics_path(extractor: Extractor, data: ImageData, n: int) -> Path:
     """Where the statistics of n real images are: one file for each data set and extractor."""
     digests = data.digest(data.reference)[:16], extractor.sha256()[:16]
     return data.root / "statistics" / f"{'-'.join(digests)}-{n}.safetensors"
-
-
-def write(tensors: dict[str, Tensor], path: Path) -> None:
-    """A safetensors file: beside the target first, then renamed, so that no run reads half."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        save_file(tensors, beside)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ class Logbook(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         self.entries |= {
-            "hardware": hardware(),
+            "hardware": hardware(trainer),
             "precision": str(trainer.precision),
             "torch": str(torch.__version__),
             "lightning": lightning.__version__,
@@ -37,9 +37,10 @@ class Logbook(Callback):
         self.entries["seconds"] = state_dict["seconds"]
 
 
-def hardware() -> str:
-    """The device that trains, in words."""
-    if torch.cuda.is_available():
-        return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name()}"
+def hardware(trainer: Trainer) -> str:
+    """The devices that train, in words."""
+    device = trainer.strategy.root_device
+    if device.type == "cuda":
+        return f"{trainer.world_size} x {torch.cuda.get_device_name(device)}"
     count = torch.get_num_threads()
     return f"{count} CPU core{'s' * (count > 1)} ({platform.machine()})"

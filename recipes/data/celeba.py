@@ -1,9 +1,7 @@
 """CelebA: 202,599 faces with 40 attributes. Liu et al., 2015, https://arxiv.org/abs/1411.7766"""
 
 import io
-import os
 import zipfile
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +14,7 @@ from torchvision.datasets.utils import download_file_from_google_drive
 from tqdm import tqdm
 
 from recipes.data.images import ImageData, Images, Source, Split, every_tenth
+from zoo.files import replacing
 
 CROP = 148  # the side of the centre square, in a picture 178 wide
 ARCHIVE = "img_align_celeba.zip"
@@ -80,25 +79,26 @@ class CelebA(ImageData):
     def faces(self, archive: zipfile.ZipFile, names: list[str]) -> Tensor:
         """All faces, cut and resized (n, 3, size, size): decoded once, then kept beside the zip."""
         path = self.folder / f"celeba-{CROP}-{self.size}.npy"
-        if not path.exists() or len(np.load(path, mmap_mode="r")) != len(names):
-            beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-            shape = (len(names), 3, self.size, self.size)
+        shape = (len(names), 3, self.size, self.size)
+        if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
             try:
-                kept = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
-                for i, face in enumerate(self.decoded(archive, names)):
-                    kept[i] = face
-                kept.flush()
-                os.replace(beside, path)
-            finally:
-                beside.unlink(missing_ok=True)
+                with replacing(path) as beside:
+                    kept = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
+                    self.decode(archive, names, kept)
+                    kept.flush()
+            except PermissionError:  # a folder that others own
+                faces = np.empty(shape, np.uint8)
+                self.decode(archive, names, faces)
+                return torch.from_numpy(faces)
         return torch.from_numpy(np.load(path, mmap_mode="c"))
 
-    def decoded(self, archive: zipfile.ZipFile, names: list[str]) -> Iterator[np.ndarray]:
-        """Faces (3, size, size) in uint8, in order."""
+    def decode(self, archive: zipfile.ZipFile, names: list[str], faces: np.ndarray) -> None:
+        """Fill `faces` (n, 3, size, size) in uint8, in order."""
         with ThreadPoolExecutor() as pool:
             for start in tqdm(range(0, len(names), 500), "decoding CelebA", leave=False):
                 files = [archive.read(name) for name in names[start : start + 500]]
-                yield from pool.map(self.cut, files)
+                for i, face in enumerate(pool.map(self.cut, files), start):
+                    faces[i] = face
 
     def cut(self, file: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(file)) as face:

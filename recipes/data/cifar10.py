@@ -47,4 +47,6 @@ class CIFAR10(ImageData):
         else:
             images = datasets.CIFAR10(str(self.root), train=split == "train")
             pixels, labels = images.data, np.array(images.targets)
-        return Images(torch.from_numpy(pixels).permute(0, 3, 1, 2), torch.from_numpy(labels))
+        return Images(
+            torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
+        )

@@ -1,14 +1,16 @@
 """Features of real images: extracted once, then kept beside the data."""
 
-import os
+from contextlib import suppress
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from recipes.data.images import ImageData, Split
+from zoo.files import replacing
 from zoo.metrics.extractors import Extractor
 
 CHUNK = 250
@@ -31,16 +33,11 @@ def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -
     if path.exists():
         return load_file(path)["features"]
     features = extract(extractor, data.images(split).pixels[:n], f"{split} images")
-    keep(features, path)
+    keep({"features": features}, path)
     return features
 
 
-def keep(features: Tensor, path: Path) -> None:
-    """Write beside the target first, then rename: no run reads half a file."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"features": features}, beside)
-        os.replace(beside, path)
-    except OSError:  # a folder that others own
-        return
+def keep(tensors: dict[str, Tensor], path: Path) -> None:
+    """Write what took long to compute; nothing happens in a folder that is not ours to write."""
+    with suppress(OSError, SafetensorError), replacing(path) as beside:
+        save_file(tensors, beside)

@@ -1,10 +1,14 @@
 """People's own pictures."""
 
+from functools import cached_property
+from pathlib import Path
+
 import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
-from PIL.ImageOps import fit
+from PIL.ImageOps import exif_transpose, fit
 from torchvision.datasets.folder import IMG_EXTENSIONS
+from tqdm import tqdm
 
 from recipes.data.images import ImageData, Images, Source, Split, every_tenth
 from zoo.errors import BadRecipe, MissingData
@@ -32,6 +36,13 @@ class ImageFolder(ImageData):
         super().__init__(root, size, batch_size, labels, mirror)
 
     def read(self, split: Split) -> Images:
+        pixels, labels = self.everything
+        chosen = every_tenth(len(pixels), split)
+        return Images(pixels[chosen], labels[chosen])
+
+    @cached_property
+    def everything(self) -> Images:
+        """Both splits, every picture decoded once."""
         found = sorted(p for p in self.root.rglob("*") if p.suffix.lower() in IMG_EXTENSIONS)
         if not found:
             raise MissingData(
@@ -40,13 +51,17 @@ class ImageFolder(ImageData):
             )
         folders = sorted({path.parent for path in found})
         pixels = np.empty((len(found), 3, self.size, self.size), np.uint8)
-        for i, path in enumerate(found):
-            try:
-                with Image.open(path) as image:
-                    square = fit(image.convert("RGB"), (self.size,) * 2, Image.Resampling.BILINEAR)
-            except (UnidentifiedImageError, OSError, SyntaxError) as error:
-                raise BadRecipe(f"{path} is not an image that can be read: {error}") from error
-            pixels[i] = np.asarray(square).transpose(2, 0, 1)
-        chosen = every_tenth(len(found), split)
+        for i, path in enumerate(tqdm(found, "decoding pictures", leave=False, disable=None)):
+            pixels[i] = self.cut(path)
         labels = torch.tensor([folders.index(path.parent) for path in found])
-        return Images(torch.from_numpy(pixels)[chosen], labels[chosen])
+        return Images(torch.from_numpy(pixels), labels)
+
+    def cut(self, path: Path) -> np.ndarray:
+        """A picture's centre square (3, size, size), the way up that its camera was held."""
+        try:
+            with Image.open(path) as image:
+                upright = exif_transpose(image).convert("RGB")
+        except (UnidentifiedImageError, OSError, SyntaxError) as error:
+            raise BadRecipe(f"{path} is not an image that can be read: {error}") from error
+        square = fit(upright, (self.size, self.size), Image.Resampling.BILINEAR)
+        return np.asarray(square).transpose(2, 0, 1)

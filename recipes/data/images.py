@@ -3,9 +3,9 @@
 import hashlib
 import os
 from abc import ABC, abstractmethod
-from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
+from zipfile import BadZipFile
 
 import torch
 from lightning import LightningDataModule
@@ -67,11 +67,23 @@ class ImageData(LightningDataModule, ABC):
         super().__init__()
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size, self.labels, self.mirror = size, batch_size, labels, mirror
-        self.images = cache(self.read)  # each split is read once
+        self.splits: dict[Split, Images] = {}
 
     @abstractmethod
     def read(self, split: Split) -> Images:
         """A split at `size`, from the files below `root`."""
+
+    def images(self, split: Split) -> Images:
+        """A split, read once; raises MissingData for damaged files."""
+        if split not in self.splits:
+            try:
+                self.splits[split] = self.read(split)
+            except (OSError, ValueError, KeyError, RuntimeError, BadZipFile) as error:
+                raise MissingData(
+                    f"the files of {self.source.title} in {self.root.absolute()} are damaged "
+                    f"({error}): delete them, and they are downloaded again"
+                ) from error
+        return self.splits[split]
 
     def download(self) -> None:
         """Bring the files below `root`, where they are not there already."""
@@ -132,7 +144,7 @@ class ImageData(LightningDataModule, ABC):
 
     def digest(self, split: Split) -> str:
         """The sha256 of a split's pixels."""
-        return hashlib.sha256(self.images(split).pixels.numpy().data).hexdigest()
+        return hashlib.sha256(self.images(split).pixels.contiguous().numpy().data).hexdigest()
 
 
 def as_it_is(batch: Any) -> Any:

@@ -12,6 +12,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 
 from zoo.contracts import Animal, apply
+from zoo.errors import ZooError
 
 
 class LeNet(Animal):
@@ -34,6 +35,8 @@ class LeNet(Animal):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor) -> Tensor:
+        if x.shape[-1] not in (28, 32):
+            raise ZooError(f"LeNet reads images of 28 or 32 pixels, not {x.shape[-1]}")
         border = (32 - x.shape[-1]) // 2
         return self.body(pad(x, (border,) * 4, value=-1))
 

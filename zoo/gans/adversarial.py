@@ -42,8 +42,9 @@ class AdversarialModule(LatentVariableModel, ABC):
     @contextmanager
     def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:
         """Freeze the other players; yield `descend`, which takes one step down a loss."""
-        optimizers: list[LightningOptimizer] = self.optimizers()  # type: ignore[assignment]
-        optimizer = optimizers[self.names.index(player)]
+        optimizers = self.optimizers()
+        several = optimizers if isinstance(optimizers, list) else [optimizers]
+        optimizer = several[self.names.index(player)]
 
         def descend(loss: Tensor) -> None:
             optimizer.zero_grad()

@@ -40,10 +40,32 @@ def radii(features: Tensor, k: int) -> Tensor:
             f"{len(features)} images have no {k} neighbours each: "
             "give more images, or a k from 1 to one less than their number"
         )
+    candidates = min(k + 5, len(features))
     reach = features.new_empty(len(features))
     for rows, farthest in zip(features.split(CHUNK), reach.split(CHUNK), strict=True):
-        farthest.copy_(distances(rows, features).topk(k + 1, largest=False).values[:, k])
+        nearest = torch.cdist(rows, features).topk(candidates, largest=False).indices
+        farthest.copy_(apart(rows[:, None], features[nearest]).sort(1).values[:, k])
     return reach
+
+
+def apart(x: Tensor, y: Tensor) -> Tensor:
+    """Distances of rows (..., d) to their partners, the same in either order."""
+    return (x - y).square().sum(-1).sqrt()
+
+
+def inside(rows: Tensor, others: Tensor, reach: Tensor, border: bool) -> Tensor:
+    """Which pairs (n, m) are nearer than `reach`, or as near where the border counts.
+
+    A matrix product tells all but those within its rounding error, which are measured anew.
+    """
+    product = torch.cdist(rows, others)
+    reach = reach.expand_as(product)
+    near = product < reach
+    error = 1e-6 * others.norm(dim=1).max()
+    i, j = ((product - reach).abs() <= error).nonzero(as_tuple=True)
+    exact, limit = apart(rows[i], others[j]), reach[i, j]
+    near[i, j] = exact <= limit if border else exact < limit
+    return near
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
@@ -55,9 +77,8 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     precise, recalled = 0, torch.zeros_like(real_radii, dtype=torch.bool)
     for rows, reach in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
-        apart = distances(rows, real)
-        precise += int((apart <= real_radii).any(1).sum())
-        recalled |= (apart <= reach[:, None]).any(0)
+        precise += int(inside(rows, real, real_radii, border=True).any(1).sum())
+        recalled |= inside(rows, real, reach[:, None], border=True).any(0)
     return PrecisionRecall(precise / len(fake), recalled.double().mean().item())
 
 
@@ -70,9 +91,9 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
     if not len(fake):
         raise ValueError("density and coverage need one generated image or more")
     reach = radii(real, k)
-    inside, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
+    number, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
     for rows in fake.split(CHUNK):
-        near = distances(rows, real) < reach
-        inside += int(near.sum())
+        near = inside(rows, real, reach, border=False)
+        number += int(near.sum())
         covered |= near.any(0)
-    return DensityCoverage(inside / (k * len(fake)), covered.double().mean().item())
+    return DensityCoverage(number / (k * len(fake)), covered.double().mean().item())
