@@ -110,11 +110,42 @@ def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
     assert state["images_seen"] == 2 * 23 * 64
 
 
-def test_a_recipe_of_ones_own(here: Path) -> None:
+def test_an_export_is_of_its_recipe(here: Path) -> None:
+    """Another class is refused, other arguments are told, a failure leaves what was there."""
+    fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
+    main(["fit", "vae-digits", "--model.init_args.beta", "0.5", *fast])
+    refused = fails("export", "runs/vae-digits/last.ckpt", "dcgan-digits", "--to", "shipped")
+    assert "holds a VAE, the recipe dcgan-digits raises a DCGAN" in refused
+    main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
+    assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"beta": 0.5}
+    before = {path: path.read_bytes() for path in (here / "shipped").iterdir()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zoo.export.evaluate", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
+    assert {path: path.read_bytes() for path in (here / "shipped").iterdir()} == before
+
+
+def test_a_run_goes_on_as_it_began(here: Path) -> None:
+    """Overrides are kept, and so is the log of the first part."""
+    quiet = ["--trainer.enable_progress_bar", "false"]
+    main(["fit", "vae-digits", "--trainer.max_epochs=1", "--data.init_args.batch_size=32", *quiet])
+    main(["fit", "vae-digits", "--ckpt_path", "last", "--trainer.max_epochs=2", *quiet])
+    state = torch.load(here / "runs" / "vae-digits" / "last.ckpt", weights_only=True)
+    assert state["global_step"] == 2 * (1500 // 32)
+    logs = {path.name for path in (here / "runs" / "vae-digits").glob("metrics*.csv")}
+    assert logs == {"metrics.csv", "metrics-1.csv"}
+
+
+def test_a_recipe_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "mine.yaml").write_text(zoo.catalog.recipe("vae-digits").read_text())
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "--config", "mine.yaml", *fast])
     assert (here / "runs" / "mine" / "last.ckpt").exists()
+    assert "to ship it, put mine.yaml into" in capsys.readouterr().out
+    zoo.write(zoo.load("vae-digits"), "mine.safetensors")
+    assert "say whose data to measure on with --recipe" in fails("evaluate", "mine.safetensors")
+    main(["evaluate", "mine.safetensors", "--recipe", "mine.yaml", "--protocol", "quick"])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are of POSIX")
@@ -188,6 +219,7 @@ def test_python_m_zoo_is_the_same_command() -> None:
         (["sample", "vae-digits", "--device", "abacus"], "device 'abacus' cannot be used here"),
         (["export", "nowhere.ckpt", "vae-digits"], "there is no checkpoint nowhere.ckpt"),
         (["fit", "vae-digits", "--ckpt_path", "last"], "leave out --ckpt_path to start anew"),
+        (["sample", "vae-digits", "--to", "."], "irectory"),
         (["fit", "vae-digits", "--ckpt_path=no.ckpt"], "there is no checkpoint no.ckpt"),
         (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
         (["fit", "vae-digits", "--model.init_args.size=16"], "the model has size 16, the data"),

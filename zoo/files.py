@@ -9,6 +9,8 @@ from pathlib import Path
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to; it takes the path's name when all went well."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a directory: name a file in it")
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -71,7 +71,10 @@ def fit(options: Namespace) -> None:
     for kind in ("samples", "reconstructions"):
         for picture in sorted((folder / kind).glob("*.png"))[-1:]:
             print(f"look at {picture}")
-    print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
+    if name in catalog.recipes():
+        print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
+    else:
+        print(f"to ship it, put {recipe} into {catalog.RECIPES}, then zoo export it by that name")
 
 
 def evaluate(options: Namespace) -> None:
@@ -81,6 +84,8 @@ def evaluate(options: Namespace) -> None:
     path, protocol = catalog.locate(options.name), PROTOCOLS[options.protocol]
     if options.seeds:
         protocol = protocol._replace(seeds=options.seeds)
+    if options.recipe is None and path.stem not in catalog.recipes():
+        raise ZooError(f"{path.stem} has no recipe: say whose data to measure on with --recipe")
     found = report(path, data_of(options.recipe or path.stem), protocol)
     print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
     print(f"measured in {found['seconds']:.0f} s from {path}", file=sys.stderr)
