@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
     add("checkpoint", type=Path, metavar="CHECKPOINT")
     add("name", metavar="NAME")
     add("--to", type=Path, default=catalog.WEIGHTS, help="folder (weights)")
+    add("--seeds", type=positive, default=3, help="draws of samples to measure (3)")
 
     add = verb(
         verbs.verify, "Check that files are those of their cards and draw the same pictures."

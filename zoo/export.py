@@ -16,12 +16,18 @@ from zoo.checkpoints import read_checkpoint, revive
 from zoo.contracts import Animal, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, evaluate
+from zoo.measures import PROTOCOLS, Protocol
 from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
 
 
-def export(checkpoint: Path, name: str, folder: Path = catalog.WEIGHTS) -> Card:
+def export(
+    checkpoint: Path,
+    name: str,
+    folder: Path = catalog.WEIGHTS,
+    protocol: Protocol = PROTOCOLS["full"],
+) -> Card:
     """Write weights, picture and card of a checkpoint; every number is read off the written file.
 
     All three are made aside and then put in place, so that a failure leaves what was there. The
@@ -36,7 +42,7 @@ def export(checkpoint: Path, name: str, folder: Path = catalog.WEIGHTS) -> Card:
         path = Path(aside) / f"{name}.safetensors"
         write(model, path)
         pictures.save(picture(read(path)), path.with_suffix(".png"))
-        found = facts(path, state, data) | {"paper": kept(old).get("paper")}
+        found = facts(path, state, data, protocol) | {"paper": kept(old).get("paper")}
         card = Card(name, found | ({"changed": changed} if changed else {}), prose(old))
         path.with_suffix(".md").write_text(str(card), encoding="utf-8")
         for ending in (".safetensors", ".png", ".md"):
@@ -67,7 +73,9 @@ def picture(model: Animal) -> Tensor:
     return pictures.grid(filters / filters.abs().amax((1, 2, 3), keepdim=True))
 
 
-def facts(path: Path, state: dict[str, object], data: ImageData) -> dict[str, object]:
+def facts(
+    path: Path, state: dict[str, object], data: ImageData, protocol: Protocol
+) -> dict[str, object]:
     """The front matter."""
     model, callbacks = read(path), state["callbacks"]
     logbook: dict[str, str | float] = callbacks.get("Logbook", {})  # type: ignore[attr-defined]
@@ -91,7 +99,7 @@ def facts(path: Path, state: dict[str, object], data: ImageData) -> dict[str, ob
             "images_seen": state["images_seen"],
             "weights": "exponential moving average" if averaged else "last step",
         },
-        "metrics": evaluate(path, data),
+        "metrics": evaluate(path, data, protocol),
     }
 
 

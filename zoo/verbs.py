@@ -102,8 +102,14 @@ def compare(options: Namespace) -> None:
 def export(options: Namespace) -> None:
     from zoo.export import UNSEEN
     from zoo.export import export as ship
+    from zoo.measures import PROTOCOLS
 
-    card = ship(options.checkpoint, options.name, options.to)
+    card = ship(
+        options.checkpoint,
+        options.name,
+        options.to,
+        PROTOCOLS["full"]._replace(seeds=options.seeds),
+    )
     print(yaml.safe_dump(card.metrics, sort_keys=False))
     print(f"wrote {options.to / options.name}.safetensors, .md and .png: look at the picture")
     if UNSEEN in card.prose:

@@ -86,11 +86,16 @@ class SqueezeNet(Extractor):
                 f"({error}): connect to the internet once, or choose another extractor"
             ) from error
         self.body = network.get_submodule("features").eval()
+        self.body.to(memory_format=torch.channels_last)
 
     def extract(self, x: Tensor) -> Tensor:
+        return torch.cat([self.pool(few) for few in x.split(16)])  # larger maps leave the caches
+
+    def pool(self, x: Tensor) -> Tensor:
         x = interpolate(x.expand(-1, 3, -1, -1), size=224, mode="bilinear", antialias=True)
         mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in (self.mean, self.std))
-        return self.body(((x + 1) / 2 - mean) / std).mean((2, 3))
+        pixels = ((x + 1) / 2 - mean) / std
+        return self.body(pixels.contiguous(memory_format=torch.channels_last)).mean((2, 3))
 
 
 class Inception(Extractor):
