@@ -41,12 +41,12 @@ class VAE(LatentVariableModel):
 
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)  # nats need float32
+        mean, log_variance = self.encoder(x).to(x.dtype).chunk(2, dim=1)  # nats need float32
         return Normal(mean, (log_variance / 2).exp())
 
     def likelihood(self, z: Tensor) -> Distribution:
         """p(x | z), each (n, channels, size, size)."""
-        pixels = self.decoder(z).float()
+        pixels = self.decoder(z).to(z.dtype)
         if self.hparams["likelihood"] == "bernoulli":
             return Bernoulli(logits=pixels, validate_args=False)
         return Normal(pixels.tanh(), self.hparams["noise"])
