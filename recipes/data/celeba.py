@@ -37,19 +37,13 @@ class CelebA(ImageData):
         "CC-BY-NC-4.0",
         "`pip install generative-zoo[celeba]` and connect to the internet once",
     )
+    usual_size = 64
     extractor = "squeezenet"
     reference = "train"
 
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 64,
-        labels: bool = False,
-        mirror: bool = False,
-    ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
-        self.folder = self.root / "celeba"
+    @property
+    def folder(self) -> Path:
+        return self.root / "celeba"
 
     def download(self) -> None:
         for file_id, md5, name in datasets.CelebA.file_list:

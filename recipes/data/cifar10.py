@@ -22,16 +22,6 @@ class CIFAR10(ImageData):
     )
     extractor = "squeezenet"
 
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 32,
-        batch_size: int = 64,
-        labels: bool = False,
-        mirror: bool = False,
-    ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
-
     def download(self) -> None:
         if not (self.root / "cifar10" / "train.npz").exists():
             datasets.CIFAR10(str(self.root), download=True)

@@ -21,18 +21,9 @@ class Digits(ImageData):
         "Apache-2.0",
     )
     channels = 1
+    usual_size = 8
     extractor = "pixels"
     reference = "train"
-
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 8,
-        batch_size: int = 64,
-        labels: bool = False,
-        mirror: bool = False,
-    ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
 
     def read(self, split: Split) -> Images:
         from sklearn.datasets import load_digits

@@ -22,18 +22,9 @@ class ImageFolder(ImageData):
     """
 
     source = Source("your own pictures", "your own disk", "yours", "yours to decide")
+    usual_size = 64
     extractor = "squeezenet"
     reference = "train"
-
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 64,
-        batch_size: int = 64,
-        labels: bool = False,
-        mirror: bool = False,
-    ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
 
     def read(self, split: Split) -> Images:
         pixels, labels = self.everything

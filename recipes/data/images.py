@@ -52,21 +52,29 @@ class Slices(Dataset[tuple[Tensor, Tensor]]):
 class ImageData(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
-    `root` is $ZOO_DATA, else `data`. `mirror` flips half of the training images. Raises MissingData
-    where there are no files and none could be downloaded, BadRecipe for settings that do not fit.
+    `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
+    the training images. Raises MissingData where there are no files and none could be downloaded,
+    BadRecipe for settings that do not fit.
     """
 
     source: ClassVar[Source]
     channels: ClassVar[int] = 3
+    usual_size: ClassVar[int] = 32
     extractor: ClassVar[str]  # in whose space distances to this set are measured
     reference: ClassVar[Split] = "test"  # the split that they are measured to
 
     def __init__(
-        self, root: str | None, size: int, batch_size: int, labels: bool, mirror: bool = False
+        self,
+        root: str | None = None,
+        size: int | None = None,
+        batch_size: int = 64,
+        labels: bool = False,
+        mirror: bool = False,
     ) -> None:
         super().__init__()
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
-        self.size, self.batch_size, self.labels, self.mirror = size, batch_size, labels, mirror
+        self.size, self.batch_size = size or self.usual_size, batch_size
+        self.labels, self.mirror = labels, mirror
         self.splits: dict[Split, Images] = {}
 
     @abstractmethod

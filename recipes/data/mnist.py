@@ -21,16 +21,6 @@ class MNIST(ImageData):
     extractor = "lenet-mnist"
     files = datasets.MNIST
 
-    def __init__(
-        self,
-        root: str | None = None,
-        size: int = 32,
-        batch_size: int = 64,
-        labels: bool = False,
-        mirror: bool = False,
-    ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
-
     def download(self) -> None:
         self.files(str(self.root), download=True)
 
