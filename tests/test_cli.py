@@ -154,7 +154,12 @@ def test_ctrl_c_leaves_a_checkpoint(here: Path) -> None:
     root = str(Path(zoo.__file__).parents[1])
     environment = os.environ | {"PYTHONPATH": root}
     training = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # CI may ignore it
     )
     begun = here / "runs" / "vae-digits" / "samples" / "epoch-0000.png"
     for _ in range(600):
