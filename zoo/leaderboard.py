@@ -62,11 +62,6 @@ def rows_of(card: Card) -> list[Row]:
     return [{key: (shared | score)[key] for key in COLUMNS} for score in scores]
 
 
-def headline(row: Row) -> bool:
-    """Whether it is the first metric of its card."""
-    return bool(catalog.card(str(row["name"])).metrics[0]["metric"] == row["metric"])
-
-
 def rank(row: Row) -> float:
     """Smaller is better for distances and errors, larger for the rest."""
     smaller = re.match(r"fd|fid|kd|kid|mse|nll|missing|memorised", str(row["metric"])) is not None
@@ -110,7 +105,9 @@ def comma_separated(table: list[Row]) -> str:
 def page(table: list[Row]) -> str:
     """One file that needs no server and no network; what cards say is data in it, never markup."""
     template = files("zoo").joinpath("leaderboard.html").read_text(encoding="utf-8")
-    marked = [row | {"headline": headline(row)} for row in table]
+    names = {str(row["name"]) for row in table}
+    headlines = {name: catalog.card(name).metrics[0]["metric"] for name in names}
+    marked = [row | {"headline": headlines[str(row["name"])] == row["metric"]} for row in table]
     data = json.dumps(marked, ensure_ascii=False).replace("<", "\\u003c")
     return template.replace("/* rows */ []", data)
 
@@ -128,6 +125,7 @@ def contents() -> dict[str, str]:
 def write(folder: Path = FOLDER) -> list[Path]:
     """Write the three files; return their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, text in contents().items():
+    texts = contents()
+    for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    return [folder / name for name in contents()]
+    return [folder / name for name in texts]

@@ -8,7 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recipes.data.features import CHUNK, extract, real_features
-from recipes.data.images import ImageData, Images, normalise
+from recipes.data.images import ImageData, Images, Split, normalise
 from zoo import catalog
 from zoo.contracts import Animal, Bounded, Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import ZooError
@@ -89,9 +89,11 @@ def accuracy(model: Classifier, images: Images) -> Record:
 def of_samples(model: Sampler, data: ImageData, protocol: Protocol) -> Iterator[Record]:
     """Distances, coverage, memorisation and modes: the mean over seeds, and their spread."""
     extractor = load_extractor(data.extractor)
-    real = real_features(extractor, data, data.reference, protocol.images)
+    splits: tuple[Split, ...] = ("train", "test")
+    sides = {split: real_features(extractor, data, split, protocol.images) for split in splits}
+    real = sides[data.reference]
     runs = [
-        compared(extractor, data, real, to_uint8(model.sample(len(real), seed)), protocol)
+        compared(extractor, data, sides, to_uint8(model.sample(len(real), seed)), protocol)
         for seed in range(protocol.seeds)
     ]
     shared: Record = {"split": data.reference, "real": len(real), "fake": len(real)}
@@ -104,10 +106,14 @@ def of_samples(model: Sampler, data: ImageData, protocol: Protocol) -> Iterator[
 
 
 def compared(
-    extractor: Extractor, data: ImageData, real: Tensor, pixels: Tensor, protocol: Protocol
+    extractor: Extractor,
+    data: ImageData,
+    sides: dict[Split, Tensor],
+    pixels: Tensor,
+    protocol: Protocol,
 ) -> dict[str, float]:
     """Every metric of one draw of samples (n, channels, h, w) in uint8."""
-    fake = extract(extractor, pixels, "samples")
+    real, fake = sides[data.reference], extract(extractor, pixels, "samples")
     space = data.extractor.partition("-")[0]
     values = {
         metric_name(data.extractor): float(frechet_distance(*statistics(real), *statistics(fake))),
@@ -117,8 +123,7 @@ def compared(
     values |= {f"{k}-{space}": v for k, v in density_coverage(real, fake)._asdict().items()}
     if protocol.name == "full":
         values[f"fd-infinity-{space}"] = float(frechet_infinity(real, fake))
-    sides = (real_features(extractor, data, side, protocol.images) for side in ("train", "test"))
-    values[f"memorised-{space}"] = memorisation(fake, *sides).share
+    values[f"memorised-{space}"] = memorisation(fake, sides["train"], sides["test"]).share
     if data.extractor in catalog.names("lenet-*"):
         modes = count_modes(logits(data.extractor, pixels))
         values |= {"missing-classes": float(modes.missing), "class-entropy": modes.entropy}
