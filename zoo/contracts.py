@@ -8,6 +8,8 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from zoo.layers.samplers import GaussianMixtureSampler
+
 CHUNK = 256  # images that pass through a network at once, outside of training
 
 
@@ -109,6 +111,38 @@ class LatentVariableModel(Animal, ABC):
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
         return self.decode(self.prior(n, seed))
+
+
+class Autoencoder(LatentVariableModel):
+    """It encodes and decodes; a density fitted on its codes afterwards makes a generator of it.
+
+    A subclass builds `encoder`, images to codes (n, latent); `decoder`, codes to images in [-1, 1];
+    and `sampler`, which `zoo export` fits on the training images.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    sampler: GaussianMixtureSampler
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
+        return apply(self, x, self.encoder).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+        return apply(self, z, self.decoder).float().clamp(-1, 1)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
+        return self.decode(self.encode(x))
+
+    def fit_sampler(self, codes: Tensor) -> None:
+        """Fit what `sample` draws codes from, on those of training images (n, latent)."""
+        self.sampler.fit(codes)
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        """Draw codes (n, latent) from the density that was fitted."""
+        return self.sampler.draw(n, seed)
 
 
 @torch.no_grad()
