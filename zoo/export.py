@@ -36,9 +36,10 @@ def export(
     prose, and what its paper reported, are kept from the old card. Raises BadWeights
     for a checkpoint that was not made by `zoo fit` from that recipe, UnknownName without a recipe.
     """
-    data, state, old = data_of(name), read_checkpoint(checkpoint), folder / f"{name}.md"
+    old, recipe = folder / f"{name}.md", recipe_of(checkpoint, name)
+    data, state = data_of(str(recipe)), read_checkpoint(checkpoint)
     model = revive(checkpoint, state)
-    changed = differences(model, name)
+    changed = differences(model, recipe)
     if isinstance(model, Autoencoder):
         model.fit_sampler(encoded(model, data.images("train").pixels))
     folder.mkdir(parents=True, exist_ok=True)
@@ -46,7 +47,7 @@ def export(
         path = Path(aside) / f"{name}.safetensors"
         write(model, path)
         pictures.save(picture(read(path)), path.with_suffix(".png"))
-        found = facts(path, state, data, protocol) | {"paper": kept(old).get("paper")}
+        found = facts(path, recipe, state, data, protocol) | {"paper": kept(old).get("paper")}
         card = Card(name, found | ({"changed": changed} if changed else {}), prose(old))
         path.with_suffix(".md").write_text(str(card), encoding="utf-8")
         for ending in (".safetensors", ".png", ".md"):
@@ -60,13 +61,19 @@ def encoded(model: Autoencoder, pixels: Tensor) -> Tensor:
     return torch.cat([model.encode(normalise(chunk)) for chunk in chunks])
 
 
-def differences(model: Animal, name: str) -> dict[str, object]:
+def recipe_of(checkpoint: Path, name: str) -> Path:
+    """The zoo's recipe of that name, else the one that the run of a checkpoint began with."""
+    begun = checkpoint.parent / "recipe.yaml"
+    return begun if name not in catalog.recipes() and begun.is_file() else catalog.recipe(name)
+
+
+def differences(model: Animal, recipe: Path) -> dict[str, object]:
     """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
-    wanted = yaml.safe_load(catalog.recipe(name).read_text(encoding="utf-8"))["model"]
+    wanted = yaml.safe_load(recipe.read_text(encoding="utf-8"))["model"]
     kind = type(model)
     if wanted["class_path"] != f"{kind.__module__}.{kind.__qualname__}":
         raise BadWeights(
-            f"the checkpoint holds a {kind.__name__}, the recipe {name} raises a "
+            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
             f"{wanted['class_path'].rpartition('.')[2]}: export it under its own name"
         )
     parameters = inspect.signature(kind).parameters
@@ -84,7 +91,7 @@ def picture(model: Animal) -> Tensor:
 
 
 def facts(
-    path: Path, state: dict[str, object], data: ImageData, protocol: Protocol
+    path: Path, recipe: Path, state: dict[str, object], data: ImageData, protocol: Protocol
 ) -> dict[str, object]:
     """The front matter."""
     model, callbacks = read(path), state["callbacks"]
@@ -95,7 +102,7 @@ def facts(
     return {
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
-        "recipe": f"recipes/{path.stem}.yaml",
+        "recipe": f"{recipe.parent.name}/{recipe.name}",
         "commit": commit(),
         "licence": data.source.weights_licence,
         "data": {"name": data.source.title, "url": data.source.url, "terms": data.source.terms},
@@ -108,7 +115,8 @@ def facts(
             "steps": state["global_step"],
             "images_seen": state["images_seen"],
             "weights": "exponential moving average" if averaged else "last step",
-        },
+        }
+        | {key: logbook[key] for key in ("begun_from",) if key in logbook},
         "metrics": evaluate(path, data, protocol),
     }
 
@@ -133,14 +141,18 @@ def commit() -> str:
 
 
 def verify(name: str) -> list[str]:
-    """What was checked and held: digest, strict load, the picture from seed 0 within one grey
-    level. Raises ZooError for the first promise that is broken."""
-    card, path = catalog.card(name), catalog.locate(name)
+    """What was checked of a model and held, as `promises_kept` has it; raises ZooError."""
+    return promises_kept(catalog.card(name), catalog.locate(name), catalog.picture(name))
+
+
+def promises_kept(card: Card, path: Path, sample: Path) -> list[str]:
+    """Digest, strict load, the picture from seed 0 within one grey level. Raises ZooError for the
+    first promise of the card that is broken."""
     if (found := sha256(path)) != card.facts["sha256"]:
         raise ZooError(f"{path} is not the file of its card: its sha256 is {found}")
-    drawn, shown = picture(read(path)), pictures.read(path.with_suffix(".png"))
+    drawn, shown = picture(read(path)), pictures.read(sample)
     if drawn.shape != shown.shape:
-        raise ZooError(f"{name}.png is {tuple(shown.shape)}, seed 0 draws {tuple(drawn.shape)}")
+        raise ZooError(f"{sample} is {tuple(shown.shape)}, seed 0 draws {tuple(drawn.shape)}")
     if (off := int((drawn.int() - shown.int()).abs().max())) > 1:
-        raise ZooError(f"{name}.png is not what seed 0 draws: pixels differ by up to {off} of 255")
+        raise ZooError(f"{sample} is not what seed 0 draws: pixels differ by up to {off} of 255")
     return ["digest", "strict load", f"picture from seed 0 (off by {off} of 255 at most)"]
