@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from zoo.contracts import LatentVariableModel, apply
+from zoo.errors import BadRecipe
 
 
 class AdversarialModule(LatentVariableModel, ABC):
@@ -54,6 +55,15 @@ class AdversarialModule(LatentVariableModel, ABC):
 
         with self.toggled_optimizer(optimizer):
             yield descend
+
+    def shares(self, images: Tensor, k: int) -> tuple[Tensor, ...]:
+        """The images of a batch in k parts, one for each step of the critic; raises BadRecipe."""
+        if len(images) % k:
+            raise BadRecipe(
+                f"a batch of {len(images)} images cannot be shared by {k} critic steps: "
+                f"make batch_size a multiple of {k}, as {k * max(1, round(len(images) / k))}"
+            )
+        return images.chunk(k)
 
     def step(self, optimizer: LightningOptimizer) -> None:
         """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
