@@ -88,7 +88,7 @@ class GAN(AdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1, once around its outer loop; a batch carries one share for each of k steps."""
+        """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
         D, G, k = self.discriminator, self.generator, self.hparams["steps"]
         shares = self.shares(batch[0], k)
 

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
-from zoo.layers.resnets import Down, Up
+from zoo.layers.resnets import Down, Sum, Up, initialize
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge
 
@@ -30,6 +31,7 @@ class Generator(nn.Sequential):
             nn.Conv2d(width, channels, 3, padding=1),
             nn.Tanh(),
         )
+        self.apply(initialize)
 
 
 class Discriminator(nn.Sequential):
@@ -47,21 +49,7 @@ class Discriminator(nn.Sequential):
             nn.Linear(width, 1),
             nn.Flatten(0),
         )
-        normalised(self)
-
-
-class Sum(nn.Module):
-    """Maps (n, channels, h, w) summed over their pixels (n, channels)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.sum((2, 3))
-
-
-def initialize(layer: nn.Module) -> None:
-    """Weights of the variance of Glorot & Bengio, 2010, with a gain for what is rectified."""
-    if isinstance(layer, nn.Conv2d | nn.Linear):
-        nn.init.xavier_uniform_(layer.weight, 2**0.5)
-        nn.init.zeros_(layer.bias)
+        normalised(self.apply(initialize))
 
 
 class SNGAN(AdversarialModule):
@@ -76,11 +64,13 @@ class SNGAN(AdversarialModule):
         discriminator_width: int = 128,
         discriminator_steps: int = 5,
         lr: float = 2e-4,
+        augment: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.generator = Generator(latent, width, size, channels)
-        self.discriminator = Discriminator(discriminator_width, size, channels)
+        discriminator = Discriminator(discriminator_width, size, channels)
+        self.discriminator = augmented(discriminator, augment)
         self.to(memory_format=torch.channels_last)
 
     def players(self) -> dict[str, Optimizer]:
