@@ -11,7 +11,8 @@ from base64 import b64decode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from socket import SHUT_RDWR, socket
+from threading import Event, Lock, Thread
 from urllib.parse import unquote, urlsplit
 
 LARGE = (".safetensors", ".png", ".bin")
@@ -59,6 +60,8 @@ class Faults:
     statuses: list[tuple[str, int]] = field(default_factory=list)  # ("HEAD .*README", 429), ...
     cut_after: int | None = None  # bytes of the next long answer, then the connection breaks
     swapped: dict[str, bytes] = field(default_factory=dict)  # served instead, by name
+    claimed: dict[str, int] = field(default_factory=dict)  # sizes that are told of files, by name
+    commit: str = ""  # told instead of the true one
     slow: float = 0.0  # seconds before a large file comes
 
 
@@ -69,6 +72,7 @@ class Hub:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.port = self.server.server_address[1]
         self.server.hub = self  # type: ignore[attr-defined]
+        self.connections: set[socket] = set()
         self.reset()
 
     @property
@@ -87,9 +91,11 @@ class Hub:
         Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
-        """Refuse connections from now on."""
+        """Hang up, and refuse connections from now on."""
         self.server.shutdown()
         self.server.server_close()
+        for connection in list(self.connections):
+            connection.shutdown(SHUT_RDWR)
 
     def restart(self) -> None:
         """Listen again, at the same address."""
@@ -109,6 +115,14 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None: ...
 
+    def setup(self) -> None:
+        super().setup()
+        self.hub.connections.add(self.connection)
+
+    def finish(self) -> None:
+        super().finish()
+        self.hub.connections.discard(self.connection)
+
     @property
     def hub(self) -> Hub:
         return self.server.hub  # type: ignore[attr-defined]
@@ -121,7 +135,7 @@ class Handler(BaseHTTPRequestHandler):
         line = f"{self.command} {self.path_only}"
         with self.hub.lock:
             self.hub.requests.append(line)
-            self.hub.sent[self.path_only] = dict(self.headers)
+            self.hub.sent[self.path_only] = {k.lower(): v for k, v in self.headers.items()}
             fault = next((f for f in self.hub.faults.statuses if re.search(f[0], line)), None)
             if fault:
                 self.hub.faults.statuses.remove(fault)
@@ -134,7 +148,6 @@ class Handler(BaseHTTPRequestHandler):
             if self.command in verb.split("|") and (match := re.fullmatch(path, self.path_only)):
                 return answer(self, *match.groups())
         self.refuse(404, "", f"no such page: {line}")
-
 
     def read_chunks(self) -> bytes:
         whole = b""
@@ -357,14 +370,15 @@ def resolve(self: Handler, name: str, revision: str, path: str) -> None:
         return None
     repository, sha = found
     file = repository.commits[sha].get(path)
-    commit = {"X_Repo_Commit": sha}
+    commit = {"X_Repo_Commit": self.hub.faults.commit or sha}
     if file is None:
         body = b'{"error": "Entry not found"}'
         return self.answer(404, body, X_Error_Code="EntryNotFound", **commit)
     if not path.endswith(LARGE):
         return self.answer(200, swapped(self, path, file), ETag=f'"{file.blob}"', **commit)
     location = f"http://localhost:{self.hub.port}/cdn/{name}/{sha}/{path}"  # another origin
-    linked = {"X_Linked_Etag": f'"{file.sha256}"', "X_Linked_Size": str(len(file))}
+    size = self.hub.faults.claimed.get(path, len(file))
+    linked = {"X_Linked_Etag": f'"{file.sha256}"', "X_Linked_Size": str(size)}
     return self.answer(302, b"", Location=location, **linked, **commit)
 
 
@@ -372,6 +386,7 @@ def cdn(self: Handler, name: str, sha: str, path: str) -> None:
     """A large file, from where no token is known; it can be asked for from any byte on."""
     if self.token():
         return self.refuse(400, "", "a token was sent to a stranger")
+    Event().wait(self.hub.faults.slow)
     file = swapped(self, path, self.hub.repositories[name].commits[sha][path])
     part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
     if not part:

@@ -46,10 +46,10 @@ def in_words(place: Place) -> Iterator[None]:
         raise ZooError(absence(place, error)) from error
     except HFValidationError as error:
         raise ZooError(f"{place} is no name that the Hub gives: {first_line(error)}") from error
-    except (ValueError, RuntimeError) as error:  # metadata, or an upload, that the Hub refused
-        if not isinstance(error.__cause__, HfHubHTTPError):
-            raise
-        raise ZooError(refusal(place, error.__cause__)) from error
+    except (ValueError, RuntimeError) as error:  # or what it refused to store
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise ZooError(refusal(place, error.__cause__)) from error
+        raise ZooError(f"what the Hub says of {place} is no sense: {first_line(error)}") from error
     except OSError as error:
         raise ZooError(disk(place, error)) from error
 
@@ -95,7 +95,8 @@ def token() -> str:
         return f"No token is set: run `hf auth login` with one from {settings}, or set HF_TOKEN"
     where = "in HF_TOKEN" if os.environ.get("HF_TOKEN") else "saved by `hf auth login`"
     return (
-        f"The token {where} does not do: make one that may read it, or write to it, at {settings}"
+        f"The token {where} is wrong or has not the right: make one, to read or to write, at "
+        f"{settings}"
     )
 
 

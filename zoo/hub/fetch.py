@@ -126,7 +126,8 @@ def judge(pinned: Place) -> None:
     except (SafetensorsParsingError, ValueError, TypeError, AttributeError) as error:
         raise BadWeights(f"{where} is damaged or not safetensors ({first_line(error)})") from error
     model = build(where, header.metadata)
-    compare(where, shipped(model), {k: tuple(v.shape) for k, v in header.tensors.items()})
+    found = {name: tuple(tensor.shape) for name, tensor in header.tensors.items()}
+    compare(where, shipped(model), found, remedy="its owner should publish it anew")
 
 
 def check(pinned: Place, path: Path, promised: str) -> str:
