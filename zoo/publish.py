@@ -145,9 +145,7 @@ def check_progress(card: Card, place: Place) -> None:
     old, new = published(place), card.metrics[0]
     same = [r for r in old.metrics if r["metric"] == new["metric"]] if old else [new]
     if not same:
-        raise ZooError(
-            f"{place} was not measured by {new['metric']}: --force publishes all the same"
-        )
+        raise ZooError(f"{place} has no {new['metric']} to compare with; --force does without")
     try:
         refuse_to_mix(same[0], new)
     except ZooError as error:

@@ -76,12 +76,12 @@ def base(facts: dict[str, object]) -> str | None:
 
 def result(record: dict[str, str | int | float], task: str, data: str | None) -> EvalResult:
     """A metric as `model-index` has it; the protocol is its arguments."""
-    title = str(record["data"])
+    title = str(record.get("data", "unknown"))
     return EvalResult(
         task_type=task,
         dataset_type=data or title.lower().replace(" ", "-"),
         dataset_name=title,
-        dataset_split=str(record["split"]),
+        dataset_split=str(record.get("split")),
         metric_type=str(record["metric"]),
         metric_name=str(record["metric"]),
         metric_value=record["value"],
@@ -103,7 +103,8 @@ def evaluation(card: Card, repository: str) -> str:
             notes=", ".join(f"{key} {record[key]}" for key in PROTOCOL if key in record),
         )
         for record in card.metrics
-        if data_title(card) in DATA and ("extractor_sha256" in record or record["split"] == "test")
+        if data_title(card) in DATA
+        and ("extractor_sha256" in record or record.get("split") == "test")
     ]
     return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False) if entries else ""
 
