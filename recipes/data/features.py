@@ -17,9 +17,11 @@ CHUNK = 250
 
 
 def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
-    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, with a progress bar."""
+    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, on the extractor's device,
+    with a progress bar."""
+    place = next((tensor.device for tensor in extractor.state_dict().values()), pixels.device)
     bar = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([extractor(chunk) for chunk in bar])
+    return torch.cat([extractor(chunk.to(place)) for chunk in bar])
 
 
 def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -> Tensor:
