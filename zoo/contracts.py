@@ -80,7 +80,7 @@ class Quantised(Protocol):
 class Classifier(Protocol):
     """It tells classes apart, and says by which features; `head` makes logits of them."""
 
-    head: nn.Module
+    head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
@@ -206,7 +206,7 @@ class Autoencoder(LatentVariableModel):
 
 @torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, while `network` is in evaluation mode; a bar if it takes long."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
     was_training = network.training
     network.eval()
     chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)

@@ -11,9 +11,9 @@ from zoo.weights import sha256
 
 
 @cache
-def load_extractor(name: str, device: torch.device = torch.device("cpu")) -> Extractor:
-    """`inception`, `squeezenet`, `pixels` or a classifier of the zoo; raises UnknownName,
-    and MissingData where weights cannot be had."""
+def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
+    """`inception`, `squeezenet`, `pixels` or a classifier of the zoo, on `device` (CPU); raises
+    UnknownName, and MissingData where weights cannot be had."""
     others: dict[str, type[Inception | SqueezeNet | Pixels]] = {
         "inception": Inception,
         "squeezenet": SqueezeNet,

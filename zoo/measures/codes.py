@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from recipes.data.images import Images
@@ -58,10 +57,8 @@ def of_codes(model: Animal, train: Images, test: Images) -> Iterator[Record]:
     yield {"metric": "active-units", "value": rounded(active_units(others)), **shared}
     for n in sorted({n for n in (100, 1000, len(codes)) if n <= len(codes)}):
         read = linear_probe(codes, train.labels, others, test.labels, n)
-        yield {"metric": f"linear-probe-{n}", "value": rounded(read), **shared, "labels": n} | {
-            "seed": 0
-        }
+        chosen: Record = {"labels": n, "seed": 0}
+        yield {"metric": f"linear-probe-{n}", "value": rounded(read), **shared, **chosen}
     near = nearest_neighbours(codes, train.labels, others, test.labels)
-    yield {"metric": "k-nearest-neighbours", "value": rounded(near), **shared} | {
-        "labels": len(codes)
-    }
+    shared |= {"labels": len(codes)}
+    yield {"metric": "k-nearest-neighbours", "value": rounded(near), **shared}

@@ -4,16 +4,16 @@ import time
 from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
 from recipes.data.images import ImageData, normalise
 from zoo.contracts import CHUNK, Animal, Bounded, ImportanceWeighted, Reconstructor, Sampler
 from zoo.extractors import load_extractor
 from zoo.measures.evidence import FEW, SHARE, weighed
 from zoo.measures.records import Protocol
-from zoo.metrics.manifold import inside
 from zoo.pictures import to_uint8
 
-PAIRINGS = 6  # of every image with every other, for each seed: radii, balls, kernels, neighbours
+PAIRINGS = 2  # of all images, real or not: for their radii, balls, kernels and neighbours
 
 
 def expected_seconds(model: Animal, data: ImageData, protocol: Protocol) -> float:
@@ -24,7 +24,7 @@ def expected_seconds(model: Animal, data: ImageData, protocol: Protocol) -> floa
     if isinstance(model, Sampler):
         drawn = protocol.seeds * protocol.images / CHUNK
         seconds += drawn * timed(lambda: to_uint8(model.sample(CHUNK, seed=0)))
-        seconds += distances_seconds(data, protocol, pixels, model.device)
+        seconds += distances_seconds(data, protocol, pixels)
     if isinstance(model, Bounded):
         seconds += chunks * timed(lambda: model.bound(x))
     if isinstance(model, ImportanceWeighted):
@@ -35,18 +35,16 @@ def expected_seconds(model: Animal, data: ImageData, protocol: Protocol) -> floa
     return seconds
 
 
-def distances_seconds(
-    data: ImageData, protocol: Protocol, pixels: torch.Tensor, device: torch.device
-) -> float:
-    """Features of all samples, and their distances."""
-    extractor = load_extractor(protocol.extractor or data.extractor, device)
-    drawn = protocol.seeds * protocol.images / len(pixels)
+def distances_seconds(data: ImageData, protocol: Protocol, pixels: Tensor) -> float:
+    """Features of all samples, and the distances of all images from one another."""
+    name = protocol.extractor or data.extractor
+    extractor = load_extractor(name, pixels.device)
+    split = data.images(protocol.against or data.reference)
+    images = protocol.images + min(protocol.images, len(split.pixels))
     features = extractor(pixels)
-    many = features.repeat(-(-protocol.images // len(features)), 1)
-    many = many + 0.1 * torch.randn(many.shape, device=device, dtype=many.dtype)
-    reach = torch.ones(len(many), device=device, dtype=many.dtype)
-    once = timed(lambda: inside(many[:CHUNK], many, reach, border=True))
-    return drawn * timed(lambda: extractor(pixels)) + PAIRINGS * drawn * once
+    once = timed(lambda: torch.cdist(features, features).topk(8, largest=False))
+    pairs = PAIRINGS * (images / len(pixels)) ** 2 * once
+    return protocol.seeds * (images / len(pixels) * timed(lambda: extractor(pixels)) + pairs)
 
 
 @torch.no_grad()

@@ -70,4 +70,4 @@ def of_latents(model: Animal, images: Images) -> Iterator[Record]:
     nats = divergence_per_dimension(means, spreads)
     shared: Record = {"latents": len(nats), "split": "test", "real": len(means)}
     yield {"metric": "latents-in-use", "value": int((nats > IN_USE).sum()), **shared}
-    yield {"metric": "largest-divergence", "value": rounded(nats.max()), "unit": "nats"} | shared
+    yield {"metric": "largest-divergence", "value": rounded(nats.max()), **shared, "unit": "nats"}

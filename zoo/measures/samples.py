@@ -30,8 +30,8 @@ ALIKE = 0.01  # the share of real images that have a neighbour as near as duplic
 
 
 class Space(NamedTuple):
-    """Real images in the space of an extractor, (n, d) for each split, one of them compared with.
-    """
+    """Real images in the space of an extractor, (n, d) of each split, one of which is compared with
+    samples."""
 
     name: str
     extractor: Extractor
@@ -107,7 +107,9 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
             modes = count_modes(stacked(found), classes=1000)
             values = {"modes": modes.captured, "modes-divergence": modes.divergence}
         else:
-            modes = count_modes(found.flatten(), classes=int(space.extractor.classifier.hparams["classes"]))
+            modes = count_modes(
+                found.flatten(), classes=int(space.extractor.classifier.hparams["classes"])
+            )
             values = {"missing-classes": modes.missing, "class-entropy": modes.entropy}
     for metric, value in values.items():
         yield {"metric": metric, "value": value, "fake": len(fake)}

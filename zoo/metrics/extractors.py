@@ -51,6 +51,7 @@ class ClassifierFeatures(Extractor):
     def __init__(self, classifier: Animal, sha256: str) -> None:
         super().__init__()
         self.classifier, self.digest = classifier.eval(), sha256
+        self.number = int(classifier.hparams["classes"])
 
     def sha256(self) -> str:
         """The digest of its weights file."""
@@ -62,12 +63,10 @@ class ClassifierFeatures(Extractor):
 
     @torch.no_grad()
     def classes(self, features: Tensor) -> Tensor:
-        """Features (n, d) to the likeliest class of each channel that was looked at, (n, channels).
-        """
+        """Features (n, d) to the likeliest class, of each channel where they are apart: (n, 1) or
+        (n, 3)."""
         head = cast(Classifier, self.classifier).head
-        width = next(head.parameters()).shape[1]
-        logits = head(features.float().unflatten(1, (-1, width)))
-        return logits.argmax(2)
+        return head(features.float().unflatten(1, (-1, head.in_features))).argmax(2)
 
 
 class SqueezeNet(Extractor):
@@ -140,7 +139,6 @@ class Inception(Extractor):
         return torch.cat([self.body(few)[0] for few in pixels.split(32)])
 
     def logits(self, features: Tensor) -> Tensor:
-        """Features (n, 2048) to logits (n, 1008), without the bias, as the Inception score has it.
-        """
+        """Features (n, 2048) to logits (n, 1008), without the bias: those of the Inception score."""
         weight = self.body.get_parameter("fc.weight")
         return features.to(weight) @ weight.T

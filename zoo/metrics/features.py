@@ -1,6 +1,7 @@
 """Metrics that are functions of features, as torchmetrics: gathered over batches and ranks."""
 
 from collections.abc import Callable
+from typing import Generic, TypeVar
 
 from torch import Tensor
 from torchmetrics import Metric
@@ -8,10 +9,10 @@ from torchmetrics.utilities.data import dim_zero_cat
 
 from zoo.metrics.extractors import Extractor
 
-Value = Tensor | tuple[float, float]
+Value = TypeVar("Value", bound=Tensor | tuple[float, float])
 
 
-class Features(Metric):
+class Features(Metric, Generic[Value]):
     """`measure(real, fake)` of the features of all images, on whichever rank they were seen: such
     as `frechet_between`, `kernel_distance`, `precision_recall` or `density_coverage`.
 

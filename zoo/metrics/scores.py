@@ -1,5 +1,7 @@
 """Scores that need no real images."""
 
+from itertools import pairwise
+
 from torch import Tensor
 
 
@@ -14,7 +16,7 @@ def inception_score(logits: Tensor, parts: int = 10) -> float:
         raise ValueError(f"a score over {parts} parts needs as many images or more, not {n}")
     borders = [part * n // parts for part in range(parts + 1)]
     told = logits.double().log_softmax(1)
-    scores = [score(told[a:b]) for a, b in zip(borders, borders[1:], strict=False)]
+    scores = [score(told[a:b]) for a, b in pairwise(borders)]
     return sum(scores) / parts
 
 
