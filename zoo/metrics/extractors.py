@@ -139,6 +139,6 @@ class Inception(Extractor):
         return torch.cat([self.body(few)[0] for few in pixels.split(32)])
 
     def logits(self, features: Tensor) -> Tensor:
-        """Features (n, 2048) to logits (n, 1008), without the bias: those of the Inception score."""
+        """Features (n, 2048) to the logits (n, 1008) of the Inception score: without the bias."""
         weight = self.body.get_parameter("fc.weight")
         return features.to(weight) @ weight.T

@@ -42,6 +42,6 @@ class Features(Metric, Generic[Value]):
         return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
 
     def reset(self) -> None:
-        real = self.real
+        real = list(self.real)  # which is cleared in place
         super().reset()
         self.real = real
