@@ -122,8 +122,8 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
 
 
 def support(space: Space, fake: Tensor) -> Record:
-    """How many different images there are, at least; duplicates are nearer to one another than any
-    two of as many real images, copies aside."""
+    """How many different images the extractor sees, at least; duplicates are nearer to one another
+    than any two of as many real images, copies aside. The likest pairs are for a person to judge."""
     apart = radii(real := space.real[: len(fake)], k=1)
     distance = float(apart[apart > 0].min())
     found = support_size(fake, distance)
