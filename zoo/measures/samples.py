@@ -123,7 +123,7 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
 
 def support(space: Space, fake: Tensor) -> Record:
     """How many different images the extractor sees, at least; duplicates are nearer to one another
-    than any two of as many real images, copies aside. The likest pairs are for a person to judge."""
+    than any two of as many real images, copies aside. A person has to judge the likest pairs."""
     apart = radii(real := space.real[: len(fake)], k=1)
     distance = float(apart[apart > 0].min())
     found = support_size(fake, distance)
