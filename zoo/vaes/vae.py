@@ -3,11 +3,12 @@
 An autoencoder whose code is a distribution, trained on one bound on the likelihood of the data.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
@@ -17,7 +18,9 @@ from zoo.layers import convnets, densenets
 Network = Literal["convolutional", "dense", "dense-2"]
 Likelihood = Literal["gaussian", "bernoulli"]
 
-NETWORKS = {
+Build = Callable[[int, int, int, int], nn.Module]  # (features, width, size, channels)
+
+NETWORKS: dict[Network, tuple[Build, Build]] = {
     "convolutional": (convnets.Encoder, convnets.Decoder),
     "dense": (densenets.Encoder, densenets.Decoder),  # one hidden layer: section 5
     "dense-2": (partial(densenets.Encoder, depth=2), partial(densenets.Decoder, depth=2)),
