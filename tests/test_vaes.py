@@ -18,6 +18,7 @@ from zoo.vaes.beta_vae import BetaVAE
 from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.free_bits import FreeBitsVAE
 from zoo.vaes.iwae import IWAE
+from zoo.vaes.rae import RAE
 from zoo.vaes.vae import VAE
 from zoo.vaes.vamp import VampVAE, mixture
 from zoo.vaes.wae import WAE, maximum_mean_discrepancy
@@ -60,6 +61,11 @@ def toy(kind: type[VAE], **own: float) -> VAE:
 def wae() -> WAE:
     torch.manual_seed(0)
     return WAE(size=8, channels=1, latent=LATENT, width=8, penalty=7.0)
+
+
+def rae() -> RAE:
+    torch.manual_seed(0)
+    return RAE(size=8, channels=1, latent=LATENT, width=8, shrinkage=0.3, decay=0.2)
 
 
 def moments(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -166,6 +172,12 @@ def tolstikhin_2018(model: WAE, x: Tensor, y: Tensor, step: int) -> Tensor:
     return cost + 7 * discrepancy(torch.randn(N, LATENT), z)
 
 
+def ghosh_2020(model: RAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    z = model.encoder(x)
+    weights = sum(p.square().sum() for p in model.decoder.parameters())
+    return ((model.decoder(z) - x).square().sum() + 0.3 / 2 * z.square().sum()) / N + 0.2 * weights
+
+
 PAPERS = [
     (lambda: toy(BetaVAE, beta=10.0, capacity=5.0, steps=4), burgess_2018),
     (lambda: toy(WarmUpVAE, steps=4), sonderby_2016),
@@ -175,6 +187,7 @@ PAPERS = [
     (lambda: toy(VampVAE, components=4), tomczak_2018),
     (lambda: toy(ConditionalVAE), sohn_2015),
     (wae, tolstikhin_2018),
+    (rae, ghosh_2020),
 ]
 Paper = Callable[[Animal, Tensor, Tensor, int], Tensor]
 

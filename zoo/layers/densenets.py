@@ -2,7 +2,14 @@
 
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
+
+
+class Brightness(nn.Module):
+    """Pixels in [-1, 1] to [0, 1]: where black is nothing, Adam has less of a mean to fight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 1) / 2
 
 
 class Encoder(nn.Sequential):
@@ -13,6 +20,7 @@ class Encoder(nn.Sequential):
     ) -> None:
         widths = [channels * size * size, *[width] * depth]
         super().__init__(
+            Brightness(),
             nn.Flatten(),
             *(hidden(a, b) for a, b in pairwise(widths)),
             nn.Linear(width, features),
