@@ -23,7 +23,7 @@ class Encoder(nn.Sequential):
             Brightness(),
             nn.Flatten(),
             *(hidden(a, b) for a, b in pairwise(widths)),
-            nn.Linear(width, features),
+            nn.Linear(widths[-1], features),
         )
 
 
@@ -36,7 +36,7 @@ class Decoder(nn.Sequential):
         widths = [features, *[width] * depth]
         super().__init__(
             *(hidden(a, b) for a, b in pairwise(widths)),
-            nn.Linear(width, channels * size * size),
+            nn.Linear(widths[-1], channels * size * size),
             nn.Unflatten(1, (channels, size, size)),
         )
 
