@@ -38,7 +38,7 @@ class RAE(Autoencoder):
         self.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Equation 11 with the L2 of section 3.1."""
+        """The three terms of section 3, the decoder regularised by L2."""
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
         error = (self.decoder(z) - x).square().flatten(1).sum(1).mean()
