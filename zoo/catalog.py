@@ -87,6 +87,12 @@ def picture(name: str) -> Path:
     return WEIGHTS / f"{name}.png"
 
 
+def stem(name: str) -> str:
+    """What a name, a file or a repository is called by itself, as its recipe if it has one."""
+    place = repository(name)
+    return place.repository.rpartition("/")[2] if place else Path(name).stem
+
+
 def is_path(name: str | Path) -> bool:
     """Whether a name is that of a file: it ends in .safetensors, or begins like a path."""
     return isinstance(name, Path) or name.endswith(".safetensors") or name[:1] in "./~"

@@ -6,19 +6,18 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 import yaml
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from recipes.data.images import ImageData, normalise
+from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
-from zoo.contracts import CHUNK, Animal, Autoencoder, Sampler
+from zoo.contracts import Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
-from zoo.evaluation import data_of, evaluate
+from zoo.evaluation import data_of, report
 from zoo.measures import PROTOCOLS, Protocol
+from zoo.measures.records import each
 from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
@@ -41,7 +40,7 @@ def export(
     model = revive(checkpoint, state)
     changed = differences(model, recipe)
     if isinstance(model, Autoencoder):
-        model.fit_sampler(encoded(model, data.images("train").pixels))
+        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
@@ -53,12 +52,6 @@ def export(
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
     return card
-
-
-def encoded(model: Autoencoder, pixels: Tensor) -> Tensor:
-    """Codes (n, latent) of images (n, channels, size, size) in uint8."""
-    chunks = tqdm(pixels.split(CHUNK), "codes", leave=False, disable=None)
-    return torch.cat([model.encode(normalise(chunk)) for chunk in chunks])
 
 
 def recipe_of(checkpoint: Path, name: str) -> Path:
@@ -94,11 +87,10 @@ def facts(
     path: Path, recipe: Path, state: dict[str, object], data: ImageData, protocol: Protocol
 ) -> dict[str, object]:
     """The front matter."""
-    model, callbacks = read(path), state["callbacks"]
-    logbook: dict[str, str | float] = callbacks.get("Logbook", {})  # type: ignore[attr-defined]
+    model = read(path)
     kind = type(model)
-    averaged = "averaging_state" in state
     parameters = {name for name, _ in model.named_parameters()}
+    found = report(path, data, protocol)
     return {
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
@@ -108,16 +100,24 @@ def facts(
         "data": {"name": data.source.title, "url": data.source.url, "terms": data.source.terms},
         "sha256": sha256(path),
         "parameters": sum(v.numel() for k, v in shipped(model).items() if k in parameters),
-        "training": {
-            "hardware": logbook.get("hardware", "unknown"),
-            "precision": logbook.get("precision", "unknown"),
-            "minutes": round(float(logbook.get("seconds", 0)) / 60, 1),
-            "steps": state["global_step"],
-            "images_seen": state["images_seen"],
-            "weights": "exponential moving average" if averaged else "last step",
-        }
-        | {key: logbook[key] for key in ("begun_from",) if key in logbook},
-        "metrics": evaluate(path, data, protocol),
+        "training": training(state),
+        "metrics": found["metrics"],
+        "measured": found["measured"],
+    }
+
+
+def training(state: dict[str, object]) -> dict[str, object]:
+    """How a checkpoint came about, as its logbook has it."""
+    logbook: dict[str, str | float] = state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
+    averaged = "averaging_state" in state
+    begun = {"begun_from": logbook["begun_from"]} if "begun_from" in logbook else {}
+    return begun | {
+        "hardware": logbook.get("hardware", "unknown"),
+        "precision": logbook.get("precision", "unknown"),
+        "minutes": round(float(logbook.get("seconds", 0)) / 60, 1),
+        "steps": state["global_step"],
+        "images_seen": state["images_seen"],
+        "weights": "exponential moving average" if averaged else "last step",
     }
 
 

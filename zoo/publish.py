@@ -22,9 +22,9 @@ from huggingface_hub.errors import (
 from zoo import catalog
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
+from zoo.comparison import refuse_to_mix, shown, verdict
 from zoo.contracts import Animal, Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
-from zoo.evaluation import apart, refuse_to_mix, shown
 from zoo.export import export, promises_kept
 from zoo.hub import Place
 from zoo.hub.faults import API, in_words
@@ -150,7 +150,7 @@ def check_progress(card: Card, place: Place) -> None:
         refuse_to_mix(same[0], new)
     except ZooError as error:
         raise ZooError(f"{error}; --force does without") from error
-    if apart(same[0], new) and rank(new) > rank(same[0]):
+    if rank(new) > rank(same[0]) and verdict(same[0], new) != "not distinguishable":
         raise ZooError(
             f"{new['metric']} of {place} is {shown(same[0])}, of this model {shown(new)}: that is "
             "worse; publish it under another name, or all the same with --force"
