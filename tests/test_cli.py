@@ -26,6 +26,8 @@ VERBS = (
     "export",
     "verify",
     "leaderboard",
+    "publish",
+    "cache",
 )
 
 
