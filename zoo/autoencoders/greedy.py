@@ -64,11 +64,13 @@ class GreedyAutoencoder(StackedAutoencoder):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam, which leaves alone what has no gradient; its learning rate falls in each stage."""
         adam = Adam(self.parameters(), lr=self.hparams["lr"])
-        return {"optimizer": adam, "lr_scheduler": LambdaLR(adam, self.falling)}
+        steps = int(self.trainer.estimated_stepping_batches)
+        each = self.hparams["layer_epochs"] * int(self.trainer.num_training_batches)
 
-    def falling(self, epoch: int) -> float:
-        """From 1 to nearly 0 along half a cosine, in every stage anew."""
-        stage, each = self.stage(epoch), self.hparams["layer_epochs"]
-        last = (self.trainer.max_epochs or 0) - self.depth * each
-        length = last if stage == self.depth else each
-        return (1 + math.cos(math.pi * (epoch - stage * each) / max(length, 1))) / 2
+        def falling(step: int) -> float:
+            stage = min(step // each, self.depth)
+            length = each if stage < self.depth else steps - self.depth * each
+            return (1 + math.cos(math.pi * (step - stage * each) / max(length, 1))) / 2
+
+        schedule = LambdaLR(adam, falling)
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
