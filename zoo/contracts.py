@@ -61,6 +61,17 @@ class Sparse(Protocol):
 
 
 @runtime_checkable
+class Denoiser(Protocol):
+    """It returns images as they were before they were spoiled."""
+
+    def corrupt(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1], spoiled as in its training."""
+        ...
+
+    def reconstruct(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
     """It tells classes apart, and says by which features."""
 

@@ -10,7 +10,16 @@ from tqdm import tqdm
 from recipes.data.features import CHUNK, extract, real_features
 from recipes.data.images import ImageData, Images, Split, normalise
 from zoo import catalog
-from zoo.contracts import Animal, Bounded, Classifier, Encoder, Reconstructor, Sampler
+from zoo.contracts import (
+    Animal,
+    Bounded,
+    Classifier,
+    Denoiser,
+    Encoder,
+    Reconstructor,
+    Sampler,
+    Sparse,
+)
 from zoo.errors import ZooError
 from zoo.extractors import load_extractor, metric_name
 from zoo.metrics.bounds import active_units
@@ -60,6 +69,11 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
         yield evidence(model, test)
     if isinstance(model, Reconstructor):
         yield reconstruction_error(model, test)
+    if isinstance(model, Denoiser):
+        yield denoising_error(model, test)
+    if isinstance(model, Sparse):
+        shares = [model.activity(normalise(x)) for x in test.pixels.split(CHUNK)]
+        yield mean("activity", torch.cat(shares), "share of the code that is on")
     if isinstance(model, Encoder) and test.labels.ndim == 1:
         yield from of_codes(model, first(data.images("train"), protocol.images), test)
 
@@ -153,6 +167,17 @@ def reconstruction_error(model: Reconstructor, images: Images) -> Record:
         for x in map(normalise, images.pixels.split(CHUNK))
     ]
     return mean("mse", torch.cat(errors), "squared error of a pixel in [0, 1]")
+
+
+def denoising_error(model: Denoiser, images: Images) -> Record:
+    """What is left of the error of corrupted images, on the test split; `shown` is that error."""
+    left, shown = [], []
+    for x in map(normalise, images.pixels.split(CHUNK)):
+        spoiled = model.corrupt(x)
+        left += [(model.reconstruct(spoiled) - x).div(2).square().flatten(1).mean(1)]
+        shown += [(spoiled - x).div(2).square().flatten(1).mean(1)]
+    unit = "squared error of a pixel in [0, 1]"
+    return mean("mse-denoised", torch.cat(left), unit) | {"shown": rounded(torch.cat(shown).mean())}
 
 
 def of_codes(model: Encoder, train: Images, test: Images) -> Iterator[Record]:
