@@ -30,6 +30,7 @@ from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.contracts import Autoencoder, Encoder, Reconstructor, Sampler, Sparse
 from zoo.errors import BadRecipe
+from zoo.export import differences
 from zoo.layers.tied import Transposed
 from zoo.losses.reconstruction import cross_entropy, squared_error
 from zoo.losses.sparsity import l1, target_activity
@@ -267,6 +268,15 @@ def test_both_sides_of_a_tied_weight_have_their_gradient() -> None:
     down.requires_grad_(), up.requires_grad_()
     ((x @ down.T + layer.bias.detach()) @ up).square().sum().backward()
     assert torch.allclose(together, down.grad + up.grad, rtol=1e-4)
+
+
+def test_widths_may_be_a_tuple_or_a_list() -> None:
+    """As Python has them, or as a recipe and a header do."""
+    for widths in (100,), [100]:
+        model = StackedAutoencoder(widths=widths, lr=0.003)  # type: ignore[arg-type]
+        assert differences(model, "stacked-ae-fashion-mnist") == {}
+    model = StackedAutoencoder(widths=(50,), lr=0.003)
+    assert differences(model, "stacked-ae-fashion-mnist") == {"widths": [50]}
 
 
 class Moved(Callback):
