@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.autograd.functional import jacobian
 from torch.nn.functional import binary_cross_entropy, selu
 from torch.optim import Adam
+from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
 from zoo.autoencoders.contractive import ContractiveAutoencoder
@@ -98,7 +99,8 @@ def train(
     """Train on images (n, channels, size, size) for so many epochs, from seed 0."""
     torch.manual_seed(0)
     pairs = [(chunk, torch.zeros(len(chunk), 0)) for chunk in x.split(batch)]
-    loader = DataLoader(pairs, batch_size=None)
+    own = torch.Generator()  # a loader draws a seed for its workers: not out of the noise's stream
+    loader = DataLoader(pairs, batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -163,6 +165,74 @@ def test_it_is_fitted_written_and_read(build: Callable[[], Autoencoder], tmp_pat
     assert isinstance(again, Autoencoder)
     assert torch.allclose(again.sample(7, seed=1), model.sample(7, seed=1), atol=1e-5)
     assert torch.allclose(again.reconstruct(images()), model.reconstruct(images()), atol=1e-5)
+
+
+def of_linear(model: Autoencoder, x: Tensor) -> Tensor:
+    code = x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias
+    again = code @ model.decoder[0].weight.T + model.decoder[0].bias
+    return ((again - x.flatten(1)) / 2).pow(2).sum() / len(x)
+
+
+def of_networks(model: Autoencoder, x: Tensor) -> Tensor:
+    return ((model.decoder(model.encoder(x)) - x) / 2).pow(2).sum() / len(x)
+
+
+def of_denoising(model: Autoencoder, x: Tensor) -> Tensor:
+    shown = torch.where(torch.rand_like(x) < 0.25, torch.tensor(-1.0), x)
+    white = model.decoder(model.encoder(shown)).sigmoid()
+    return binary_cross_entropy(white, (x + 1) / 2, reduction="sum") / len(x)
+
+
+def of_sparse(model: Autoencoder, x: Tensor) -> Tensor:
+    code = (x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias).sigmoid()
+    p, on = 0.05, code.mean(0)
+    price = (p * (p / on).log() + (1 - p) * ((1 - p) / (1 - on)).log()).sum()
+    return of_networks(model, x) + price
+
+
+def of_k_sparse(model: Autoencoder, x: Tensor) -> Tensor:
+    whole = x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias
+    least = whole.sort(1, descending=True).values[:, 1:2]
+    code = torch.where(whole >= least, whole, torch.tensor(0.0))
+    again = code @ model.encoder[1].weight + model.decoder[0].bias
+    return ((again - x.flatten(1)) / 2).pow(2).sum() / len(x)
+
+
+def of_contractive(model: Autoencoder, x: Tensor) -> Tensor:
+    white = model.decoder(model.encoder(x)).sigmoid()
+    entropy = binary_cross_entropy(white, (x + 1) / 2, reduction="sum") / len(x)
+    slopes = [jacobian(model.encoder, one, create_graph=True).square().sum() for one in x.split(1)]
+    return entropy + 0.1 * sum(slopes) / len(x)
+
+
+@pytest.mark.parametrize(
+    ("build", "loss"),
+    [
+        (linear, of_linear),
+        (convolutional, of_networks),
+        (recurrent, of_networks),
+        (denoising, of_denoising),
+        (sparse, of_sparse),
+        (k_sparse, of_k_sparse),
+        (contractive, of_contractive),
+    ],
+)
+def test_an_epoch_is_the_loop_by_hand(
+    build: Callable[[], Autoencoder], loss: Callable[[Autoencoder, Tensor], Tensor]
+) -> None:
+    ours = build()
+    by_hand = deepcopy(ours)
+    train(ours, images(), 1, 5)
+    torch.manual_seed(0)
+    adam = Adam(by_hand.parameters())
+    schedule = OneCycleLR(adam, 1e-3, total_steps=4)
+    for x in images().split(5):
+        adam.zero_grad()
+        loss(by_hand, x).backward()
+        adam.step()
+        schedule.step()
+    for name, p in ours.named_parameters():
+        assert torch.allclose(p, by_hand.get_parameter(name), atol=2e-5), name
 
 
 def test_errors_are_of_pixels_in_0_1_and_sums_over_an_image() -> None:
