@@ -8,8 +8,10 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.distributions import Normal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
+from tqdm import tqdm
 
 from zoo.errors import ZooError
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -51,29 +53,51 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
-class Sparse(Protocol):
-    """Its codes are mostly off."""
+class ImportanceWeighted(Protocol):
+    """It estimates the likelihood of images by many draws of the latent."""
 
-    def activity(self, x: Tensor) -> Tensor:
-        """How much of the codes of images (n, channels, size, size) in [-1, 1] is on: (n,), each
-        in [0, 1]."""
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) of k draws of z for each image: (k, n), in nats."""
         ...
 
 
 @runtime_checkable
-class Denoiser(Protocol):
-    """It returns images as they were before they were spoiled."""
+class Explainer(Protocol):
+    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
 
-    def corrupt(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1], spoiled as in its training."""
+    def posterior(self, x: Tensor) -> Normal: ...
+
+
+@runtime_checkable
+class Quantised(Protocol):
+    """It writes images in the entries of a codebook."""
+
+    codebook_size: int
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_size` - 1."""
         ...
 
-    def reconstruct(self, x: Tensor) -> Tensor: ...
+
+@runtime_checkable
+class Sparse(Protocol):
+    """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
+
+    def activity(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Denoiser(Reconstructor, Protocol):
+    """It reconstructs what was spoiled, as images (n, channels, size, size) were in training."""
+
+    def corrupt(self, x: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features."""
+    """It tells classes apart, and says by which features; `head` makes logits of them."""
+
+    head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
@@ -212,10 +236,11 @@ class Autoencoder(LatentVariableModel):
 
 @torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, while `network` is in evaluation mode."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
     was_training = network.training
     network.eval()
+    chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     try:
-        return torch.cat([through(chunk) for chunk in inputs.split(CHUNK)])
+        return torch.cat([through(chunk) for chunk in chunks])
     finally:
         network.train(was_training)
