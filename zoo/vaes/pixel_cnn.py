@@ -9,29 +9,34 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 
 
-class GatedLayer(nn.Module):
-    """Figure 2, with n = 3 and, in place of masks, convolutions over what a mask would leave.
+class Vertical(nn.Module):
+    """A layer of the stack that sees the rows above: (n, width, h, w). Figure 2 with n = 3.
 
-    Each stack is (n, width, h, w). Given maps (n, width, h, w) act on both (section 2.3): they
-    may say anything but the codes that are yet to be drawn.
+    What is `given` besides acts on both stacks (section 2.3), through the link.
     """
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.vertical = nn.Conv2d(width, 2 * width, (2, 3))
+        self.conv = nn.Conv2d(width, 2 * width, (2, 3))
         self.given = nn.Conv2d(width, 2 * width, 1, bias=False)
         self.link = nn.Conv2d(2 * width, 2 * width, 1)
-        self.horizontal = nn.Conv2d(width, 2 * width, (1, 2), bias=False)
-        self.out = nn.Conv2d(width, width, 1)
 
-    def down(self, above: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        """The vertical stack one layer on, and what the horizontal stack hears of it."""
-        seen = self.vertical(pad(above, (1, 1, 1, 0))) + self.given(given)
+    def forward(self, above: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
+        """The next layer's input (n, width, h, w), and what the other stack hears of this one."""
+        seen = self.conv(pad(above, (1, 1, 1, 0))) + self.given(given)
         return gate(seen), self.link(seen)
 
-    def along(self, left: Tensor, heard: Tensor) -> Tensor:
-        """The horizontal stack one layer on."""
-        return left + self.out(gate(self.horizontal(pad(left, (1, 0))) + heard))
+
+class Horizontal(nn.Module):
+    """A layer of the stack that sees the row's beginning and hears of the rows above."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, 2 * width, (1, 2), bias=False)
+        self.out = nn.Conv2d(width, width, 1)
+
+    def forward(self, left: Tensor, heard: Tensor) -> Tensor:
+        return left + self.out(gate(self.conv(pad(left, (1, 0))) + heard))
 
 
 def gate(features: Tensor) -> Tensor:
@@ -51,7 +56,8 @@ class PixelCNN(nn.Module):
         self.side = side
         self.embedding = nn.Embedding(codes, width)
         self.place = nn.Parameter(torch.zeros(1, width, side, side))
-        self.layers = nn.ModuleList(GatedLayer(width) for _ in range(depth))
+        self.vertical = nn.ModuleList(Vertical(width) for _ in range(depth))
+        self.horizontal = nn.ModuleList(Horizontal(width) for _ in range(depth))
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU(), nn.Conv2d(width, codes, 1)
         )
@@ -69,16 +75,16 @@ class PixelCNN(nn.Module):
         rows = known.shape[2]
         here = self.place if given is None else self.place + given
         above, heard = pad(known, (0, 0, 1, -1)), []
-        for layer in self.layers:
-            above, words = layer.down(above, here[:, :, :rows])
+        for layer in self.vertical:
+            above, words = layer(above, here[:, :, :rows])
             heard.append(words)
         return heard
 
     def across(self, known: Tensor, heard: list[Tensor]) -> Tensor:
         """Logits (n, codes, h, w), by what each layer hears of the rows above."""
         left = pad(known, (1, -1))
-        for layer, words in zip(self.layers, heard, strict=True):
-            left = layer.along(left, words)
+        for layer, words in zip(self.horizontal, heard, strict=True):
+            left = layer(left, words)
         return self.head(left)
 
     def nats(self, codes: Tensor, given: Tensor | None = None) -> Tensor:
@@ -94,7 +100,8 @@ class PixelCNN(nn.Module):
         for i in range(self.side):
             heard = [words[:, :, i:] for words in self.down(self.embed(codes[:, : i + 1]), given)]
             for j in range(self.side):
-                logits = self.across(self.embed(codes[:, i : i + 1]), heard)[:, :, 0, j]
+                row = self.embed(codes[:, i : i + 1, : j + 1])
+                logits = self.across(row, [words[..., : j + 1] for words in heard])[:, :, 0, j]
                 passed = logits.double().softmax(1).cumsum(1) <= chances[:, i, j, None]
                 codes[:, i, j] = passed.sum(1).clamp(max=logits.shape[1] - 1)
         return codes

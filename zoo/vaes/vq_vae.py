@@ -4,18 +4,12 @@ An autoencoder whose codes are picked from a codebook, and a PixelCNN that learn
 together, so that it samples: first the one, then, the codes being kept, the other.
 """
 
-from math import cos, pi
-
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim import Adam
-from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.contracts import Animal, apply
-from zoo.errors import BadRecipe
 from zoo.layers.quantize import Quantizer
 from zoo.vaes.pixel_cnn import PixelCNN
+from zoo.vaes.quantized import QuantizedModel, squared_error
 
 
 class Residual(nn.Module):
@@ -65,19 +59,15 @@ class Decoder(nn.Sequential):
         )
 
 
-class VQVAE(Animal):
-    """The defaults are the paper's.
-
-    The first `share` of the training is the autoencoder's, the rest the prior's; in each the
-    learning rate falls from `lr` to zero.
-    """
+class VQVAE(QuantizedModel):
+    """The defaults are the paper's; `depth` is the number of the prior's layers."""
 
     def __init__(
         self,
         size: int = 32,
         channels: int = 3,
         width: int = 256,
-        codebook_size: int = 512,
+        codebook: int = 512,
         dim: int = 64,
         commitment: float = 0.25,
         depth: int = 12,
@@ -86,70 +76,48 @@ class VQVAE(Animal):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        self.side = size // 4
+        self.positions = self.side**2
         self.encoder = Encoder(dim, width, channels)
-        self.quantizer = Quantizer(codebook_size, dim)
+        self.quantizer = Quantizer(codebook, dim)
         self.decoder = Decoder(dim, width, channels)
-        self.prior = PixelCNN(codebook_size, size // 4, width, depth)
+        self.prior = PixelCNN(codebook, self.side, width, depth)
         self.to(memory_format=torch.channels_last)
 
     @property
     def codebook_size(self) -> int:
-        return self.hparams["codebook_size"]
+        return self.hparams["codebook"]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend equation 3, the prior uniform; then fit the prior (section 3.3)."""
+        """Descend equation 3, whose middle term is the codebook's own; then -log p(codes)."""
         x, _ = batch
-        if self.trainer.global_step >= self.turn:
-            nats = self.prior.nats(self.codes(x)).mean()
-            self.note({"nats": nats})
-            return nats
-        z = self.encoder(x)
-        e, _ = self.quantizer(z)
-        error = (self.decoder(e) - x).square().flatten(1).sum(1).mean()
-        commitment = (z - e.detach()).square().flatten(1).sum(1).mean()
-        self.note({"error": error, "commitment": commitment, "perplexity": self.quantizer.perplexity})
-        return error + self.hparams["commitment"] * commitment
+        if self.learns_codes():
+            z = self.encoder(x)
+            e, _ = self.quantizer(z)
+            error = squared_error(self.decoder(e), x)
+            commitment = squared_error(z, e.detach())
+            usage = {"perplexity": self.quantizer.perplexity}
+            self.note({"error": error, "commitment": commitment} | usage)
+            return error + self.hparams["commitment"] * commitment
+        nats = self.nats(self.codes(x)).mean()
+        self.note({"nats": nats})
+        return nats
 
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x, _ = batch
-        error = (self.reconstruct(x) - x).square().flatten(1).sum(1).mean()
-        nats = self.prior.nats(self.codes(x)).mean()
-        self.log_dict({"val/error": error, "val/nats": nats}, prog_bar=True, sync_dist=True)
+    def quantize(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to codes (n, size / 4 * size / 4)."""
+        return self.quantizer.codes(self.encoder(x)).flatten(1)
 
-    def configure_optimizers(self) -> OptimizerLRScheduler:
-        steps = self.trainer.estimated_stepping_batches
-        self.turn = turn = round(self.hparams["share"] * steps)
+    def look_up(self, codes: Tensor) -> Tensor:
+        return self.quantizer.look_up(self.grid(codes)).flatten(1)
 
-        def fall(step: int) -> float:
-            done = step / turn if step < turn else (step - turn) / (steps - turn)
-            return (1 + cos(pi * done)) / 2
+    def picture(self, z: Tensor) -> Tensor:
+        return self.decoder(z.unflatten(1, (-1, self.side, self.side)))
 
-        adam = Adam(self.parameters(), lr=self.hparams["lr"])
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": LambdaLR(adam, fall), "interval": "step"}}
+    def nats(self, codes: Tensor) -> Tensor:
+        return self.prior.nats(self.grid(codes))
 
-    def codes(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to codes (n, size / 4, size / 4)."""
-        return apply(self, x, lambda chunk: self.quantizer.codes(self.encoder(chunk)))
+    def draw(self, chances: Tensor) -> Tensor:
+        return self.prior.draw(self.grid(chances)).flatten(1)
 
-    def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to their codes' vectors (n, latent)."""
-        return self.quantizer.look_up(self.codes(x)).flatten(1)
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Vectors (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        side = self.hparams["size"] // 4
-        maps = z.unflatten(1, (-1, side, side))
-        return apply(self.decoder, maps, self.decoder).float()
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through their codes."""
-        return self.decode(self.encode(x))
-
-    def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1], their codes drawn from the prior; a seed
-        fixes them, and more of them continue the fewer."""
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        side = self.hparams["size"] // 4
-        chances = torch.rand(n, side, side, generator=generator).to(self.device)
-        codes = apply(self.prior, chances, self.prior.draw)
-        return self.decode(self.quantizer.look_up(codes).flatten(1))
+    def grid(self, codes: Tensor) -> Tensor:
+        return codes.unflatten(1, (self.side, self.side))

@@ -1,0 +1,286 @@
+"""Codebooks, PixelCNN, and the autoencoders that are made of both."""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import spawn
+
+from zoo.errors import BadRecipe
+from zoo.layers.quantize import Quantizer
+from zoo.vaes.pixel_cnn import PixelCNN
+from zoo.vaes.quantized import QuantizedModel
+from zoo.vaes.vq_vae import VQVAE
+from zoo.vaes.vq_vae_2 import VQVAE2
+
+
+def quantizer(least: float = 0.0) -> Quantizer:
+    """Five codes of three numbers, each of which a batch has used twice so far."""
+    torch.manual_seed(0)
+    layer = Quantizer(5, 3, decay=0.9, least=least)
+    layer.counts.fill_(2)
+    return layer
+
+
+def maps(n: int = 4) -> Tensor:
+    return torch.randn(n, 3, 2, 2, generator=torch.Generator().manual_seed(1))
+
+
+def vectors(z: Tensor) -> Tensor:
+    return z.movedim(1, -1).flatten(0, -2)
+
+
+def test_each_vector_gets_its_nearest_code() -> None:
+    layer, z = quantizer(), maps(50)
+    nearest = torch.cdist(vectors(z), layer.codebook).argmin(1)
+    assert torch.equal(layer.codes(z).flatten(), nearest)
+    assert torch.equal(vectors(layer.look_up(layer.codes(z))), layer.codebook[nearest])
+
+
+def test_codes_are_the_same_under_autocast() -> None:
+    layer, z = quantizer(), maps(50)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer.codes(z), quantizer().codes(z))
+
+
+def test_the_gradient_passes_straight_through() -> None:
+    layer, decoder = quantizer().eval(), nn.Conv2d(3, 4, 2)
+    z = maps().requires_grad_()
+    quantised, codes = layer(z)
+    torch.testing.assert_close(quantised, layer.look_up(codes))
+    decoder(quantised).square().sum().backward()
+    e = layer.look_up(codes).requires_grad_()
+    decoder(e).square().sum().backward()
+    torch.testing.assert_close(z.grad, e.grad)
+
+
+def test_the_codebook_follows_by_the_papers_formulas() -> None:
+    """Appendix A.1: N <- N g + n (1 - g), m <- m g + sum z (1 - g), e <- m / N, twice over."""
+    layer = quantizer()
+    e, N = layer.codebook.clone(), layer.counts.clone()
+    m = e * N[:, None]
+    for z in maps(6).split(3):
+        nearest = torch.cdist(vectors(z), e).argmin(1)
+        for i in range(5):
+            own = vectors(z)[nearest == i]
+            N[i] = 0.9 * N[i] + 0.1 * len(own)
+            m[i] = 0.9 * m[i] + 0.1 * own.sum(0)
+            e[i] = m[i] / N[i]
+        layer(z)
+        torch.testing.assert_close(layer.counts, N)
+        torch.testing.assert_close(layer.codebook, e)
+
+
+def test_out_of_training_nothing_moves() -> None:
+    layer = quantizer(least=9.0).eval()
+    layer(maps())
+    assert torch.equal(layer.codebook, quantizer().codebook)
+    assert torch.equal(layer.counts, quantizer().counts)
+
+
+def test_a_codebook_starts_on_the_centres_of_clusters() -> None:
+    torch.manual_seed(0)
+    layer, centres = Quantizer(5, 3), 20 * torch.randn(5, 3)
+    noise = torch.randn(8, 5, 3)
+    vectors = centres + noise - noise.mean(0)
+    layer.start(vectors.flatten(0, 1))
+    order = torch.cdist(centres, layer.codebook).argmin(1)
+    torch.testing.assert_close(layer.codebook[order], centres)
+    assert layer.counts.tolist() == [8] * 5
+    assert float(layer.perplexity) == pytest.approx(5)
+
+
+def test_only_the_first_batch_starts_a_codebook() -> None:
+    layer = Quantizer(5, 3, decay=1.0)
+    layer(maps())
+    first = layer.codebook.clone()
+    layer(maps() + 9)
+    torch.testing.assert_close(layer.codebook, first)
+
+
+def test_a_batch_too_small_to_start_is_refused() -> None:
+    with pytest.raises(BadRecipe, match=r"16 vectors, too few to start 40 codes.*3 times as large"):
+        Quantizer(40, 3)(maps())
+
+
+def test_dead_codes_are_revived_on_vectors_of_the_batch() -> None:
+    layer, z = quantizer(least=1.0), maps()
+    layer.counts[1], layer.counts[3] = 0.5, 0.9
+    layer.codebook[[1, 3]] = 99.0
+    layer(z)
+    assert torch.cdist(layer.codebook[[1, 3]], vectors(z)).amin(1).tolist() == [0, 0]
+    assert layer.counts[[1, 3]].tolist() == [1, 1]
+    alive, calm = [0, 2, 4], quantizer(least=0.0)
+    calm.codebook[[1, 3]] = 99.0
+    calm(z)
+    assert torch.equal(layer.codebook[alive], calm.codebook[alive])
+
+
+def share(rank: int, folder: str) -> None:
+    """One of two processes: it starts and moves a codebook by its half of the vectors."""
+    torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
+    torch.manual_seed(rank)
+    layer = Quantizer(5, 3, decay=0.9, least=1.0)
+    layer.start(vectors(maps(8).chunk(2)[rank]))
+    torch.save(layer.state_dict(), f"{folder}/start-{rank}")
+    layer.least = 0.0
+    layer(maps(8).chunk(2)[rank])
+    torch.save(layer.state_dict(), f"{folder}/calm-{rank}")
+    layer.least = 3.0
+    layer(maps(8).chunk(2)[rank])
+    torch.save(layer.state_dict(), f"{folder}/revived-{rank}")
+    torch.distributed.destroy_process_group()
+
+
+def test_processes_agree_on_the_codebook(tmp_path: Path) -> None:
+    spawn(share, (str(tmp_path),), nprocs=2)
+    states = {
+        moment: [torch.load(tmp_path / f"{moment}-{rank}") for rank in range(2)]
+        for moment in ("start", "calm", "revived")
+    }
+    for one, other in states.values():
+        assert torch.equal(one["codebook"], other["codebook"])
+        assert torch.equal(one["counts"], other["counts"])
+    alone = Quantizer(5, 3, decay=0.9, least=0.0)
+    alone.load_state_dict(states["start"][0])
+    alone(maps(8))
+    torch.testing.assert_close(states["calm"][0]["codebook"], alone.codebook)
+    torch.testing.assert_close(states["calm"][0]["counts"], alone.counts)
+    assert not torch.equal(states["revived"][0]["codebook"], alone.codebook)
+
+
+def pixel_cnn(codes: int, side: int, depth: int = 2) -> PixelCNN:
+    """With weights that say something."""
+    torch.manual_seed(0)
+    network = PixelCNN(codes, side, 8, depth)
+    for weight in network.parameters():
+        nn.init.normal_(weight, std=0.3)
+    return network.requires_grad_(False)
+
+
+def every_grid(codes: int, side: int) -> Tensor:
+    cells = product(range(codes), repeat=side * side)
+    return torch.tensor(list(cells)).unflatten(1, (side, side))
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_code_hears_of_all_before_it_and_of_none_after(told: bool) -> None:
+    """The gradient of each position by each other: no blind spot, no look ahead."""
+    network = pixel_cnn(3, 4, depth=4).double()
+    given = torch.randn(1, 8, 4, 4).double() if told else None
+    known = network.embed(torch.randint(3, (1, 4, 4))).requires_grad_()
+    logits = network.across(known, network.down(known, given)).flatten(2)
+    for i in range(16):
+        (slope,) = torch.autograd.grad(logits[:, :, i].square().sum(), known, retain_graph=True)
+        heard = slope.abs().sum((0, 1)).flatten() > 0
+        assert heard.tolist() == [j < i for j in range(16)]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_the_probabilities_of_all_grids_sum_to_one(told: bool) -> None:
+    network, grids = pixel_cnn(3, 2), every_grid(3, 2)
+    given = torch.randn(1, 8, 2, 2).expand(81, -1, -1, -1) if told else None
+    nats = network.nats(grids, given)
+    assert float(nats.neg().exp().sum()) == pytest.approx(1)
+    assert nats.std() > 0.1
+
+
+def test_grids_are_drawn_one_code_after_another() -> None:
+    """Row by row is the plain loop, which looks at all for each code."""
+    network, given = pixel_cnn(5, 4), torch.randn(6, 8, 4, 4)
+    chances = torch.rand(6, 4, 4)
+    codes = torch.zeros(6, 4, 4, dtype=torch.long)
+    for i, j in product(range(4), repeat=2):
+        p = network(codes, given)[:, :, i, j].double().softmax(1)
+        codes[:, i, j] = (p.cumsum(1) <= chances[:, i, j, None]).sum(1)
+    assert torch.equal(network.draw(chances, given), codes)
+
+
+def test_draws_are_of_the_networks_distribution() -> None:
+    network, grids, n = pixel_cnn(2, 2), every_grid(2, 2), 20_000
+    drawn = network.draw(torch.rand(n, 2, 2)).flatten(1) @ torch.tensor([8, 4, 2, 1])
+    p = network.nats(grids).neg().exp()
+    found = torch.bincount(drawn, minlength=16) / n
+    assert ((found - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
+
+
+def test_a_chance_of_almost_one_is_a_code() -> None:
+    chances = torch.full((2, 2, 2), 1 - 2**-24)
+    assert pixel_cnn(3, 2).draw(chances).max() <= 2
+
+
+def vq_vae() -> QuantizedModel:
+    torch.manual_seed(0)
+    return VQVAE(size=16, channels=1, width=8, codebook=6, dim=4, depth=3)
+
+
+def vq_vae_2() -> QuantizedModel:
+    torch.manual_seed(0)
+    return VQVAE2(size=16, channels=1, width=8, codebook=6, dim=4, depth=3)
+
+
+MODELS = pytest.mark.parametrize("build", [vq_vae, vq_vae_2])
+Build = Callable[[], QuantizedModel]
+
+
+def images(n: int) -> Tensor:
+    return torch.rand(n, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 2 - 1
+
+
+@MODELS
+def test_what_goes_in_and_out(build: Build) -> None:
+    model, x = build(), images(3)
+    codes, z = model.codes(x), model.encode(x)
+    assert (codes.shape, codes.dtype) == ((3, model.positions), torch.int64)
+    assert 0 <= codes.min() <= codes.max() < model.codebook_size
+    assert z.shape == (3, 4 * model.positions)
+    assert model.reconstruct(x).shape == x.shape
+    assert model.reconstruct(x).abs().max() <= 1
+    assert torch.equal(model.decode(z), model.reconstruct(x))
+    assert torch.equal(model.decode(model.look_up(codes)), model.reconstruct(x))
+
+
+def test_the_second_levels_codes_count_on() -> None:
+    model = vq_vae_2()
+    assert isinstance(model, VQVAE2)
+    top, bottom = torch.randint(6, (5, 2, 2)), torch.randint(6, (5, 4, 4))
+    codes = model.side_by_side(top, bottom)
+    assert torch.equal(codes, torch.cat([top.flatten(1), 6 + bottom.flatten(1)], dim=1))
+    assert all(map(torch.equal, model.levels(codes), (top, bottom)))
+    seen = model.codes(images(9))
+    assert (model.codebook_size, seen.shape) == (12, (9, 4 + 16))
+    assert seen[:, :4].max() < 6 <= seen[:, 4:].min()
+
+
+@MODELS
+@pytest.mark.parametrize("n", [1, 17, 63])
+def test_fewer_samples_are_the_first_of_more(build: Build, n: int) -> None:
+    model = build()
+    few, many = model.sample(n, seed=3), model.sample(64, seed=3)
+    torch.testing.assert_close(few, many[:n], rtol=0, atol=1e-6)
+    assert not torch.equal(many, model.sample(64, seed=4))
+
+
+@MODELS
+def test_a_seed_leaves_the_global_generator_alone(build: Build) -> None:
+    model, before = build(), torch.get_rng_state()
+    model.sample(3, seed=3)
+    assert torch.equal(torch.get_rng_state(), before)
+    assert not torch.equal(model.sample(3), model.sample(3))
+
+
+@MODELS
+def test_sampling_changes_nothing(build: Build) -> None:
+    model = build().train()
+    before = {name: t.clone() for name, t in model.state_dict().items()}
+    drawn = model.sample(300)
+    assert (drawn.shape, drawn.dtype, drawn.requires_grad) == (
+        (300, 1, 16, 16),
+        torch.float32,
+        False,
+    )
+    assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
+    assert {module.training for module in model.modules()} == {True}
