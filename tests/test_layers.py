@@ -11,6 +11,7 @@ from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
 from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.vaes.vae import VAE
 
 SIZES = pytest.mark.parametrize("size", [8, 32, 64])
@@ -143,3 +144,31 @@ def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> 
     model = build()
     z = model.prior(300, seed=0)
     torch.testing.assert_close(model.decode(z)[299:], model.decode(z[299:]), rtol=0, atol=1e-6)
+
+
+def test_a_mixture_fits_the_codes_that_it_drew() -> None:
+    """Fitted on its own draws it finds its components; its density is scikit-learn's."""
+    truth = GaussianMixtureSampler(2, components=2)
+    truth.shares.copy_(torch.tensor([0.3, 0.7]))
+    truth.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
+    truth.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
+    codes, found = truth.draw(20_000, seed=0), GaussianMixtureSampler(2, components=2)
+    found.fit(codes)
+    order = found.means[:, 0].argsort()
+    for name in ("shares", "means", "scales"):
+        assert torch.allclose(getattr(found, name)[order], getattr(truth, name), atol=0.06), name
+    assert torch.allclose(found.log_prob(codes).mean(), truth.log_prob(codes).mean(), atol=0.01)
+
+
+def test_a_mixture_continues_its_draws() -> None:
+    sampler = GaussianMixtureSampler(3, components=4)
+    sampler.means.normal_()
+    assert torch.equal(sampler.draw(40, seed=1)[:7], sampler.draw(7, seed=1))
+    assert not torch.equal(sampler.draw(7, seed=1), sampler.draw(7, seed=2))
+    assert not torch.equal(sampler.draw(7), sampler.draw(7))
+
+
+def test_an_unfitted_sampler_is_the_standard_normal() -> None:
+    codes = GaussianMixtureSampler(5).draw(20_000, seed=0)
+    assert codes.mean().abs() < 0.02
+    assert torch.allclose(codes.T.cov(), torch.eye(5), atol=0.05)

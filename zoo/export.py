@@ -6,14 +6,16 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 import yaml
 from torch import Tensor, nn
+from tqdm import tqdm
 
-from recipes.data.images import ImageData
+from recipes.data.images import ImageData, normalise
 from zoo import catalog, pictures
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
-from zoo.contracts import Animal, Sampler
+from zoo.contracts import CHUNK, Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, evaluate
 from zoo.measures import PROTOCOLS, Protocol
@@ -37,6 +39,8 @@ def export(
     data, state, old = data_of(name), read_checkpoint(checkpoint), folder / f"{name}.md"
     model = revive(checkpoint, state)
     changed = differences(model, name)
+    if isinstance(model, Autoencoder):
+        model.fit_sampler(encoded(model, data.images("train").pixels))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
@@ -48,6 +52,12 @@ def export(
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
     return card
+
+
+def encoded(model: Autoencoder, pixels: Tensor) -> Tensor:
+    """Codes (n, latent) of images (n, channels, size, size) in uint8."""
+    chunks = tqdm(pixels.split(CHUNK), "codes", leave=False, disable=None)
+    return torch.cat([model.encode(normalise(chunk)) for chunk in chunks])
 
 
 def differences(model: Animal, name: str) -> dict[str, object]:
