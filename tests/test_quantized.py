@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from itertools import product
+from math import cos, pi
 from pathlib import Path
 
 import pytest
 import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from test_algorithms import BATCHES, assert_same, descend, digits, fit
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import spawn
+from torch.nn.functional import log_softmax
+from torch.optim import Adam
 
 from zoo.errors import BadRecipe
 from zoo.layers.quantize import Quantizer
@@ -284,3 +290,131 @@ def test_sampling_changes_nothing(build: Build) -> None:
     )
     assert all(torch.equal(t, before[name]) for name, t in model.state_dict().items())
     assert {module.training for module in model.modules()} == {True}
+
+
+def small_vq_vae() -> QuantizedModel:
+    torch.manual_seed(0)
+    return VQVAE(size=8, channels=1, width=8, codebook=6, dim=4, depth=2, lr=1e-2)
+
+
+def small_vq_vae_2() -> QuantizedModel:
+    torch.manual_seed(0)
+    return VQVAE2(size=8, channels=1, width=8, codebook=6, dim=4, depth=2, lr=1e-2)
+
+
+SMALL = pytest.mark.parametrize("build", [small_vq_vae, small_vq_vae_2])
+
+
+def error(a: Tensor, b: Tensor) -> Tensor:
+    return (a - b).square().sum() / len(a)
+
+
+def surprise(logits: Tensor, codes: Tensor) -> Tensor:
+    return -log_softmax(logits, dim=1).gather(1, codes.unsqueeze(1)).sum() / len(codes)
+
+
+def oord_2017(model: VQVAE, x: Tensor, learns_codes: bool) -> Tensor:
+    """Equation 3, then the prior of section 3.3."""
+    z = model.encoder(x)
+    if learns_codes:
+        e, _ = model.quantizer(z)
+        return error(model.decoder(e), x) + 0.25 * error(z, e.detach())
+    codes = torch.cdist(z.detach().movedim(1, -1), model.quantizer.codebook).argmin(-1)
+    return surprise(model.prior(codes), codes)
+
+
+def razavi_2019(model: VQVAE2, x: Tensor, learns_codes: bool) -> Tensor:
+    """Algorithm 1, then algorithm 2."""
+    top, bottom = (
+        model.quantizer_top.train(learns_codes),
+        model.quantizer_bottom.train(learns_codes),
+    )
+    h = model.encoder(x)
+    z_top = model.encoder_top(h)
+    e_top, T_top = top(z_top)
+    z_bottom = model.join(torch.cat([h, model.decoder_top(e_top)], 1))
+    e_bottom, T_bottom = bottom(z_bottom)
+    if learns_codes:
+        drawn = model.decoder(torch.cat([model.upsample(e_top), e_bottom], 1))
+        commitment = error(z_top, e_top.detach()) + error(z_bottom, e_bottom.detach())
+        return error(drawn, x) + 0.25 * commitment
+    told = model.guide(top.look_up(T_top))
+    bottoms = surprise(model.prior_bottom(T_bottom, told), T_bottom)
+    return surprise(model.prior_top(T_top), T_top) + bottoms
+
+
+@pytest.mark.parametrize(
+    ("build", "loss"), [(small_vq_vae, oord_2017), (small_vq_vae_2, razavi_2019)]
+)
+def test_an_epoch_is_the_papers_algorithm(build: Build, loss: Callable[..., Tensor]) -> None:
+    """Half of it for the codes, half for their prior, each with a learning rate that falls."""
+    ours, by_hand = build(), build()
+    fit(ours)
+    torch.manual_seed(1)
+    adam, half = Adam(by_hand.parameters()), BATCHES // 2
+    for step, (x, _) in enumerate(digits()):
+        adam.param_groups[0]["lr"] = 1e-2 * (1 + cos(pi * (step % half) / half)) / 2
+        descend(adam, loss(by_hand, x, step < half))
+    torch.testing.assert_close(ours.state_dict(), by_hand.state_dict())
+    fresh = build().state_dict()
+    still = [n for n, p in ours.named_parameters() if p.ndim > 1 and torch.equal(p, fresh[n])]
+    assert all(name.startswith("prior_top") for name in still)  # one code has none before it
+
+
+class Noted(Callback):
+    """The weights and codebooks after each step."""
+
+    def __init__(self) -> None:
+        self.states: list[dict[str, Tensor]] = []
+
+    def on_train_batch_end(self, trainer: Trainer, model: LightningModule, *what: object) -> None:
+        self.states.append({name: t.clone() for name, t in model.state_dict().items()})
+
+
+@SMALL
+def test_each_part_of_a_training_leaves_the_other_alone(build: Build) -> None:
+    noted = Noted()
+    fit(build(), callbacks=[noted])
+    turn, before = BATCHES // 2, build().state_dict()
+    for name in before:
+        priors = name.startswith(("prior", "guide"))
+        moments = [before, *noted.states[:turn]] if priors else noted.states[turn - 1 :]
+        assert all(torch.equal(moments[0][name], moment[name]) for moment in moments), name
+
+
+class Stop(Callback):
+    """Somebody pulls the plug after the first epoch of more."""
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        trainer.should_stop = True
+
+
+class Reseed(Callback):
+    """A checkpoint keeps no random generator: each epoch begins with its own."""
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        torch.manual_seed(trainer.current_epoch)
+
+
+@SMALL
+@pytest.mark.parametrize("epochs", [2, 4])  # stopped at the turn, and in the first part
+def test_resuming_is_not_stopping(build: Build, epochs: int, tmp_path: Path) -> None:
+    """With an average of the weights, whose checkpoints hold plain data only."""
+    states = {}
+    for run in "whole", "half", "rest":
+        saved = ModelCheckpoint(tmp_path / run, save_last=True)
+        callbacks = [EMAWeightAveraging(decay=0.9), Reseed(), saved]
+        callbacks += [Stop()] if run == "half" else []
+        resume = tmp_path / "half" / "last.ckpt" if run == "rest" else None
+        fit(build(), epochs, callbacks=callbacks, resume=resume)
+        states[run] = torch.load(tmp_path / run / "last.ckpt", weights_only=True)
+    assert states["half"]["global_step"] == BATCHES
+    assert states["rest"]["global_step"] == epochs * BATCHES
+    assert_same(states["whole"]["current_model_state"], states["rest"]["current_model_state"])
+    assert_same(states["whole"]["state_dict"], states["rest"]["state_dict"])
+
+
+@SMALL
+def test_a_training_without_end_is_refused(build: Build) -> None:
+    with pytest.raises(BadRecipe, match=r"needs an end: set trainer.max_epochs"):
+        fit(build(), epochs=-1)
