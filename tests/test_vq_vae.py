@@ -280,3 +280,16 @@ def test_resuming_is_not_stopping(build: Build, epochs: int, tmp_path: Path) -> 
 def test_a_training_without_end_is_refused(build: Build) -> None:
     with pytest.raises(BadRecipe, match=r"needs an end: set trainer.max_epochs"):
         fit(build(), epochs=-1)
+
+
+@pytest.mark.parametrize(("model", "size", "by"), [(VQVAE, 30, 4), (VQVAE2, 28, 8), (VQVAE, 0, 4)])
+def test_a_size_that_shrinks_badly_is_refused(
+    model: type[VQVAE | VQVAE2], size: int, by: int
+) -> None:
+    with pytest.raises(BadRecipe, match=f"size {size} is not a multiple of {by}"):
+        model(size=size)
+
+
+def test_a_training_may_be_all_of_one_part() -> None:
+    for share in 0.0, 1.0:
+        fit(VQVAE(size=8, channels=1, width=8, codebook=6, dim=4, depth=2, share=share))

@@ -1,6 +1,6 @@
 """Vector quantisation. van den Oord et al., 2017, https://arxiv.org/abs/1711.00937
 
-A codebook that follows the vectors it stands for. It starts from k-means (Lancucki et al., 2020,
+A codebook that follows the vectors it stands for. It starts from k-means (Łańcucki et al., 2020,
 https://arxiv.org/abs/2005.08520); codes that fall out of use are set upon vectors of the batch
 (Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341, section 3.1).
 """
@@ -61,7 +61,7 @@ class Quantizer(nn.Module):
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, codes: Tensor) -> None:
-        """Move each code towards the mean of its vectors: appendix A.1, equations 6 to 8."""
+        """Move each code towards the mean of its vectors: appendix A.1."""
         assigned = one_hot(codes, len(self.codebook)).to(vectors.dtype)  # (vectors, size)
         n, m = agreed_sum(assigned.sum(0)), agreed_sum(assigned.T @ vectors)
         sums = self.decay * self.counts.unsqueeze(1) * self.codebook + (1 - self.decay) * m

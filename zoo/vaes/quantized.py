@@ -59,7 +59,7 @@ class QuantizedModel(Animal, ABC):
         self.turn = turn = round(self.hparams["share"] * steps)
 
         def fall(step: int) -> float:
-            done = step / turn if step < turn else (step - turn) / (steps - turn)
+            done = step / turn if step < turn else (step - turn) / max(1, steps - turn)
             return (1 + cos(pi * done)) / 2
 
         adam = Adam(self.parameters(), lr=self.hparams["lr"])
@@ -103,3 +103,10 @@ class QuantizedModel(Animal, ABC):
 def squared_error(a: Tensor, b: Tensor) -> Tensor:
     """The sum over an image or map, mean over the batch, in float32."""
     return (a.float() - b.float()).square().flatten(1).sum(1).mean()
+
+
+def shrunk(size: int, by: int) -> int:
+    """The side of a map `by` times smaller than an image; raises BadRecipe."""
+    if size < by or size % by:
+        raise BadRecipe(f"size {size} is not a multiple of {by}: try 32")
+    return size // by

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
 from zoo.vaes.pixel_cnn import PixelCNN
-from zoo.vaes.quantized import QuantizedModel, squared_error
+from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
 
 
 class Residual(nn.Module):
@@ -76,7 +76,7 @@ class VQVAE(QuantizedModel):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.side = size // 4
+        self.side = shrunk(size, 4)
         self.positions = self.side**2
         self.encoder = Encoder(dim, width, channels)
         self.quantizer = Quantizer(codebook, dim)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
 from zoo.vaes.pixel_cnn import PixelCNN
-from zoo.vaes.quantized import QuantizedModel, squared_error
+from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
 from zoo.vaes.vq_vae import Decoder, Encoder, Residual
 
 
@@ -61,7 +61,8 @@ class VQVAE2(QuantizedModel):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.coarse, self.fine = size // 8, size // 4  # codes a row
+        self.coarse = shrunk(size, 8)  # codes a row
+        self.fine = 2 * self.coarse
         self.positions = self.coarse**2 + self.fine**2
         self.encoder = Encoder(width, width, channels)
         self.encoder_top = Halve(width, dim)
