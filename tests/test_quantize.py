@@ -34,10 +34,12 @@ def test_each_vector_gets_its_nearest_code() -> None:
     assert torch.equal(vectors(layer.look_up(layer.codes(z))), layer.codebook[nearest])
 
 
-def test_codes_are_the_same_under_autocast() -> None:
-    layer, z = quantizer(), maps(50)
+def test_codes_and_codebook_are_the_same_under_autocast() -> None:
+    layer, same, z = quantizer(), quantizer(), maps(50)
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(layer.codes(z), quantizer().codes(z))
+        _, codes = layer(z)
+    assert torch.equal(codes, same(z)[1])
+    assert torch.equal(layer.codebook, same.codebook)
 
 
 def test_the_gradient_passes_straight_through() -> None:

@@ -33,22 +33,20 @@ class Quantizer(nn.Module):
         """The quantised map (n, dim, h, w), whose gradient passes straight on to z, and its codes
         (n, h, w). In training the codebook moves afterwards; raises BadRecipe where the first
         batch is too small for it to start."""
-        vectors = z.detach().float().movedim(1, -1)
         if self.training and not self.counts.any():
-            self.start(vectors.flatten(0, -2))
+            self.start(rows(z))
         codes = self.codes(z)
         quantised = self.look_up(codes)
         if self.training:
-            self.follow(vectors.flatten(0, -2), codes.flatten())
+            self.follow(rows(z), codes.flatten())
         return z + (quantised - z).detach(), codes  # section 3.2: the gradient is copied
 
     @torch.no_grad()
     def codes(self, z: Tensor) -> Tensor:
         """The nearest code of each vector: (n, h, w). Equation 1."""
         with torch.autocast(z.device.type, enabled=False):  # rounded distances mistake neighbours
-            vectors = z.float().movedim(1, -1)
-            scores = vectors @ self.codebook.T - self.codebook.square().sum(1) / 2
-        return scores.argmax(-1)
+            scores = rows(z) @ self.codebook.T - self.codebook.square().sum(1) / 2
+        return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))
 
     def look_up(self, codes: Tensor) -> Tensor:
         """Codes (n, h, w) to their vectors (n, dim, h, w)."""
@@ -63,7 +61,8 @@ class Quantizer(nn.Module):
     def follow(self, vectors: Tensor, codes: Tensor) -> None:
         """Move each code towards the mean of its vectors: appendix A.1."""
         assigned = one_hot(codes, len(self.codebook)).to(vectors.dtype)  # (vectors, size)
-        n, m = agreed_sum(assigned.sum(0)), agreed_sum(assigned.T @ vectors)
+        with torch.autocast(vectors.device.type, enabled=False):
+            n, m = agreed_sum(assigned.sum(0)), agreed_sum(assigned.T @ vectors)
         sums = self.decay * self.counts.unsqueeze(1) * self.codebook + (1 - self.decay) * m
         self.counts.mul_(self.decay).add_((1 - self.decay) * n)
         self.codebook.copy_(sums / self.counts.clamp(min=1e-9).unsqueeze(1))
@@ -92,6 +91,11 @@ class Quantizer(nn.Module):
         centres = torch.from_numpy(found.cluster_centers_)
         self.codebook.copy_(of_rank_zero(centres.to(self.codebook)))
         self.counts.copy_(of_rank_zero(counts.to(self.counts)).clamp(min=self.least))
+
+
+def rows(z: Tensor) -> Tensor:
+    """Each vector of a map (n, dim, h, w), in float32: (n h w, dim)."""
+    return z.detach().float().movedim(1, -1).flatten(0, -2)
 
 
 def agreed_sum(values: Tensor) -> Tensor:
