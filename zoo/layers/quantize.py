@@ -52,11 +52,6 @@ class Quantizer(nn.Module):
         """Codes (n, h, w) to their vectors (n, dim, h, w)."""
         return embedding(codes, self.codebook).movedim(-1, 1)
 
-    @property
-    def perplexity(self) -> Tensor:
-        """How many codes are in use, as if all were used alike: from 1 to `size`."""
-        return torch.special.entr(self.counts / self.counts.sum()).sum().exp()
-
     @torch.no_grad()
     def follow(self, vectors: Tensor, codes: Tensor) -> None:
         """Move each code towards the mean of its vectors: appendix A.1."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
+from zoo.metrics.bounds import perplexity
 from zoo.vaes.pixel_cnn import PixelCNN
 from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
 
@@ -96,8 +97,8 @@ class VQVAE(QuantizedModel):
             e, _ = self.quantizer(z)
             error = squared_error(self.decoder(e), x)
             commitment = squared_error(z, e.detach())
-            usage = {"perplexity": self.quantizer.perplexity}
-            self.note({"error": error, "commitment": commitment} | usage)
+            usage = torch.tensor(perplexity(self.quantizer.counts))
+            self.note({"error": error, "commitment": commitment, "perplexity": usage})
             return error + self.hparams["commitment"] * commitment
         nats = self.nats(self.codes(x)).mean()
         self.note({"nats": nats})

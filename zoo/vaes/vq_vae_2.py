@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
+from zoo.metrics.bounds import perplexity
 from zoo.vaes.pixel_cnn import PixelCNN
 from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
 from zoo.vaes.vq_vae import Decoder, Encoder, Residual
@@ -109,7 +110,7 @@ class VQVAE2(QuantizedModel):
 
     def usage(self) -> dict[str, Tensor]:
         levels = {"top": self.quantizer_top, "bottom": self.quantizer_bottom}
-        return {f"perplexity/{name}": level.perplexity for name, level in levels.items()}
+        return {f"perplexity/{k}": torch.tensor(perplexity(v.counts)) for k, v in levels.items()}
 
     def quantize(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to codes (n, size / 8 squared + size / 4 squared)."""
