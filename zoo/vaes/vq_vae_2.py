@@ -42,10 +42,10 @@ class Double(nn.Sequential):
 
 
 class VQVAE2(QuantizedModel):
-    """The defaults are the paper's, but for the priors: here they are without attention.
+    """The defaults are the paper's; its priors are wider, and attend to all that came before.
 
-    Codes are those of the top level, side by side (size / 8 a row), then those of the bottom
-    level, which count on from the top's `codebook_size`.
+    Codes are those of the top level, size / 8 a row, then those of the bottom level, size / 4 a
+    row, which count on from the top's `codebook`.
     """
 
     def __init__(
