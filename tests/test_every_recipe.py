@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from zoo import catalog
-from zoo.contracts import Animal, LatentVariableModel
+from zoo.contracts import Animal, Sampler
 from zoo.evaluation import data_of
 from zoo.export import UNSEEN, verify
 from zoo.weights import find_class, read, write
@@ -56,7 +56,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     write(model, path)
     again = read(path)
     assert not again.training
-    if isinstance(model, LatentVariableModel):
+    if isinstance(model, Sampler):
         images = model.sample(5, seed=3)
         data = data_of(name)
         assert images.shape == (5, data.channels, data.size, data.size)
