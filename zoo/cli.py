@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 from zoo.errors import ZooError
-from zoo.verbs import drawing, measuring, raising, shelf
+from zoo.verbs import coding, drawing, exploring, measuring, raising, restoring, shelf
 from zoo.verbs.arguments import Add
 
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    for group in (shelf, drawing, raising, measuring):
+    for group in (shelf, drawing, coding, restoring, exploring, raising, measuring):
         group.enter(verb)
     return top
 

@@ -30,10 +30,29 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
+class Codec(Encoder, Protocol):
+    """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
+
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
 class Reconstructor(Protocol):
     """It returns images (n, channels, size, size) as it understood them, in [-1, 1]."""
 
     def reconstruct(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class CodebookCodec(Codec, Reconstructor, Protocol):
+    """Its codes are picked from a codebook."""
+
+    @property
+    def codebook_size(self) -> int: ...
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to whole numbers (n, h, w) below `codebook_size`."""
+        ...
 
 
 @runtime_checkable

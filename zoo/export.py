@@ -6,16 +6,15 @@ import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 import yaml
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from recipes.data.images import ImageData, normalise
+from recipes.data.features import encoded
+from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
-from zoo.contracts import CHUNK, Animal, Autoencoder, Sampler
+from zoo.contracts import Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, evaluate
 from zoo.measures import PROTOCOLS, Protocol
@@ -52,12 +51,6 @@ def export(
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
     return card
-
-
-def encoded(model: Autoencoder, pixels: Tensor) -> Tensor:
-    """Codes (n, latent) of images (n, channels, size, size) in uint8."""
-    chunks = tqdm(pixels.split(CHUNK), "codes", leave=False, disable=None)
-    return torch.cat([model.encode(normalise(chunk)) for chunk in chunks])
 
 
 def differences(model: Animal, name: str) -> dict[str, object]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from recipes.data.features import CHUNK, extract, real_features
+from recipes.data.features import CHUNK, encoded, extract, real_features
 from recipes.data.images import ImageData, Images, Split, normalise
 from zoo import catalog
 from zoo.contracts import Animal, Bounded, Classifier, Encoder, Reconstructor, Sampler
@@ -157,10 +157,7 @@ def reconstruction_error(model: Reconstructor, images: Images) -> Record:
 
 def of_codes(model: Encoder, train: Images, test: Images) -> Iterator[Record]:
     """How much a linear classifier and the nearest neighbours read off the codes."""
-    codes, others = (
-        torch.cat([model.encode(normalise(x)) for x in side.pixels.split(CHUNK)]).double()
-        for side in (train, test)
-    )
+    codes, others = (encoded(model, side.pixels).double() for side in (train, test))
     share = rounded(torch.tensor(active_units(others)))
     yield {"metric": "active-units", "value": share, "split": "test", "real": len(others)}
     for n in sorted({n for n in (100, 1000, len(codes)) if n <= len(codes)}):

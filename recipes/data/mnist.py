@@ -44,3 +44,15 @@ class FashionMNIST(MNIST):
     )
     extractor = "lenet-fashion-mnist"
     files = datasets.FashionMNIST
+    classes = (
+        "T-shirt",
+        "trousers",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
