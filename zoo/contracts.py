@@ -8,6 +8,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor, nn
 
+from zoo.errors import ZooError
 from zoo.layers.samplers import GaussianMixtureSampler
 
 CHUNK = 256  # images that pass through a network at once, outside of training
@@ -130,6 +131,33 @@ class LatentVariableModel(Animal, ABC):
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
         return self.decode(self.prior(n, seed))
+
+
+class ConditionalModel(LatentVariableModel):
+    """It explains an image by a latent and its class; needs `hparams.classes`."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]."""
+
+    def in_turn(self, n: int) -> Tensor:
+        """Labels (n,): every class in its turn."""
+        return torch.arange(n, device=self.device) % self.hparams["classes"]
+
+    def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
+        `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
+        if labels is not None:
+            self.check_labels(n, labels)
+        return self.decode(self.prior(n, seed), labels)
+
+    def check_labels(self, n: int, labels: Tensor) -> None:
+        """Refuse labels that are not n classes of this model."""
+        classes = self.hparams["classes"]
+        if labels.shape != (n,) or labels.is_floating_point():
+            raise ZooError(f"labels must be {n} whole numbers, not {labels.dtype} {labels.shape}")
+        if n and not 0 <= labels.min() <= labels.max() < classes:
+            raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
 
 
 class Autoencoder(LatentVariableModel):
