@@ -29,7 +29,8 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
 
     scale = max(1, 64 // images.shape[-1])
     enlarged = interpolate(images, scale_factor=scale, mode="nearest")
-    return make_grid(to_uint8(enlarged), nrow=columns, padding=BORDER, pad_value=255)
+    picture = make_grid(to_uint8(enlarged), nrow=columns, padding=BORDER, pad_value=255)
+    return pad(picture, [BORDER] * 4, value=255) if len(images) == 1 else picture
 
 
 def rows(*sides: Tensor, columns: int = 8) -> Tensor:

@@ -50,7 +50,7 @@ def images_for(options: Namespace, model: "Animal", n: int | None = None) -> "Im
 
 def own_pictures(options: Namespace, model: "Animal") -> "Images":
     """Every picture below a folder, in the size and the channels that the model takes."""
-    from torchvision.transforms.functional import rgb_to_grayscale
+    import torch
 
     from recipes.data import ImageFolder
     from recipes.data.images import Images
@@ -60,7 +60,10 @@ def own_pictures(options: Namespace, model: "Animal") -> "Images":
         data = data_for(options, model)
         size, channels = data.size, data.channels
     pixels, labels = ImageFolder(root=str(options.folder), size=size).everything
-    return Images(rgb_to_grayscale(pixels) if channels == 1 else pixels, labels)
+    if channels == 1:
+        luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
+        pixels = (luma * pixels).sum(1, keepdim=True).round().to(torch.uint8)
+    return Images(pixels, labels)
 
 
 def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
