@@ -10,7 +10,17 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes.data import CIFAR10, MNIST, CelebA, Digits, FashionMNIST, ImageData, ImageFolder
+from recipes.data import (
+    CIFAR10,
+    MNIST,
+    CelebA,
+    Digits,
+    FashionMNIST,
+    ImageData,
+    ImageFolder,
+    StackedMNIST,
+    stacked,
+)
 from recipes.data.images import mirrored, normalise
 from zoo.errors import BadRecipe, MissingData
 
@@ -192,3 +202,29 @@ def test_mirrored_flips_whole_images() -> None:
     pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
     rows = {tuple(x[0, 0].tolist()) for x in mirrored(pixels)}
     assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}
+
+
+def test_three_digits_are_stacked(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label is the number that the channels write, and the draw is fixed."""
+    monkeypatch.setitem(stacked.SIZES, "train", 50)
+    data, grey = StackedMNIST(str(mnist), size=28), MNIST(str(mnist), size=28).images("train")
+    pixels, labels = data.images("train")
+    assert pixels.shape == (50, 3, 28, 28)
+    for image, label in zip(pixels, labels.tolist(), strict=True):
+        for channel, digit in zip(image, (label // 100, label // 10 % 10, label % 10), strict=True):
+            assert any(torch.equal(channel, one) for one in grey.pixels[grey.labels == digit, 0])
+    again = StackedMNIST(str(mnist), size=32).images("train")
+    assert torch.equal(again.labels, labels)
+    assert len(labels.unique()) > 40
+
+
+def test_a_class_is_left_out_of_training_alone() -> None:
+    whole, without = Digits(), Digits(without=4)
+    known = whole.images("train").labels != 4
+    assert torch.equal(without.images("train").pixels, whole.images("train").pixels[known])
+    assert torch.equal(without.images("test").labels, whole.images("test").labels)
+    assert without.digest("train") != whole.digest("train")
+    data = Digits(without=12)
+    for _ in range(2):
+        with pytest.raises(BadRecipe, match="has no class 12"):
+            data.images("train")

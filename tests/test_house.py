@@ -32,6 +32,7 @@ FLOORS = {
     "recipes.data": 4,
     "recipes.callbacks": 4,
     "zoo.fit": 5,
+    "zoo.comparison": 5,
     "zoo.evaluation": 5,
     "zoo.measures": 5,
     "zoo.export": 5,

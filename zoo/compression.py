@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.contracts import CodebookCodec, Codec
+from zoo.contracts import Codec, Quantised
 from zoo.metrics.rates import entropy, psnr, quantised
 
 QUALITIES = (1, 2, 4, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80)
@@ -35,10 +35,12 @@ def by_codes(model: Codec, x: Tensor) -> Iterator[Compressed]:
     Bits are what an ideal entropy coder would take that knows how often each symbol comes.
     """
     pixels = x.shape[-1] * x.shape[-2]
-    if isinstance(model, CodebookCodec):
+    if isinstance(model, Quantised):
         symbols = model.codes(x).flatten(1).cpu()
         bits = entropy(symbols.reshape(-1, 1)) * symbols.shape[1] / pixels
-        yield compressed(f"codebook of {model.codebook_size}", bits, model.reconstruct(x), x)
+        yield compressed(
+            f"codebook of {model.codebook_size}", bits, model.decode(model.encode(x)), x
+        )
         return
     codes = model.encode(x)
     for depth in range(1, 7):

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+from torch.distributions import Normal
+from tqdm import tqdm
 
 from zoo.errors import ZooError
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -45,18 +47,6 @@ class Reconstructor(Protocol):
 
 
 @runtime_checkable
-class CodebookCodec(Codec, Reconstructor, Protocol):
-    """Its codes are picked from a codebook."""
-
-    @property
-    def codebook_size(self) -> int: ...
-
-    def codes(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to whole numbers (n, h, w) below `codebook_size`."""
-        ...
-
-
-@runtime_checkable
 class Bounded(Protocol):
     """It bounds the likelihood of images."""
 
@@ -67,8 +57,37 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class ImportanceWeighted(Protocol):
+    """It estimates the likelihood of images by many draws of the latent."""
+
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) of k draws of z for each image: (k, n), in nats."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
+
+    def posterior(self, x: Tensor) -> Normal: ...
+
+
+@runtime_checkable
+class Quantised(Protocol):
+    """It writes images in the entries of a codebook."""
+
+    codebook_size: int
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_size` - 1."""
+        ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features."""
+    """It tells classes apart, and says by which features; `head` makes logits of them."""
+
+    head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
@@ -194,10 +213,11 @@ class Autoencoder(LatentVariableModel):
 
 @torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, while `network` is in evaluation mode."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
     was_training = network.training
     network.eval()
+    chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     try:
-        return torch.cat([through(chunk) for chunk in inputs.split(CHUNK)])
+        return torch.cat([through(chunk) for chunk in chunks])
     finally:
         network.train(was_training)

@@ -9,15 +9,15 @@ from tempfile import TemporaryDirectory
 import yaml
 from torch import Tensor, nn
 
-from recipes.data.features import encoded
 from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
 from zoo.contracts import Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
-from zoo.evaluation import data_of, evaluate
+from zoo.evaluation import data_of, report
 from zoo.measures import PROTOCOLS, Protocol
+from zoo.measures.records import each
 from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
@@ -39,7 +39,7 @@ def export(
     model = revive(checkpoint, state)
     changed = differences(model, name)
     if isinstance(model, Autoencoder):
-        model.fit_sampler(encoded(model, data.images("train").pixels))
+        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
@@ -85,6 +85,7 @@ def facts(
     kind = type(model)
     averaged = "averaging_state" in state
     parameters = {name for name, _ in model.named_parameters()}
+    found = report(path, data, protocol)
     return {
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
@@ -102,7 +103,8 @@ def facts(
             "images_seen": state["images_seen"],
             "weights": "exponential moving average" if averaged else "last step",
         },
-        "metrics": evaluate(path, data, protocol),
+        "metrics": found["metrics"],
+        "measured": found["measured"],
     }
 
 

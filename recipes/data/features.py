@@ -9,8 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from recipes.data.images import ImageData, Split, normalise
-from zoo.contracts import Encoder
+from recipes.data.images import ImageData, Split
 from zoo.files import replacing
 from zoo.metrics.extractors import Extractor
 
@@ -18,16 +17,11 @@ CHUNK = 250
 
 
 def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
-    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, with a progress bar."""
+    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, on the extractor's device,
+    with a progress bar."""
+    place = next((tensor.device for tensor in extractor.state_dict().values()), pixels.device)
     bar = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([extractor(chunk) for chunk in bar])
-
-
-def encoded(model: Encoder, pixels: Tensor, device: torch.device | None = None) -> Tensor:
-    """Codes (n, latent), on the CPU, of images (n, channels, h, w) in uint8, by a model that is on
-    `device`, with a progress bar."""
-    bar = tqdm(pixels.split(CHUNK), "codes", leave=False, disable=None)
-    return torch.cat([model.encode(normalise(chunk.to(device))).cpu() for chunk in bar])
+    return torch.cat([extractor(chunk.to(place)) for chunk in bar])
 
 
 def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -> Tensor:

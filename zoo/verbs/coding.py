@@ -29,11 +29,11 @@ def enter(verb: Verb) -> None:
 
 
 def encode(options: Namespace) -> None:
-    from recipes.data.features import encoded
+    from zoo.measures.records import each
 
     model, codec = load_codec(options)
     images = images_for(options, model)
-    codes = encoded(codec, images.pixels, model.device)
+    codes = each(model, images.pixels, codec.encode, "codes")
     write_codes(codes, images.labels, options.to)
     n, latent = codes.shape
     print(f"{n} codes of {latent} numbers each, by {options.name}, are in {options.to}")

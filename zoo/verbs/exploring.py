@@ -32,8 +32,8 @@ def enter(verb: Verb) -> None:
 
 
 def traverse(options: Namespace) -> None:
-    from recipes.data.features import encoded
     from zoo import latents, pictures
+    from zoo.measures.records import each
 
     model, codec = load_codec(options)
     pixels = images_for(options, model).pixels
@@ -42,9 +42,9 @@ def traverse(options: Namespace) -> None:
             f"there are {len(pixels)} images, 0 to {len(pixels) - 1}: no {options.image}"
         )
     few = pixels[:ENOUGH]
-    codes = encoded(codec, few, model.device)
+    codes = each(model, few, codec.encode, "codes")
     order = activity(model, few, codes).argsort(descending=True, stable=True)[: options.rows]
-    code = encoded(codec, pixels[[options.image]], model.device)[0]
+    code = each(model, pixels[[options.image]], codec.encode, "code")[0]
     path = latents.traverse(code, codes.std(0), order, options.steps, options.reach)
     drawn = pictures.grid(codec.decode(path.to(model.device)), columns=options.steps)
     pictures.save(drawn, options.to)
@@ -60,28 +60,26 @@ ENOUGH = 2000  # images that tell how much a latent varies
 def activity(model: "Animal", pixels: "Tensor", codes: "Tensor") -> "Tensor":
     """How much each latent says (latent,): its divergence from the prior in nats, where there is a
     posterior, else the variance of its codes (n, latent)."""
-    from recipes.callbacks.collapse import Posterior
-    from recipes.data.images import normalise
-    from zoo.contracts import apply
+    from zoo.contracts import Explainer
+    from zoo.measures.records import each
     from zoo.metrics.bounds import divergence_per_dimension
 
-    if not isinstance(model, Posterior):
+    if not isinstance(model, Explainer):
         return codes.var(0)
     posterior = model.posterior
-    images = normalise(pixels.to(model.device))
-    spread = apply(model, images, lambda chunk: posterior(chunk).stddev).cpu()
+    spread = each(model, pixels, lambda x: posterior(x).stddev, "posteriors")
     return divergence_per_dimension(codes, spread)
 
 
 def map_(options: Namespace) -> None:
-    from recipes.data.features import encoded
     from zoo import maps, pictures
+    from zoo.measures.records import each
 
     model, codec = load_codec(options)
     images = images_for(options, model, options.n)
     if images.labels.ndim != 1:
         raise ZooError("the colours of a map are classes, and these images have attributes")
-    places = maps.flattened(encoded(codec, images.pixels, model.device), options.seed)
+    places = maps.flattened(each(model, images.pixels, codec.encode, "codes"), options.seed)
     names = data_for(options, model).classes
     pictures.save(maps.draw(places, images.pixels, images.labels, names), options.to)
     print(f"{len(places)} images where {options.name} puts them are in {options.to}")

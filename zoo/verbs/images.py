@@ -27,7 +27,7 @@ def add_folder(add: Add) -> None:
 def data_for(options: Namespace, model: "Animal") -> "ImageData":
     """The data set that a verb's options name; raises ZooError where it does not fit the model."""
     from zoo.evaluation import data_of
-    from zoo.measures import check
+    from zoo.measures.abilities import check
 
     name = options.recipe or catalog.locate(options.name).stem
     if options.recipe is None and name not in catalog.recipes():
@@ -39,7 +39,7 @@ def data_for(options: Namespace, model: "Animal") -> "ImageData":
 
 def images_for(options: Namespace, model: "Animal", n: int | None = None) -> "Images":
     """The first n of the images that a verb's options name, all unless given."""
-    from zoo.measures import first
+    from zoo.measures.records import first
 
     if getattr(options, "folder", None) is None:
         found = data_for(options, model).images(options.split)
