@@ -45,7 +45,7 @@ def wgan_gp() -> WGANGP:
 
 def vae() -> VAE:
     torch.manual_seed(0)
-    return VAE(size=8, channels=1, latent=3, width=8, beta=2.0)
+    return VAE(size=8, channels=1, latent=3, width=8)
 
 
 def digits(size: int = SIZE) -> list[Batch]:
@@ -123,7 +123,7 @@ def gulrajani_2017(model: WGANGP) -> None:
 
 
 def kingma_2013(model: VAE) -> None:
-    """Descend beta KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
+    """Descend KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
     adam = Adam(model.parameters(), lr=1e-3)
     for x, _ in digits():
         mean, log_variance = model.encoder(x).chunk(2, dim=1)
@@ -133,7 +133,7 @@ def kingma_2013(model: VAE) -> None:
         log_likelihood = likelihood.log_prob(x).flatten(1).sum(1).mean()
         variance = std.square()
         divergence = 0.5 * (variance + mean.square() - 1 - variance.log()).sum(1).mean()
-        descend(adam, 2 * divergence - log_likelihood)
+        descend(adam, divergence - log_likelihood)
 
 
 ADVERSARIAL = [(dcgan, goodfellow_2014), (wgan_gp, gulrajani_2017)]

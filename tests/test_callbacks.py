@@ -65,9 +65,9 @@ def gan(kind: type[DCGAN] = DCGAN) -> DCGAN:
     return kind(size=8, channels=1, width=8, latent=16)
 
 
-def vae(beta: float = 1.0) -> VAE:
+def vae(noise: float = 0.1) -> VAE:
     lightning.seed_everything(0, verbose=False)
-    return VAE(size=8, channels=1, latent=4, width=8, beta=beta)
+    return VAE(size=8, channels=1, latent=4, width=8, noise=noise)
 
 
 def train(
@@ -186,7 +186,7 @@ def test_a_healthy_start_is_left_alone(folder: Path) -> None:
 
 def test_dead_latents_are_told(folder: Path) -> None:
     watch = PosteriorCollapse(every_n_steps=20)
-    alarm, *_ = alarms(vae(beta=1e4), folder, watch, epochs=8)
+    alarm, *_ = alarms(vae(noise=10.0), folder, watch, epochs=8)
     assert "posterior collapse? 0% of the latents depend on the image" in alarm
 
 

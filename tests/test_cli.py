@@ -125,12 +125,12 @@ def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
 def test_an_export_is_of_its_recipe(here: Path) -> None:
     """Another class is refused, other arguments are told, a failure leaves what was there."""
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
-    main(["fit", "vae-digits", "--model.init_args.beta", "0.5", *fast])
+    main(["fit", "vae-digits", "--model.init_args.noise", "0.3", *fast])
     refused = fails("export", "runs/vae-digits/last.ckpt", "dcgan-digits", "--to", "shipped")
     assert "holds a VAE, the recipe dcgan-digits raises a DCGAN" in refused
     again = ["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"]
     main([*again, "--seeds", "1"])
-    assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"beta": 0.5}
+    assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"noise": 0.3}
     before = {path: path.read_bytes() for path in (here / "shipped").iterdir()}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("zoo.export.report", lambda *_: 1 / 0)

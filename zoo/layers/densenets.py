@@ -1,0 +1,37 @@
+"""A pair of perceptrons, the one the other's mirror image, with the tanh of the first VAEs."""
+
+from itertools import pairwise
+
+from torch import nn
+
+
+class Encoder(nn.Sequential):
+    """Images (n, channels, size, size) to codes (n, features), by `depth` layers of `width`."""
+
+    def __init__(
+        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+    ) -> None:
+        widths = [channels * size * size, *[width] * depth]
+        super().__init__(
+            nn.Flatten(),
+            *(hidden(a, b) for a, b in pairwise(widths)),
+            nn.Linear(width, features),
+        )
+
+
+class Decoder(nn.Sequential):
+    """Codes (n, features) to images (n, channels, size, size), unbounded."""
+
+    def __init__(
+        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+    ) -> None:
+        widths = [features, *[width] * depth]
+        super().__init__(
+            *(hidden(a, b) for a, b in pairwise(widths)),
+            nn.Linear(width, channels * size * size),
+            nn.Unflatten(1, (channels, size, size)),
+        )
+
+
+def hidden(a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(a, b), nn.Tanh())
