@@ -17,6 +17,7 @@ FLOORS = {
     "zoo.contracts": 1,
     "zoo.metrics": 1,
     "zoo.classifiers": 2,
+    "zoo.autoencoders": 2,
     "zoo.vaes": 2,
     "zoo.gans": 2,
     "zoo.cards": 3,
