@@ -119,7 +119,7 @@ def write(results: list[Result], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", default="vae-fashion-mnist", help="whose encoder")
+    parser.add_argument("--name", default="stacked-ae-fashion-mnist", help="whose encoder")
     parser.add_argument("--seeds", type=int, default=5, help="draws of labels and of fresh weights")
     parser.add_argument("--steps", type=int, default=500, help="of Adam, in every training")
     parser.add_argument("--batch", type=int, default=50)

@@ -14,6 +14,7 @@ import zoo
 from recipes.data import Digits
 from recipes.data.images import normalise
 from zoo import compression, latents, maps, pictures
+from zoo.autoencoders.denoising import DenoisingAutoencoder
 from zoo.charts import Curve, chart, decades, even
 from zoo.cli import main
 from zoo.metrics.bounds import divergence_per_dimension
@@ -213,6 +214,45 @@ def test_compression_trades_bits_for_quality() -> None:
     edge = compression.frontier(jpeg)
     assert [way.psnr for way in edge] == sorted(way.psnr for way in edge)
     assert max(way.psnr for way in jpeg) == edge[-1].psnr
+
+
+class Codebook:
+    """Writes each half of an image as black or white, and prices every entry at one bit."""
+
+    codebook_size = 2
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.unflatten(3, (2, -1)).mean((1, 2, 4)) > 0).long()
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.codes(x).float() * 2 - 1
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        return z[:, None, None].repeat_interleave(4, 3).expand(-1, -1, 8, -1)
+
+    def nats(self, codes: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(codes),), 2 * math.log(2))
+
+
+def test_entries_of_a_codebook_cost_their_entropy() -> None:
+    z = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    x = Codebook().decode(z)
+    counted, priced = compression.by_codes(Codebook(), x)
+    assert counted.bits == pytest.approx(2 / 64)
+    assert priced.bits == pytest.approx(2 / 64)
+    assert counted.psnr == math.inf
+    dark, _ = compression.by_codes(Codebook(), -torch.ones(4, 1, 8, 8))
+    assert dark.bits == 0
+
+
+def test_a_denoiser_is_shown_what_it_knows(here: Path) -> None:
+    torch.manual_seed(0)
+    model = DenoisingAutoencoder(size=8, widths=(16,), latent=8, amount=0.9).eval()
+    zoo.write(model, "mine.safetensors")
+    main(["denoise", "mine.safetensors", "--recipe", "vae-digits", "-n", "1"])
+    left = pictures.read(here / "denoised.png").shape[2] - CELL - 2
+    noisy = pictures.read(here / "denoised.png")[:, :, left:]
+    assert (cell(noisy, 0, 0) == 0).float().mean() > 0.8  # pixels are blackened
 
 
 def test_compress_sets_jpeg_beside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

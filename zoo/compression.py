@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.contracts import Codec, Quantised
+from zoo.contracts import CHUNK, Codec, Priced, Quantised
 from zoo.metrics.rates import entropy, psnr, quantised
 
 QUALITIES = (1, 2, 4, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80)
@@ -30,23 +30,32 @@ class Compressed(NamedTuple):
 
 
 def by_codes(model: Codec, x: Tensor) -> Iterator[Compressed]:
-    """Images x, by codes of 1 to 6 bits a latent, or by the one codebook that a model has.
+    """Images x, by codes of 1 to 6 bits a latent, or in the entries of the model's codebook.
 
     Bits are what an ideal entropy coder would take that knows how often each symbol comes.
     """
     pixels = x.shape[-1] * x.shape[-2]
     if isinstance(model, Quantised):
-        symbols = model.codes(x).flatten(1).cpu()
-        bits = entropy(symbols.reshape(-1, 1)) * symbols.shape[1] / pixels
-        yield compressed(
-            f"codebook of {model.codebook_size}", bits, model.decode(model.encode(x)), x
-        )
+        yield from by_entries(model, model.decode(model.encode(x)), x)
         return
     codes = model.encode(x)
     for depth in range(1, 7):
         symbols, middles = quantised(codes, depth)
         bits = entropy(symbols.cpu()) / pixels
         yield compressed(f"{depth}-bit codes", bits, model.decode(middles), x)
+
+
+def by_entries(model: Quantised, again: Tensor, x: Tensor) -> Iterator[Compressed]:
+    """Images x, which came back as `again`, in the entries of a codebook: each as long as it is
+    rare and, where the model has a prior, as long as it is unlikely after those before it."""
+    pixels, entries = x.shape[-1] * x.shape[-2], model.codes(x)
+    places = entries.flatten(1).cpu()
+    bits = entropy(places.reshape(-1, 1)) * places.shape[1] / pixels
+    yield compressed(f"entries of {model.codebook_size}", bits, again, x)
+    if isinstance(model, Priced):
+        with torch.no_grad():
+            nats = torch.cat([model.nats(few) for few in entries.split(CHUNK)]).mean()
+        yield compressed("by the prior", float(nats) / math.log(2) / pixels, again, x)
 
 
 def by_jpeg(x: Tensor) -> Iterator[Compressed]:

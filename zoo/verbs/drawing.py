@@ -12,8 +12,6 @@ from zoo.verbs.images import add_folder, add_images, images_for, load_codec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zoo.contracts import Animal, LatentVariableModel
-
 
 def enter(verb: Verb) -> None:
     add = verb(sample, "Draw images into one PNG.")
@@ -38,8 +36,11 @@ def enter(verb: Verb) -> None:
 
 def sample(options: Namespace) -> None:
     from zoo import pictures
+    from zoo.contracts import Sampler
 
-    model = able(catalog.load(options.name, options.device), options.name)
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, Sampler):
+        raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
     pictures.save(pictures.grid(model.sample(options.n, options.seed)), options.to)
     print(f"{options.n} samples of {options.name} are in {options.to}")
 
@@ -55,8 +56,14 @@ def interpolate(options: Namespace) -> None:
 
 def between_samples(options: Namespace) -> "Tensor":
     from zoo import latents, pictures
+    from zoo.contracts import LatentVariableModel
 
-    model = able(catalog.load(options.name, options.device), options.name)
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, LatentVariableModel):
+        raise ZooError(
+            f"{options.name} draws no images from latents: it is a {type(model).__name__}; where "
+            "it has codes of images, --between real draws paths between those"
+        )
     ends = model.prior(2 * options.rows, options.seed)
     path = latents.slerp(ends[: options.rows], ends[options.rows :], options.steps)
     return pictures.grid(model.decode(path), columns=options.steps)
@@ -84,12 +91,3 @@ def shuffled(n: int, seed: int) -> "Tensor":
     import torch
 
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))
-
-
-def able(model: "Animal", name: str) -> "LatentVariableModel":
-    """The model, if it draws images from latents."""
-    from zoo.contracts import LatentVariableModel
-
-    if not isinstance(model, LatentVariableModel):
-        raise ZooError(f"{name} draws no images: it is a {type(model).__name__}")
-    return model

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.compression import Compressed
+    from zoo.contracts import Reconstructor
 
 
 def enter(verb: Verb) -> None:
@@ -24,7 +25,11 @@ def enter(verb: Verb) -> None:
     add = verb(denoise, "Draw noisy images, below them the model's answer, then the true ones.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=8, help="how many (8)")
-    add("--noise", type=float, default=0.5, help="standard deviation, pixels in [-1, 1] (0.5)")
+    add(
+        "--noise",
+        type=float,
+        help="standard deviation, pixels in [-1, 1] (what it was trained on, else 0.5)",
+    )
     add_images(add)
     add_folder(add)
     add_drawing(add, Path("denoised.png"))
@@ -56,8 +61,9 @@ def denoise(options: Namespace) -> None:
 
     model, network = load_reconstructor(options)
     true = normalise(images_for(options, model, options.n).pixels)
-    generator = torch.Generator().manual_seed(options.seed)
-    noisy = true + options.noise * torch.randn(true.shape, generator=generator)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(options.seed)
+        noisy = corrupted(network, true, options.noise)
     clean = network.reconstruct(noisy.to(model.device)).cpu()
     before, after = quality(noisy.clamp(-1, 1), true), quality(clean, true)
     drawn = pictures.grid(pictures.rows(noisy, clean, true, columns=len(true)), len(true))
@@ -65,6 +71,17 @@ def denoise(options: Namespace) -> None:
     pictures.save(pictures.captioned(drawn, captions), options.to)
     print(f"{len(true)} images: noisy, as {options.name} answers, and true, are in {options.to}")
     print(f"PSNR of the noisy {before}, of the answers {after}")
+
+
+def corrupted(network: "Reconstructor", true: "Tensor", noise: float | None) -> "Tensor":
+    """Images with Gaussian noise, or as the model saw them in training where none is given."""
+    import torch
+
+    from zoo.contracts import Denoiser
+
+    if noise is None and isinstance(network, Denoiser):
+        return network.corrupt(true)
+    return true + (0.5 if noise is None else noise) * torch.randn_like(true)
 
 
 def quality(images: "Tensor", true: "Tensor") -> str:
