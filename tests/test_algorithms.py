@@ -60,10 +60,11 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: Path | None = None,
     batch_size: int = SIZE,
+    batches: list[Batch] | None = None,
 ) -> Trainer:
     """Train on the digits in their own order, the latents drawn after seed 1."""
     own = torch.Generator()  # a loader draws a seed for its workers: not out of the latents' stream
-    loader = DataLoader(digits(batch_size), batch_size=None, generator=own)
+    loader = DataLoader(batches or digits(batch_size), batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,

@@ -9,6 +9,8 @@ from torch.utils.data import Dataset
 
 from zoo.errors import BadWeights
 from zoo.extractors import load_extractor, metric_name
+from zoo.measures import PROTOCOLS
+from zoo.measures.samples import Space, compared, told
 from zoo.metrics.extractors import Inception
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
@@ -61,18 +63,22 @@ def sides() -> tuple[Tensor, Tensor]:
 
 
 @pytest.fixture(scope="module")
-def features(weights: Path, sides: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+def extractor(weights: Path) -> Inception:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ZOO_INCEPTION", str(weights))
-        extractor = Inception()
+        return Inception()
+
+
+@pytest.fixture(scope="module")
+def features(extractor: Inception, sides: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
     return extractor(sides[0]), extractor(sides[1])
 
 
 def test_the_scores_are_torch_fidelitys(
     weights: Path,
+    extractor: Inception,
     sides: tuple[Tensor, Tensor],
     features: tuple[Tensor, Tensor],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its whole way from images to numbers: `is` in two parts, and `kid` over all images."""
     found = fidelity.calculate_metrics(
@@ -91,8 +97,7 @@ def test_the_scores_are_torch_fidelitys(
         verbose=False,
     )
     real, fake = features
-    monkeypatch.setenv("ZOO_INCEPTION", str(weights))
-    score = inception_score(Inception().logits(fake), parts=2)
+    score = inception_score(extractor.logits(fake), parts=2)
     assert score == pytest.approx(found["inception_score_mean"], rel=1e-6)
     kid = float(kernel_distance(real, fake))  # torch-fidelity's is float32
     assert kid == pytest.approx(found["kernel_inception_distance_mean"], rel=1e-3)
@@ -110,6 +115,16 @@ def test_the_distances_are_torch_fidelitys(features: tuple[Tensor, Tensor]) -> N
     statistics = [fid_features_to_statistics(side) for side in (real, fake)]
     fid = fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
     assert float(frechet_between(real, fake)) == pytest.approx(fid, rel=1e-6)
+
+
+def test_evaluation_measures_them(extractor: Inception, features: tuple[Tensor, Tensor]) -> None:
+    real, fake = features
+    space = Space("inception", extractor, "test", {"train": real, "test": real})
+    records = [*compared(space, fake, PROTOCOLS["quick"]), *told(space, fake)]
+    found = {record["metric"]: record["value"] for record in records}
+    assert list(found)[:3] == ["fid", "kid", "precision-inception"]
+    assert found["kid"] == float(kernel_distance(real, fake))
+    assert found["is"] == inception_score(extractor.logits(fake))
 
 
 def test_their_names_are_kept_for_this_space() -> None:

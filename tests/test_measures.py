@@ -116,6 +116,7 @@ def test_samples_are_compared_with_the_split_that_is_named() -> None:
 def test_each_side_has_its_own_count() -> None:
     found = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
     assert (found["fd-pixels"]["real"], found["fd-pixels"]["fake"]) == (1500, 1600)
+    assert (found["recall-pixels"]["real"], found["recall-pixels"]["fake"]) == (1500, 1500)
     assert "spread" not in found["fd-pixels"]
 
 

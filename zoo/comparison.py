@@ -19,7 +19,6 @@ SETTINGS = (
     "labels",
     "resize",
     "extractor_sha256",
-    "distance",
     "unit",
 )
 
@@ -86,7 +85,8 @@ def interval(record: Record) -> tuple[float, float] | None:
 def shown(record: Record) -> str:
     """A value with its interval."""
     if "low" in record:
-        return f"{record['low']:.5g} to {record['high']}"
+        high = record["high"]
+        return f"{record['low']:.5g} to {high if isinstance(high, str) else f'{high:.5g}'}"
     half = 2 * float(record.get("standard_error", record.get("spread", 0)))
     return f"{record['value']:.5g}" + (f" ± {half:.2g}" if half else "")
 

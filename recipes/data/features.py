@@ -31,11 +31,12 @@ def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -
     extractor; where that folder cannot be written, they are extracted each time.
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
-    path = data.root / "statistics" / f"features-{'-'.join(digests)}-{n}.safetensors"
-    if path.exists():
-        return load_file(path)["features"]
+    folder, name = data.root / "statistics", f"features-{'-'.join(digests)}"
+    kept = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{name}-*.safetensors")]
+    if enough := [count for count in kept if count >= n]:
+        return load_file(folder / f"{name}-{min(enough)}.safetensors")["features"][:n]
     features = extract(extractor, data.images(split).pixels[:n], f"{split} images")
-    keep({"features": features}, path)
+    keep({"features": features}, folder / f"{name}-{n}.safetensors")
     return features
 
 

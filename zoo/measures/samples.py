@@ -26,7 +26,6 @@ from zoo.pictures import to_uint8
 
 STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017, and after
 SUPPORT = 2_000  # samples among which duplicates are sought
-ALIKE = 0.01  # the share of real images that have a neighbour as near as duplicates are
 
 
 class Space(NamedTuple):
@@ -81,19 +80,26 @@ def draw(model: Animal, space: Space, n: int, seed: int) -> Tensor:
 
 
 def compared(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:
-    """One draw of samples (m, d) beside the real side."""
+    """One draw of samples (m, d) beside the real side; balls are of as many images on each side, as
+    in their papers."""
     real, train, held_out = space.real, space.sides["train"], space.sides["test"]
     values = {"fd": float(frechet_between(real, fake)), "kd": float(kernel_distance(real, fake))}
-    values |= precision_recall(real, fake)._asdict()
-    values |= density_coverage(real, fake)._asdict()
     if protocol.name == "full":
         values["fd-infinity"] = float(frechet_infinity(real, fake))
-    shared: Record = {"split": space.split, "real": len(real), "fake": len(fake)}
-    for kind, value in values.items():
-        yield {"metric": space.metric(kind), "value": value, **shared}
+    yield from entered(space, values, len(real), len(fake))
+    n = min(len(real), len(fake))
+    values = precision_recall(real[:n], fake[:n])._asdict()
+    yield from entered(space, values | density_coverage(real[:n], fake[:n])._asdict(), n, n)
     copied = memorisation(fake, train, held_out).share
     sides: Record = {"split": "train", "real": len(train), "held_out": len(held_out)}
     yield {"metric": space.metric("memorised"), "value": copied, **sides, "fake": len(fake)}
+
+
+def entered(space: Space, values: dict[str, float], real: int, fake: int) -> Iterator[Record]:
+    """Records of metrics by their kinds."""
+    for kind, value in values.items():
+        shared: Record = {"split": space.split, "real": real, "fake": fake}
+        yield {"metric": space.metric(kind), "value": value, **shared}
 
 
 def told(space: Space, fake: Tensor) -> Iterator[Record]:
@@ -116,10 +122,10 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
 
 
 def support(space: Space, fake: Tensor) -> Record:
-    """How many different images there are, at least; duplicates are as near as the nearest 1 % of
-    real images are to their neighbours."""
-    real = space.real[: len(fake)]
-    distance = float(radii(real, k=1).quantile(ALIKE).clamp(min=1e-9))
+    """How many different images the extractor sees, at least; duplicates are nearer to one another
+    than any two of as many real images, copies aside. A person has to judge the likest pairs."""
+    apart = radii(real := space.real[: len(fake)], k=1)
+    distance = float(apart[apart > 0].min())
     found = support_size(fake, distance)
     record: Record = {"metric": space.metric("support"), "value": rounded(found.low)}
     for key in ("estimate", "low", "high"):
