@@ -15,6 +15,7 @@ FLOORS = {
     "zoo.layers": 0,
     "zoo.losses": 0,
     "zoo.contracts": 1,
+    "zoo.codecs": 1,
     "zoo.metrics": 1,
     "zoo.classifiers": 2,
     "zoo.autoencoders": 2,

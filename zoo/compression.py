@@ -11,7 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.contracts import CHUNK, Codec, Priced, Quantised
+from zoo.codecs import Codec, Priced
+from zoo.contracts import CHUNK, Quantised
 from zoo.metrics.rates import entropy, psnr, quantised
 
 QUALITIES = (1, 2, 4, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80)

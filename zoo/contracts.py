@@ -36,26 +36,10 @@ class Encoder(Protocol):
 
 
 @runtime_checkable
-class Codec(Encoder, Protocol):
-    """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
-
-    def decode(self, z: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
 class Reconstructor(Protocol):
     """It returns images (n, channels, size, size) as it understood them, in [-1, 1]."""
 
     def reconstruct(self, x: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
-class Denoiser(Reconstructor, Protocol):
-    """It was trained to return what `corrupt` took away."""
-
-    def corrupt(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size), as the encoder was shown them; at random."""
-        ...
 
 
 @runtime_checkable
@@ -102,15 +86,6 @@ class Sparse(Protocol):
     def activity(self, x: Tensor) -> Tensor:
         """How much of the codes of images (n, channels, size, size) in [-1, 1] is on: (n,), each
         in [0, 1]."""
-        ...
-
-
-@runtime_checkable
-class Priced(Quantised, Protocol):
-    """It also knows how likely the entries are together."""
-
-    def nats(self, codes: Tensor) -> Tensor:
-        """How many nats it takes to write indices (n, ...): -log p, (n,)."""
         ...
 
 

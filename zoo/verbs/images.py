@@ -10,7 +10,8 @@ from zoo.verbs.arguments import Add
 
 if TYPE_CHECKING:
     from recipes.data.images import ImageData, Images
-    from zoo.contracts import Animal, Codec, Reconstructor
+    from zoo.codecs import Codec
+    from zoo.contracts import Animal, Reconstructor
 
 
 def add_images(add: Add) -> None:
@@ -68,7 +69,7 @@ def own_pictures(options: Namespace, model: "Animal") -> "Images":
 
 def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
     """The model that a verb's options name, twice: as it is, and as one with codes."""
-    from zoo.contracts import Codec
+    from zoo.codecs import Codec
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, Codec):

@@ -1,0 +1,32 @@
+"""What more can be asked of a model that has codes of images."""
+
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from zoo.contracts import Encoder, Quantised, Reconstructor
+
+
+@runtime_checkable
+class Codec(Encoder, Protocol):
+    """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
+
+    def decode(self, z: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Denoiser(Reconstructor, Protocol):
+    """It was trained to return what `corrupt` took away."""
+
+    def corrupt(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size), as the encoder was shown them; at random."""
+        ...
+
+
+@runtime_checkable
+class Priced(Quantised, Protocol):
+    """It also knows how likely the entries are together."""
+
+    def nats(self, codes: Tensor) -> Tensor:
+        """How many nats it takes to write indices (n, ...): -log p, (n,)."""
+        ...
