@@ -28,6 +28,7 @@ from zoo.metrics.codes import anomaly_auroc
 
 HOME = Path(__file__).parent
 EXTREMES = 6  # images at either end
+FITTED = 10_000  # codes that the mixture is fitted on
 
 
 class Row(NamedTuple):
@@ -53,7 +54,7 @@ def judge(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
     )
     trainer.fit(model, data)
     model.eval()
-    model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
+    model.fit_sampler(each(model, data.images("train").pixels[:FITTED], model.encode, "codes"))
     test = data.images("test")
     codes = each(model, test.pixels, model.encode, "codes")
     return errors(model, test), -model.sampler.log_prob(codes)
@@ -69,7 +70,7 @@ def strip(scores: Tensor, pixels: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10, help="of each training")
+    parser.add_argument("--epochs", type=int, default=3, help="of each training")
     parser.add_argument("--to", type=Path, default=HOME, help="folder")
     wanted = parser.parse_args()
     warnings.filterwarnings("ignore", module="lightning")

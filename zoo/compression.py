@@ -15,7 +15,7 @@ from zoo.codecs import Codec, Priced
 from zoo.contracts import CHUNK, Quantised
 from zoo.metrics.rates import entropy, psnr, quantised
 
-QUALITIES = (1, 2, 4, 6, 10, 15, 20, 30, 40, 50, 60, 70, 80)
+QUALITIES = (1, 2, 4, 6, 8, 10, 12, 15, 17, 20, 25, 30, 35, 40, 50, 60, 70, 80)
 BLOCK = 8  # JPEG's
 SHOWN = 8
 
