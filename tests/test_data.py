@@ -13,6 +13,7 @@ from PIL import Image
 from recipes.data import (
     CIFAR10,
     MNIST,
+    BinarisedMNIST,
     CelebA,
     Digits,
     FashionMNIST,
@@ -98,6 +99,24 @@ def test_mnist_is_padded(kind: type[ImageData], mnist: Path) -> None:
     assert torch.equal(data.images("train").pixels[:, :, 2:-2, 2:-2], at_28)
     with pytest.raises(BadRecipe, match="size 28 or 32, not 64"):
         kind(str(mnist), size=64).setup("fit")
+
+
+def test_binarised_mnist_is_one_fair_draw_of_its_grey_levels(mnist: Path) -> None:
+    grey = MNIST(str(mnist), size=28).images("test").pixels.int()
+    data = BinarisedMNIST(str(mnist), batch_size=10)
+    images, _ = first(data)
+    assert images.shape == (10, 1, 28, 28)
+    assert set(images.unique().tolist()) == {-1, 1}
+    white = data.images("test").pixels == 255
+    assert torch.equal(BinarisedMNIST(str(mnist)).images("test").pixels == 255, white)
+    assert white[grey == 255].all()
+    assert not white[grey == 0].any()
+    for low in range(0, 256, 64):
+        band = (grey >= low) & (grey < low + 64)
+        assert abs(white[band].float().mean() - grey[band].float().mean() / 255) < 0.02
+    assert not torch.equal(data.images("train").pixels[:20] == 255, white)
+    with pytest.raises(BadRecipe, match="size 28, not 32"):
+        BinarisedMNIST(str(mnist), size=32).setup("fit")
 
 
 def test_every_image_is_seen_once_an_epoch(mnist: Path) -> None:

@@ -10,6 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from zoo.losses.adversarial import non_saturating, wasserstein
 from zoo.losses.penalties import gradient, gradient_penalty
+from zoo.metrics.bounds import importance_weighted
 from zoo.metrics.extractors import Pixels
 from zoo.metrics.features import Features
 from zoo.metrics.frechet import frechet_between, frechet_distance
@@ -156,6 +157,23 @@ def test_the_bound_is_short_of_the_evidence_by_the_encoders_error(shift: float) 
     expected = evidence.log_prob(x.flatten()) - error
     assert abs(bound.mean() - expected) < 5 * bound.std() / len(bound) ** 0.5 < 0.2
     assert (error > 0.1) == (shift > 0)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("shift", [0.0, 0.3])
+def test_more_weights_bound_the_evidence_more_tightly(shift: float) -> None:
+    """Burda et al., 2016, theorem 1; with the true posterior every weight is the evidence."""
+    torch.manual_seed(0)
+    model, evidence = linear_gaussian(shift)
+    x = evidence.mean.view(1, 1, 8, 8) + 0.2 * draw(1, 1, 8, 8, dtype=torch.float64)
+    log_weights = model.log_weights(x.expand(400, -1, -1, -1), 500).T.flatten()
+    bounds = [float(importance_weighted(log_weights.view(-1, k).T)) for k in (1, 5, 50, 500, 5000)]
+    truth = float(evidence.log_prob(x.flatten()))
+    if shift:
+        assert sorted(bounds) == bounds
+        assert truth - bounds[0] > 0.1
+    assert bounds[-1] == pytest.approx(truth, abs=0.01)
+    assert bounds[-1] <= truth + 0.01
 
 
 def gaussian(seed: int, d: int = 64) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,14 @@
 
 from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
+
+
+class Brightness(nn.Module):
+    """Pixels in [-1, 1] to [0, 1]: where black is nothing, Adam has less of a mean to fight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 1) / 2
 
 
 class Encoder(nn.Sequential):
@@ -13,9 +20,10 @@ class Encoder(nn.Sequential):
     ) -> None:
         widths = [channels * size * size, *[width] * depth]
         super().__init__(
+            Brightness(),
             nn.Flatten(),
             *(hidden(a, b) for a, b in pairwise(widths)),
-            nn.Linear(width, features),
+            nn.Linear(widths[-1], features),
         )
 
 
@@ -28,7 +36,7 @@ class Decoder(nn.Sequential):
         widths = [features, *[width] * depth]
         super().__init__(
             *(hidden(a, b) for a, b in pairwise(widths)),
-            nn.Linear(width, channels * size * size),
+            nn.Linear(widths[-1], channels * size * size),
             nn.Unflatten(1, (channels, size, size)),
         )
 

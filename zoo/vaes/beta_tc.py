@@ -30,7 +30,7 @@ class BetaTCVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Equation 4 with alpha = gamma = 1."""
+        """The objective of section 3 with alpha = gamma = 1."""
         x, _ = batch
         q = self.posterior(x)
         z = q.rsample()
@@ -43,9 +43,9 @@ class BetaTCVAE(VAE):
 
 def decompose(q: Normal, z: Tensor, images: int) -> tuple[Tensor, Tensor, Tensor]:
     """Mutual information of image and code, total correlation, and the KL of each latent summed:
-    scalars in nats, whose sum is the divergence (equation 2).
+    scalars in nats, whose sum is the divergence (section 3).
 
-    By minibatch-weighted sampling (equation 5) from draws z (m, latent) of posteriors q
+    By minibatch-weighted sampling (section 3) from draws z (m, latent) of posteriors q
     (m, latent) of a training set of so many images.
     """
     pairs = Normal(q.mean, q.stddev).log_prob(z[:, None])  # log q(z_i | x_j): (m, m, latent)

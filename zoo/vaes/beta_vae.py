@@ -32,7 +32,7 @@ class BetaVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Equation 8, in which beta is called gamma."""
+        """Section 5, where beta is called gamma."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.bound(x))
         grown = min(1.0, self.trainer.global_step / self.hparams["steps"])

@@ -1,7 +1,7 @@
 """Conditional VAE. Sohn, Lee & Yan, 2015, https://papers.nips.cc/paper/5775
 
 Encoder and decoder are told the class, so that the code need only say what the class does not;
-its prior is the same for all classes (the relaxed form of section 4.1).
+its prior is the same for all classes (the relaxed form of section 4).
 """
 
 import math
@@ -78,7 +78,7 @@ class ConditionalVAE(ConditionalModel, VAE):
         return torch.stack(bounds).argmax(0)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend KL(q || p) - E_q log p(x | y, z): equation 4 with one draw."""
+        """Descend KL(q || p) - E_q log p(x | y, z), by one draw."""
         x, y = batch
         self.check_labels(len(x), y)
         log_likelihood, divergence = (term.mean() for term in self.bound(x, y))

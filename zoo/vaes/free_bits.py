@@ -29,7 +29,7 @@ class FreeBitsVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Appendix C.8, each latent a group of its own."""
+        """The objective with free bits, each latent a group of its own."""
         x, _ = batch
         q = self.posterior(x)
         log_likelihood = self.log_likelihood(x, q.rsample()).mean()

@@ -31,7 +31,7 @@ class IWAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend minus the bound (equation 8); its gradient weighs the draws (equation 14)."""
+        """Descend minus the bound of section 3; its gradient weighs each draw by its share."""
         x, _ = batch
         bound = importance_weighted(self.log_weights(x, self.hparams["draws"]))
         self.note({"bound": bound})

@@ -35,8 +35,8 @@ class VampVAE(VAE):
         return hardtanh(self.inputs)
 
     def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-likelihood and divergence of images x, each (n,), in nats, from one draw of z:
-        equation 3 with the prior of equation 9."""
+        """Log-likelihood and divergence of images x, each (n,), in nats, from one draw of z,
+        as the divergence from a mixture has no closed form."""
         u = self.pseudo_inputs()
         both = self.posterior(torch.cat([x, u]))  # in one batch, to be normalised alike
         (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))

@@ -27,7 +27,7 @@ class WarmUpVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1: equation 14."""
+        """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.bound(x))
         beta = min(1.0, self.trainer.global_step / self.hparams["steps"])
