@@ -4,7 +4,7 @@ from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
-from zoo.contracts import Encoder, Quantised, Reconstructor
+from zoo.contracts import Encoder, Quantised
 
 
 @runtime_checkable
@@ -12,15 +12,6 @@ class Codec(Encoder, Protocol):
     """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
 
     def decode(self, z: Tensor) -> Tensor: ...
-
-
-@runtime_checkable
-class Denoiser(Reconstructor, Protocol):
-    """It was trained to return what `corrupt` took away."""
-
-    def corrupt(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size), as the encoder was shown them; at random."""
-        ...
 
 
 @runtime_checkable

@@ -81,12 +81,16 @@ class Quantised(Protocol):
 
 @runtime_checkable
 class Sparse(Protocol):
-    """Its codes are mostly off."""
+    """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
 
-    def activity(self, x: Tensor) -> Tensor:
-        """How much of the codes of images (n, channels, size, size) in [-1, 1] is on: (n,), each
-        in [0, 1]."""
-        ...
+    def activity(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Denoiser(Reconstructor, Protocol):
+    """It reconstructs what was spoiled, as images (n, channels, size, size) were in training."""
+
+    def corrupt(self, x: Tensor) -> Tensor: ...
 
 
 @runtime_checkable

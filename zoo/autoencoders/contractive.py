@@ -42,7 +42,7 @@ class ContractiveAutoencoder(Autoencoder):
 
         Of unit j it is h_j (1 - h_j) W_j (section 3.4), so that no second pass is needed.
         """
-        rows = self.encoder[1].weight.square().sum(1)
+        rows = self.encoder.get_parameter("1.weight").square().sum(1)
         return (code * (1 - code)).square() @ rows
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

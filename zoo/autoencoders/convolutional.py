@@ -52,7 +52,7 @@ def convolution(a: int, b: int) -> nn.Sequential:
 
 
 class ConvolutionalAutoencoder(Autoencoder):
-    """For images whose size is a multiple of four."""
+    """For images whose size is a multiple of four; a dense code and batch norm were added since."""
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ from zoo.losses.reconstruction import cross_entropy
 
 
 class GreedyAutoencoder(StackedAutoencoder):
-    """Layer by layer for `layer_epochs` each, then the stack for what is left of the training.
+    """Layer by layer for `layer_steps` each, then the stack for what is left of the training.
 
-    The epoch alone tells which layer learns, so that a resumed run goes on where it was.
+    The step alone tells which layer learns, so that a resumed run goes on where it was.
     """
 
     def __init__(
@@ -29,21 +29,21 @@ class GreedyAutoencoder(StackedAutoencoder):
         channels: int = 1,
         widths: tuple[int, ...] = (100,),
         latent: int = 30,
-        layer_epochs: int = 10,
+        layer_steps: int = 5000,
         components: int = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, widths, latent, components, lr)
         self.depth = len(widths) + 1
 
-    def stage(self, epoch: int) -> int:
-        """The layer that learns in an epoch, from 0; the number of layers when all of them do."""
-        return min(epoch // self.hparams["layer_epochs"], self.depth)
+    def stage(self, step: int) -> int:
+        """The layer that learns in a step, from 0; the number of layers when all of them do."""
+        return min(step // self.hparams["layer_steps"], self.depth)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend the error of one layer on what those below it say, then that of the stack."""
         x, _ = batch
-        layer = self.stage(self.current_epoch)
+        layer = self.stage(self.global_step)
         if layer == self.depth:
             return super().training_step(batch, batch_idx)
         with torch.no_grad():
@@ -56,7 +56,7 @@ class GreedyAutoencoder(StackedAutoencoder):
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log the mean squared error of a pixel in [0, 1], through the layers that have learned."""
         x, _ = batch
-        top = min(self.stage(self.current_epoch) + 1, self.depth)
+        top = min(self.stage(max(self.global_step - 1, 0)) + 1, self.depth)
         again = self.decoder[-top:](self.encoder[: 1 + top](x)).sigmoid() * 2 - 1
         error = (again - x).div(2).square().mean()
         self.log("val/mse", error, prog_bar=True, sync_dist=True)
@@ -64,11 +64,12 @@ class GreedyAutoencoder(StackedAutoencoder):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam, which leaves alone what has no gradient; its learning rate falls in each stage."""
         adam = Adam(self.parameters(), lr=self.hparams["lr"])
-        return {"optimizer": adam, "lr_scheduler": LambdaLR(adam, self.falling)}
+        steps, each = int(self.trainer.estimated_stepping_batches), self.hparams["layer_steps"]
 
-    def falling(self, epoch: int) -> float:
-        """From 1 to nearly 0 along half a cosine, in every stage anew."""
-        stage, each = self.stage(epoch), self.hparams["layer_epochs"]
-        last = (self.trainer.max_epochs or 0) - self.depth * each
-        length = last if stage == self.depth else each
-        return (1 + math.cos(math.pi * (epoch - stage * each) / max(length, 1))) / 2
+        def falling(step: int) -> float:
+            stage = self.stage(step)
+            length = each if stage < self.depth else steps - self.depth * each
+            return (1 + math.cos(math.pi * (step - stage * each) / max(length, 1))) / 2
+
+        schedule = LambdaLR(adam, falling)
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

@@ -29,6 +29,8 @@ class Largest(nn.Module):
 class KSparseAutoencoder(Autoencoder):
     """Images (n, channels, size, size) to codes (n, latent) of which k are not zero, and back."""
 
+    encoder: nn.Sequential
+
     def __init__(
         self,
         size: int = 28,

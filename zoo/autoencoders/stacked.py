@@ -19,6 +19,9 @@ from zoo.losses.reconstruction import cross_entropy
 class StackedAutoencoder(Autoencoder):
     """By default 784-100-30-100-784; pixels are taken as probabilities of white."""
 
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
     def __init__(
         self,
         size: int = 28,

@@ -77,7 +77,7 @@ def corrupted(network: "Reconstructor", true: "Tensor", noise: float | None) -> 
     """Images with Gaussian noise, or as the model saw them in training where none is given."""
     import torch
 
-    from zoo.codecs import Denoiser
+    from zoo.contracts import Denoiser
 
     if noise is None and isinstance(network, Denoiser):
         return network.corrupt(true)
