@@ -5,7 +5,16 @@ import sys
 from collections.abc import Callable, Sequence
 
 from zoo.errors import ZooError
-from zoo.verbs import drawing, measuring, raising, sharing, shelf
+from zoo.verbs import (
+    coding,
+    drawing,
+    exploring,
+    measuring,
+    raising,
+    restoring,
+    sharing,
+    shelf,
+)
 from zoo.verbs.arguments import Add
 
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
@@ -35,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    for group in (shelf, drawing, raising, measuring, sharing):
+    for group in (shelf, drawing, coding, restoring, exploring, raising, measuring, sharing):
         group.enter(verb)
     return top
 

@@ -72,7 +72,13 @@ def differences(model: Animal, recipe: Path) -> dict[str, object]:
     parameters = inspect.signature(kind).parameters
     arguments = {key: value.default for key, value in parameters.items()}
     arguments |= wanted.get("init_args", {})
-    return {k: v for k, v in model.hparams.items() if k in arguments and v != arguments[k]}
+    pairs = [(k, plain(v), plain(arguments[k])) for k, v in model.hparams.items() if k in arguments]
+    return {key: ours for key, ours, theirs in pairs if ours != theirs}
+
+
+def plain(value: object) -> object:
+    """As JSON has it, where a tuple is a list."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def picture(model: Animal) -> Tensor:

@@ -198,12 +198,12 @@ def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[st
 
 
 def fits(value: Plain, hint: object) -> bool:
-    """Whether a JSON value is of an annotated type and of a sane size."""
+    """Whether a value, of JSON or of a recipe, is of an annotated type and of a sane size."""
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if get_origin(hint) in (tuple, list):
         return (
-            isinstance(value, list)
+            isinstance(value, list | tuple)
             and len(value) <= 64
             and all(fits(item, get_args(hint)[0]) for item in value)
         )

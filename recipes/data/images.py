@@ -61,6 +61,7 @@ class ImageData(LightningDataModule, ABC):
     source: ClassVar[Source]
     channels: ClassVar[int] = 3
     usual_size: ClassVar[int] = 32
+    classes: ClassVar[tuple[str, ...]] = ()  # names of the labels, where numbers do not say it
     extractor: ClassVar[str]  # in whose space distances to this set are measured
     reference: ClassVar[Split] = "test"  # the split that they are measured to
 
