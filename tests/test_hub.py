@@ -49,6 +49,7 @@ def test_a_repository_loads_and_draws_the_same(hub: Hub, offer: Offer) -> None:
     offer(NAME, model)
     assert torch.equal(zoo.load(NAME).sample(8, seed=1), model.sample(8, seed=1))
     assert zoo.card(NAME).prose.endswith("Good at being small.")
+    assert catalog.stem(f"{NAME}@main") == catalog.stem("x/vae-toy.safetensors") == "vae-toy"
 
 
 def test_a_file_comes_once(hub: Hub, offer: Offer) -> None:
