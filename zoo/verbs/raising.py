@@ -45,10 +45,8 @@ def fit(options: Namespace) -> None:
     for kind in ("samples", "reconstructions"):
         for picture in sorted((folder / kind).glob("*.png"))[-1:]:
             print(f"look at {picture}")
-    if name in catalog.recipes():
-        print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
-    else:
-        print(f"to ship it, put {recipe} into {catalog.RECIPES}, then zoo export it by that name")
+    own = "" if name in catalog.recipes() else " --to FOLDER"
+    print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}{own}")
 
 
 def export(options: Namespace) -> None:
