@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from zoo.errors import ZooError
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -78,6 +79,11 @@ class Animal(LightningModule):
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self.images_seen += len(batch[0]) * self.trainer.world_size
+
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        if self.trainer.world_size > 1:  # batch statistics, so that averages are those of all ranks
+            for buffer in self.buffers():
+                torch.distributed.broadcast(buffer, 0)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen

@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,11 +13,12 @@ from tqdm import tqdm
 from recipes.data.images import ImageData, normalise
 from zoo import catalog, pictures
 from zoo.cards import Card
-from zoo.checkpoints import read_checkpoint, revive
+from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import CHUNK, Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, evaluate
 from zoo.measures import PROTOCOLS, Protocol
+from zoo.provenance import commit
 from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
@@ -30,12 +30,15 @@ def export(
     folder: Path = catalog.WEIGHTS,
     protocol: Protocol = PROTOCOLS["full"],
 ) -> Card:
-    """Write weights, picture and card of a checkpoint; every number is read off the written file.
+    """Write weights, picture and card of a checkpoint, or of the newest good one in a run folder;
+    every number is read off the written file.
 
     All three are made aside and then put in place, so that a failure leaves what was there. The
     prose, and what its paper reported, are kept from the old card. Raises BadWeights
     for a checkpoint that was not made by `zoo fit` from that recipe, UnknownName without a recipe.
     """
+    if checkpoint.is_dir():
+        checkpoint = newest_checkpoint([checkpoint])
     data, state, old = data_of(name), read_checkpoint(checkpoint), folder / f"{name}.md"
     model = revive(checkpoint, state)
     changed = differences(model, name)
@@ -96,7 +99,7 @@ def facts(
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
         "recipe": f"recipes/{path.stem}.yaml",
-        "commit": commit(),
+        "commit": logbook.get("commit", commit()),
         "licence": data.source.weights_licence,
         "data": {"name": data.source.title, "url": data.source.url, "terms": data.source.terms},
         "sha256": sha256(path),
@@ -121,15 +124,6 @@ def kept(path: Path) -> dict[str, object]:
 def prose(path: Path) -> str:
     """The prose of the card that is there already."""
     return Card.read(path).prose if path.exists() else f"# {path.stem}\n\n{UNSEEN}"
-
-
-def commit() -> str:
-    """The commit of the clone that the zoo runs from, `unknown` outside of one."""
-    if not (catalog.HOME / ".git").exists():
-        return "unknown"
-    command = ["git", "-C", str(catalog.HOME), "rev-parse", "--short=12", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
 
 
 def verify(name: str) -> list[str]:

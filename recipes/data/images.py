@@ -4,7 +4,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 from zipfile import BadZipFile
 
 import torch
@@ -12,6 +12,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from recipes.data.order import Batch, Loader, Order, as_it_is
 from zoo.errors import BadRecipe, MissingData
 
 Split = Literal["train", "test"]
@@ -72,10 +73,12 @@ class ImageData(LightningDataModule, ABC):
         mirror: bool = False,
     ) -> None:
         super().__init__()
+        self.given, self.offline = root, False
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size = size or self.usual_size, batch_size
         self.labels, self.mirror = labels, mirror
         self.splits: dict[Split, Images] = {}
+        self.seed = 0
 
     @abstractmethod
     def read(self, split: Split) -> Images:
@@ -93,12 +96,30 @@ class ImageData(LightningDataModule, ABC):
                 ) from error
         return self.splits[split]
 
+    def cut_down(self, n: int, root: str) -> None:
+        """Keep n images of each split, noise where there are no files, and never download; what
+        is learned of them goes below another root."""
+        self.offline = True
+        for split in get_args(Split):
+            try:
+                images = self.images(split)
+            except MissingData:
+                images = noise(n, self.channels, self.size)
+            self.splits[split] = Images(images.pixels[:n], images.labels[:n])
+        self.root = Path(root)
+
     def download(self) -> None:
         """Bring the files below `root`, where they are not there already."""
 
     def prepare_data(self) -> None:
+        if self.given is not None and not self.root.is_dir():
+            raise MissingData(
+                f"the folder {self.root.absolute()} is not there: make it, or name the one that "
+                "has the data by --data.init_args.root"
+            )
         try:
-            self.download()
+            if not self.offline:
+                self.download()
         except (OSError, RuntimeError, ImportError) as error:
             title, url, *_, remedy = self.source
             raise MissingData(
@@ -108,6 +129,7 @@ class ImageData(LightningDataModule, ABC):
             ) from error
 
     def setup(self, stage: str | None = None) -> None:
+        self.seed = torch.initial_seed() % 2**31  # the same on all ranks: of the data's order
         train = self.images("train").pixels
         if self.batch_size > len(train):
             raise BadRecipe(
@@ -126,21 +148,28 @@ class ImageData(LightningDataModule, ABC):
                     f"the model has {name} {settings[name]}, the data {name} {here}: set "
                     f"--model.init_args.{name} {here}, or choose other data"
                 )
+        if self.batch_size % (k := settings.get("critic_steps", 1)):
+            raise BadRecipe(
+                f"a batch of {self.batch_size} images cannot be shared by {k} critic steps: make "
+                f"batch_size a multiple of {k}, as {k * max(1, round(self.batch_size / k))}"
+            )
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        return self.loader("train", shuffle=True)
+    def train_dataloader(self) -> Loader:
+        """Goes on where a checkpoint left off, and gives each rank a share of its own."""
+        slices, trainer = Slices(self.images("train"), self.labels), self.trainer
+        ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
+        order = Order(slices, ranks, rank, seed=self.seed, drop_last=True)
+        return Loader(slices, self.batch_size, order)
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        return self.loader("test", shuffle=False)
+    def val_dataloader(self) -> DataLoader[Batch]:
+        slices, own = Slices(self.images("test"), self.labels), torch.Generator()
+        return DataLoader(slices, self.batch_size, collate_fn=as_it_is, generator=own)
 
-    def loader(self, split: Split, shuffle: bool) -> DataLoader[tuple[Tensor, Tensor]]:
-        return DataLoader(
-            Slices(self.images(split), self.labels),
-            self.batch_size,
-            shuffle=shuffle,
-            drop_last=shuffle,
-            collate_fn=as_it_is,
-        )
+    def state_dict(self) -> dict[str, int]:
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.seed = state_dict["seed"]
 
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
@@ -155,13 +184,16 @@ class ImageData(LightningDataModule, ABC):
         return hashlib.sha256(self.images(split).pixels.contiguous().numpy().data).hexdigest()
 
 
-def as_it_is(batch: Any) -> Any:
-    return batch
-
-
 def normalise(pixels: Tensor) -> Tensor:
     """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
+
+
+def noise(n: int, channels: int, size: int) -> Images:
+    """Images (n, channels, size, size) of nothing, in ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (n, channels, size, size), dtype=torch.uint8, generator=generator)
+    return Images(pixels, torch.arange(n) % 10)
 
 
 def mirrored(pixels: Tensor) -> Tensor:
