@@ -4,18 +4,22 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
+import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 
 from zoo.cli import main
 
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
-SMALL = ["--trainer.num_sanity_val_steps", "0", "--trainer.logger", "false"]
 
 
 class Strike(Callback):
-    """At a step, what can befall a training."""
+    """At a step, what can befall a training; once in each run folder, on its last
+    rank."""
+
+    struck: ClassVar[set[str]] = set()
 
     def __init__(self, step: int, blow: str) -> None:
         self.step, self.blow = step, blow
@@ -23,27 +27,28 @@ class Strike(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, index: int
     ) -> None:
-        if trainer.global_step != self.step:
+        last = trainer.global_rank == trainer.world_size - 1
+        if trainer.global_step != self.step or trainer.default_root_dir in self.struck or not last:
             return
+        self.struck.add(trainer.default_root_dir)
         if self.blow == "kill":
-            raise MemoryError("killed")
+            raise MemoryError("as if by kill -9: nothing is saved any more")
         os.kill(os.getpid(), getattr(signal, self.blow))
 
 
 def fit(name: str, *overrides: str) -> dict[str, object]:
     """Train by the command line, in the folder where we are; what last.ckpt then holds."""
-    main(["fit", name, "--fast", *QUIET, *SMALL, *overrides])
+    main(["fit", name, "--fast", *QUIET, *overrides])
     return last(name)
 
 
 def strike(name: str, step: int, blow: str, *overrides: str) -> dict[str, object]:
     """The same, struck at a step."""
-    words = ["--trainer.callbacks+", "tests.toys.Strike", f"--trainer.callbacks.step={step}"]
-    try:
-        main(["fit", name, "--fast", *QUIET, *SMALL, *overrides, *words, f"--trainer.callbacks.blow={blow}"])
-    except (MemoryError, SystemExit):
-        return last(name)
-    raise AssertionError("nothing befell")
+    words = ["--trainer.callbacks+", "toys.Strike", "--trainer.callbacks.step", str(step)]
+    Strike.struck.clear()
+    with pytest.raises((MemoryError, SystemExit)):
+        fit(name, *overrides, *words, "--trainer.callbacks.blow", blow)
+    return last(name)
 
 
 def last(name: str) -> dict[str, object]:

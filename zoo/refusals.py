@@ -20,8 +20,13 @@ class Parser(LightningArgumentParser):
     """A parser that says what it does not know, and what is near."""
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        options = [option for action in self._actions for option in action.option_strings]
-        raise translated(message, [option.lstrip("-") for option in options]) from None
+        if not self.exit_on_error:  # an inner one, whose words become part of ours
+            super().error(message, ex)
+        parsers = [self]
+        for action in self._actions:
+            parsers += action.choices.values() if isinstance(action.choices, dict) else []
+        words = [word for p in parsers for action in p._actions for word in action.option_strings]
+        raise translated(message, [word.lstrip("-") for word in words]) from None
 
 
 def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
@@ -48,17 +53,20 @@ def arguments(class_path: str) -> list[str]:
 def check(settings: Any) -> None:
     """Refuse what could only fail later, or mean something else than it says; raises BadRecipe.
 
-    `settings` are the parsed arguments of `zoo fit`. Several devices get the strategy that lets
-    players rest.
+    `settings` are the parsed arguments of `zoo fit`. Under torchrun it decides on the devices, and
+    several devices get the strategy that lets players rest.
     """
     trainer = settings.trainer
     device = device_of(str(trainer.accelerator))
     check_precision(str(trainer.precision or "32-true"), device)
     check_length(trainer.max_steps, trainer.max_epochs, settings.get("checkpoint"))
-    several = count(trainer.devices, device) * trainer.num_nodes > 1
     check_strategy(str(trainer.strategy).lower())
     if trainer.sync_batchnorm and device == "cpu":
         raise BadRecipe("SyncBatchNorm is made for GPUs: leave out --trainer.sync_batchnorm")
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        trainer.devices = int(os.environ["LOCAL_WORLD_SIZE"])
+        trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // trainer.devices
+    several = count(trainer.devices, device) * trainer.num_nodes > 1
     if several and trainer.strategy in ("auto", "ddp"):
         trainer.strategy = "ddp_find_unused_parameters_true"  # in a turn the others are frozen
 
@@ -73,14 +81,11 @@ def device_of(accelerator: str) -> str:
 
 
 def count(devices: object, device: str) -> int:
-    """How many devices of this machine a training uses."""
-    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
-        return int(os.environ["WORLD_SIZE"])
+    """How many devices of this machine a training uses: 2, "2", "0,1", [0, 1], "auto" or -1."""
     if str(devices) in ("auto", "-1"):
         return torch.cuda.device_count() if device == "cuda" else 1
-    if isinstance(devices, list):
-        return len(devices)
-    return int(devices) if str(devices).isdecimal() else str(devices).count(",") + 1  # type: ignore[call-overload]
+    named = str(devices).strip("[]").split(",")
+    return len(named) if len(named) > 1 or isinstance(devices, list) else int(named[0])
 
 
 def check_precision(precision: str, device: str) -> None:

@@ -61,8 +61,13 @@ def agreed(choose: Callable[[], Path]) -> Path:
         return Path(os.environ[RUN])
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         return choose()
-    from torch.distributed import rendezvous
+    from torch import distributed
+    from torch.distributed.rendezvous import rendezvous
 
+    if distributed.is_initialized():  # by a training before this one
+        box = [str(choose()) if is_first() else ""]
+        distributed.broadcast_object_list(box)
+        return Path(box[0])
     store, rank, _ = next(iter(rendezvous("env://")))
     if rank == 0:
         store.set(RUN, str(choose()))

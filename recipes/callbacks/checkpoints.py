@@ -60,15 +60,23 @@ class Checkpoint(ModelCheckpoint):
     ) -> None:
         if not trainer.is_last_batch:  # else at the end of the epoch
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
-        if trainer.strategy.reduce_boolean_decision(bool(self.asked), all=False):
-            trainer._signal_connector.received_sigterm = True  # all ranks leave after this step
+        loop = trainer.fit_loop
+        if not loop.epoch_loop._should_check_val_fx(loop._data_fetcher):  # type: ignore[arg-type]
+            self.leave(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
-        every = max(self._every_n_epochs, 1)
-        wanted = (trainer.current_epoch + 1) % every == 0 or is_over(trainer)
+        leaving, every = self.leave(trainer), max(self._every_n_epochs, 1)
+        wanted = (trainer.current_epoch + 1) % every == 0 or is_over(trainer) or leaving
         if wanted and not self._should_skip_saving_checkpoint(trainer):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
+
+    def leave(self, trainer: Trainer) -> bool:
+        """Have all ranks leave before the next batch, if one was asked to; not before a validation,
+        which Lightning would break off with the average in the model's place."""
+        if trainer.strategy.reduce_boolean_decision(bool(self.asked), all=False):
+            trainer._signal_connector.received_sigterm = True
+        return trainer.received_sigterm
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """All is saved already; from here on the model may hold the average of its weights."""

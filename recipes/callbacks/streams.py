@@ -1,12 +1,13 @@
 """The streams of random numbers that a training draws from, as tensors and plain data."""
 
 import random
+from typing import Any
 
 import numpy as np
 import torch
 from torch import distributed
 
-State = dict[str, object]
+State = dict[str, Any]
 
 
 def states(device: torch.device) -> list[State]:
@@ -25,7 +26,7 @@ def state(device: torch.device) -> State:
     found: State = {
         "torch": torch.get_rng_state(),
         "python": random.getstate(),
-        "numpy": (name, torch.from_numpy(np.asarray(keys).astype(np.int64)), *rest),
+        "numpy": ([name, *rest], torch.from_numpy(np.asarray(keys).astype(np.int64))),
     }
     if device.type == "cuda":
         found["cuda"] = torch.cuda.get_rng_state(device)
@@ -34,9 +35,9 @@ def state(device: torch.device) -> State:
 
 def restore(kept: State, device: torch.device) -> None:
     """Put this process's streams back to where they were."""
-    torch.set_rng_state(kept["torch"])  # type: ignore[arg-type]
-    random.setstate(kept["python"])  # type: ignore[arg-type]
-    name, keys, *rest = kept["numpy"]  # type: ignore[misc]
-    np.random.set_state((name, keys.numpy().astype(np.uint32), *rest))
+    torch.set_rng_state(kept["torch"])
+    random.setstate(kept["python"])
+    words, keys = kept["numpy"]
+    np.random.set_state((words[0], keys.numpy().astype(np.uint32), *words[1:]))
     if device.type == "cuda" and "cuda" in kept:
-        torch.cuda.set_rng_state(kept["cuda"], device)  # type: ignore[arg-type]
+        torch.cuda.set_rng_state(kept["cuda"], device)

@@ -6,5 +6,15 @@ from recipes.data.digits import Digits
 from recipes.data.folder import ImageFolder
 from recipes.data.images import ImageData
 from recipes.data.mnist import MNIST, FashionMNIST
+from recipes.data.shards import Shards
 
-__all__ = ["CIFAR10", "MNIST", "CelebA", "Digits", "FashionMNIST", "ImageData", "ImageFolder"]
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "CelebA",
+    "Digits",
+    "FashionMNIST",
+    "ImageData",
+    "ImageFolder",
+    "Shards",
+]

@@ -129,14 +129,18 @@ class ImageData(LightningDataModule, ABC):
             ) from error
 
     def setup(self, stage: str | None = None) -> None:
-        self.seed = torch.initial_seed() % 2**31  # the same on all ranks: of the data's order
         train = self.images("train").pixels
-        if self.batch_size > len(train):
+        self.prepare(len(train), tuple(train.shape[1:]))
+
+    def prepare(self, count: int, shape: tuple[int, ...]) -> None:
+        """Refuse what does not fit `count` images of a shape, and seed their order."""
+        self.seed = torch.initial_seed() % 2**31  # before ranks get seeds of their own
+        if self.batch_size > count:
             raise BadRecipe(
-                f"batch_size {self.batch_size} is more than the {len(train)} images of "
+                f"batch_size {self.batch_size} is more than the {count} images of "
                 f"{self.source.title}: make it smaller"
             )
-        self.check_model(tuple(train.shape[1:]))
+        self.check_model(shape)
 
     def check_model(self, shape: tuple[int, ...]) -> None:
         """Refuse a model that was built for other images."""
@@ -155,11 +159,16 @@ class ImageData(LightningDataModule, ABC):
             )
 
     def train_dataloader(self) -> Loader:
-        """Goes on where a checkpoint left off, and gives each rank a share of its own."""
-        slices, trainer = Slices(self.images("train"), self.labels), self.trainer
-        ranks, rank = (trainer.world_size, trainer.global_rank) if trainer else (1, 0)
-        order = Order(slices, ranks, rank, seed=self.seed, drop_last=True)
-        return Loader(slices, self.batch_size, order)
+        """Goes on where a checkpoint left off."""
+        slices = Slices(self.images("train"), self.labels)
+        return Loader(slices, self.batch_size, self.order(slices))
+
+    def order(self, images: Dataset[Batch]) -> Order:
+        """Each rank has its own share of every epoch."""
+        ranks, rank = (
+            (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
+        )
+        return Order(images, ranks, rank, seed=self.seed, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         slices, own = Slices(self.images("test"), self.labels), torch.Generator()
