@@ -7,6 +7,9 @@ the median over rounds, the first round dropped, and goes into benchmarks/speed.
     switched  a hand-written step with our switches / ours; 0.95 or more
     data      64 images from a torchvision DataLoader / from our data module: 300 us or less
     read      zoo.read of a 50 MB file; import: `import zoo` in a fresh interpreter
+
+A step also says images a second, and the fraction of the roofline: its floating point operations
+over those that matrix products of the same precision reach here in that time.
 """
 
 import argparse
@@ -28,6 +31,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
+from roofline import operations, peak
 
 import zoo
 from zoo.gans.dcgan import DCGAN
@@ -118,6 +122,17 @@ def race(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
         yield compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
 
 
+def use(row: Row, device: str) -> dict[str, str]:
+    """Images a second of a step, and its share of what the device could do; else nothing."""
+    if row.unit != "ms/step":
+        return {"images_per_second": "", "roofline": ""}
+    spec, seconds = recipe(), row.ours / 1e3
+    dtype, step = torch.bfloat16 if spec.bfloat16 else torch.float32, switched(spec, device)
+    share = operations(lambda: next(step)) / seconds / peak(device, dtype)
+    images = spec.data.batch_size / seconds
+    return {"images_per_second": f"{images:.4g}", "roofline": f"{share:.3f}"}
+
+
 def compared(
     row: str, unit: str, scale: float, ours: list[float], theirs: list[float] | None = None
 ) -> Row:
@@ -201,8 +216,9 @@ def main() -> None:
     if {"plain", "switched"} & set(wanted.rows):
         results += race(wanted.rows, wanted.device, wanted.seconds)
     for result in results:
-        print(*(f"{name} {value}" for name, value in result.cells().items()), sep="  ")
-        append(wanted.output, result.cells() | circumstances(wanted.device))
+        told = result.cells() | use(result, wanted.device)
+        print(*(f"{name} {value}" for name, value in told.items()), sep="  ")
+        append(wanted.output, result.cells() | circumstances(wanted.device) | told)
 
 
 if __name__ == "__main__":

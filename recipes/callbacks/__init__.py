@@ -2,6 +2,7 @@
 
 from recipes.callbacks.checkpoints import Checkpoint
 from recipes.callbacks.collapse import CollapseWarning, ModeCollapse, PosteriorCollapse
+from recipes.callbacks.compilation import Compile
 from recipes.callbacks.frechet import FrechetDistance
 from recipes.callbacks.guard import Guard
 from recipes.callbacks.logbook import Logbook, Pace
@@ -10,6 +11,7 @@ from recipes.callbacks.pictures import Reconstructions, SampleGrid
 __all__ = [
     "Checkpoint",
     "CollapseWarning",
+    "Compile",
     "FrechetDistance",
     "Guard",
     "Logbook",

@@ -36,17 +36,18 @@ class Source(NamedTuple):
 
 
 class Slices(Dataset[tuple[Tensor, Tensor]]):
-    """A whole batch by one indexing of the array."""
+    """A whole batch by one indexing of the array, on the device where it is kept."""
 
-    def __init__(self, images: Images, labels: bool) -> None:
-        self.pixels = images.pixels
-        self.labels = images.labels if labels else torch.empty(len(images.labels), 0)
+    def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
+        self.pixels = images.pixels.to(device)
+        chosen = images.labels if labels else torch.empty(len(images.labels), 0)
+        self.labels = chosen.to(device)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        chosen = torch.tensor(indices)
+        chosen = torch.tensor(indices).to(self.pixels.device)
         return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
 
 
@@ -160,8 +161,16 @@ class ImageData(LightningDataModule, ABC):
 
     def train_dataloader(self) -> Loader:
         """Goes on where a checkpoint left off."""
-        slices = Slices(self.images("train"), self.labels)
+        slices = self.slices("train")
         return Loader(slices, self.batch_size, self.order(slices))
+
+    def slices(self, split: Split) -> Slices:
+        """A split, kept on the GPU that trains if it takes a quarter of what is free there."""
+        images, device = self.images(split), torch.device("cpu")
+        there = self.trainer.strategy.root_device if self.trainer else device
+        if there.type == "cuda" and 4 * images.pixels.nbytes < torch.cuda.mem_get_info(there)[0]:
+            device = there
+        return Slices(images, self.labels, device)
 
     def order(self, images: Dataset[Batch]) -> Order:
         """Each rank has its own share of every epoch."""
@@ -171,7 +180,7 @@ class ImageData(LightningDataModule, ABC):
         return Order(images, ranks, rank, seed=self.seed, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
-        slices, own = Slices(self.images("test"), self.labels), torch.Generator()
+        slices, own = self.slices("test"), torch.Generator()
         return DataLoader(slices, self.batch_size, collate_fn=as_it_is, generator=own)
 
     def state_dict(self) -> dict[str, int]:
