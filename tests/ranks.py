@@ -78,11 +78,12 @@ def train(model: Animal, folder: Path, steps: int, *callbacks: Callback) -> None
 
 def everything(folder: Path, rank: int) -> None:
     """Each rank writes what it holds: gradients, weights and averages of each kind."""
+    mine = folder / f"rank-{rank}"
+    mine.mkdir()
     for name in KINDS:
         first = First()
         train(build(name, norms=False), folder, 1, first)
         model, average = build(name), EMAWeightAveraging(decay=0.9)
-        mine = folder / f"rank-{rank}"
         pictures = SampleGrid(n=8), FrechetDistance(n=65), ModeCollapse(every_n_steps=3)
         train(model, mine / name, 8, average, *pictures)
         found = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from toys import differences, fit, strike
+from toys import Strike, Toy, differences, fit, strike
 
 import zoo
 from zoo import catalog
@@ -28,21 +28,27 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("name", catalog.recipes())
-def test_killed_and_resumed_is_never_stopped(name: str, here: Path) -> None:
+def test_killed_and_resumed_is_never_stopped(
+    name: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Players, averages, optimizers, schedules, streams, data order, callbacks and counts."""
-    whole = fit(name)
+    monkeypatch.setenv("ZOO_DATA", str(here / "none"))  # noise, where there are no files
+    toy = Toy(name, here)
+    whole = toy.fit(here / "whole")
     assert whole["global_step"] == STEPS
-    os.rename("runs", "whole")
-    assert strike(name, 4, "kill")["global_step"] == STEPS // 2
-    assert list(differences(whole, fit(name, "--ckpt_path", "last"))) == []
-    assert fit_is_whole(here / "runs" / f"{name}-fast")
+    assert toy.fit(here / "half", Strike(4, "kill"))["global_step"] == STEPS // 2
+    assert list(differences(whole, toy.fit(here / "half", resume=True))) == []
 
 
-def fit_is_whole(run: Path) -> bool:
-    """What a run folder holds."""
+def test_fast_goes_all_the_way(here: Path) -> None:
+    """From files that are there, and from none; what a run folder holds."""
+    assert fit("vae-digits")["global_step"] == STEPS
+    run = here / "runs" / "vae-digits-fast"
     made = {path.name for path in run.iterdir()}
-    wanted = {"last.ckpt", "recipe.yaml", "environment.yaml", "log.txt", "metrics.csv"}
-    return wanted <= made and not list(run.rglob("*.part"))
+    assert made >= {"last.ckpt", "recipe.yaml", "environment.yaml", "log.txt", "metrics.csv"}
+    pictures = sorted(path.name for path in (run / "samples").iterdir())
+    assert pictures == ["epoch-0000.png", "epoch-0001.png"]
+    assert not list(run.rglob("*.part"))
 
 
 @pytest.mark.parametrize("blow", ["SIGTERM", "SIGINT"])

@@ -3,14 +3,22 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+import lightning
 import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 
+from zoo import catalog
 from zoo.cli import main
+from zoo.fast import toy
+from zoo.fit import Fast, quiet, train
+from zoo.runs import Run
+
+Checkpoint = dict[str, Any]
 
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
 
@@ -36,13 +44,13 @@ class Strike(Callback):
         os.kill(os.getpid(), getattr(signal, self.blow))
 
 
-def fit(name: str, *overrides: str) -> dict[str, object]:
+def fit(name: str, *overrides: str) -> Checkpoint:
     """Train by the command line, in the folder where we are; what last.ckpt then holds."""
     main(["fit", name, "--fast", *QUIET, *overrides])
     return last(name)
 
 
-def strike(name: str, step: int, blow: str, *overrides: str) -> dict[str, object]:
+def strike(name: str, step: int, blow: str, *overrides: str) -> Checkpoint:
     """The same, struck at a step."""
     words = ["--trainer.callbacks+", "toys.Strike", "--trainer.callbacks.step", str(step)]
     Strike.struck.clear()
@@ -51,7 +59,31 @@ def strike(name: str, step: int, blow: str, *overrides: str) -> dict[str, object
     return last(name)
 
 
-def last(name: str) -> dict[str, object]:
+class Toy:
+    """A recipe at toy size, parsed once and trained as often as one likes."""
+
+    def __init__(self, name: str, folder: Path) -> None:
+        recipe = catalog.recipe(name)
+        run = Run(folder, recipe, [*toy(recipe, []), *QUIET])
+        with quiet():
+            self.made = train(Fast, run, at_once=False)
+
+    def fit(self, folder: Path, strike: Strike | None = None, resume: bool = False) -> Checkpoint:
+        """Train in a folder; what its last.ckpt then holds."""
+        made, path = self.made, folder / "last.ckpt"
+        made.config.trainer.default_root_dir = made.config.checkpoint.dirpath = str(folder)
+        lightning.seed_everything(made.config.seed_everything, verbose=False)
+        with quiet():
+            made.instantiate_classes()
+            made.before_fit()
+            made.trainer.callbacks[:0] = [strike] if strike else []
+            way = {"ckpt_path": path, "weights_only": True} if resume else {}
+            with pytest.raises(MemoryError) if strike else nullcontext():
+                made.trainer.fit(made.model, made.datamodule, **way)
+        return torch.load(path, weights_only=True)
+
+
+def last(name: str) -> Checkpoint:
     return torch.load(Path("runs") / f"{name}-fast" / "last.ckpt", weights_only=True)
 
 

@@ -38,7 +38,7 @@ class Fit(LightningCLI):
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
 
     def before_instantiate_classes(self) -> None:
-        check(self.config.fit)
+        check(self.config.get("fit", self.config))
 
     def instantiate_classes(self) -> None:
         """Unwrap what a class refused: jsonargparse buries it under its own errors."""
@@ -84,20 +84,22 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     return run.folder
 
 
-def train(kind: type[Fit], run: Run) -> None:
-    """Parse, build and fit, with all that is made in the run's folder."""
+def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
+    """Parse, build and fit, with all that is made in the run's folder; or parse and build alone."""
     folder = str(run.folder)
     settings = ["--config", str(run.recipe), "--checkpoint.dirpath", folder]
     safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
-    kind(
+    words = ["fit", *settings, *safety] if at_once else settings
+    return kind(
         LightningModule,
         LightningDataModule,
+        run=at_once,
         subclass_mode_model=True,
         subclass_mode_data=True,
         parser_class=Parser,
         save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
         trainer_defaults={"default_root_dir": folder, "logger": loggers(run.folder)},
-        args=["fit", *settings, *safety, *run.overrides],
+        args=[*words, *run.overrides],
     )
 
 
