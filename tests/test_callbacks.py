@@ -264,7 +264,7 @@ def test_compiled_networks_are_the_same(folder: Path) -> None:
 
 
 def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
-    model = WGANGP(size=8, channels=1, width=8, latent=16)
+    model = WGANGP(size=8, channels=1, width=8, latent=16, critic_steps=4)
     with pytest.raises(BadRecipe, match="cannot be differentiated twice"):
         train(model, folder, Compile())
 
