@@ -30,6 +30,7 @@ FLOORS = {
     "recipes.callbacks": 4,
     "zoo.fast": 5,
     "zoo.fit": 5,
+    "zoo.comparison": 5,
     "zoo.evaluation": 5,
     "zoo.measures": 5,
     "zoo.refusals": 5,

@@ -10,9 +10,12 @@ from zoo.contracts import LatentVariableModel
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
+from zoo.layers import densenets
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.vaes.vae import VAE
+from zoo.vaes.vamp import VampVAE
+from zoo.vaes.wae import WAE
 
 SIZES = pytest.mark.parametrize("size", [8, 32, 64])
 CHANNELS = pytest.mark.parametrize("channels", [1, 3])
@@ -34,7 +37,19 @@ def bernoulli() -> LatentVariableModel:
     return VAE(size=32, channels=1, latent=5, width=4, likelihood="bernoulli")
 
 
-MODELS = pytest.mark.parametrize("build", [dcgan, wgan_gp, vae, bernoulli])
+def dense() -> LatentVariableModel:
+    return VAE(size=32, channels=1, latent=5, width=4, network="dense")
+
+
+def vamp() -> LatentVariableModel:
+    return VampVAE(size=32, channels=1, latent=5, width=4, components=6)
+
+
+def wae() -> LatentVariableModel:
+    return WAE(size=32, channels=1, latent=5, width=4)
+
+
+MODELS = pytest.mark.parametrize("build", [dcgan, wgan_gp, vae, bernoulli, dense, vamp, wae])
 
 
 def count(network: nn.Module) -> int:
@@ -83,6 +98,16 @@ def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) ->
     codes = Encoder(7, 2, size, channels)(torch.randn(3, channels, size, size))
     assert codes.shape == (3, 7)
     assert Decoder(7, 2, size, channels)(codes).shape == (3, channels, size, size)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@CHANNELS
+def test_perceptrons_mirror_each_other(depth: int, channels: int) -> None:
+    encoder = densenets.Encoder(7, 4, 28, channels, depth)
+    decoder = densenets.Decoder(7, 4, 28, channels, depth)
+    codes = encoder(torch.randn(3, channels, 28, 28))
+    assert codes.shape == (3, 7)
+    assert decoder(codes).shape == (3, channels, 28, 28)
 
 
 @pytest.mark.parametrize("size", [-8, 0, 4, 28, 48, 65])

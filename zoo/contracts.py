@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import torch
 from lightning import LightningModule
 from torch import Tensor, nn
+from torch.distributions import Normal
 from torch.optim import Optimizer
+from tqdm import tqdm
 
 from zoo.errors import ZooError
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -49,8 +51,37 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class ImportanceWeighted(Protocol):
+    """It estimates the likelihood of images by many draws of the latent."""
+
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) of k draws of z for each image: (k, n), in nats."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
+
+    def posterior(self, x: Tensor) -> Normal: ...
+
+
+@runtime_checkable
+class Quantised(Protocol):
+    """It writes images in the entries of a codebook."""
+
+    codebook_size: int
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_size` - 1."""
+        ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features."""
+    """It tells classes apart, and says by which features; `head` makes logits of them."""
+
+    head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
@@ -181,10 +212,11 @@ class Autoencoder(LatentVariableModel):
 
 @torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, while `network` is in evaluation mode."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
     was_training = network.training
     network.eval()
+    chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     try:
-        return torch.cat([through(chunk) for chunk in inputs.split(CHUNK)])
+        return torch.cat([through(chunk) for chunk in chunks])
     finally:
         network.train(was_training)

@@ -5,19 +5,18 @@ import os
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 import yaml
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from recipes.data.images import ImageData, normalise
+from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.contracts import CHUNK, Animal, Autoencoder, Sampler
+from zoo.contracts import Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
-from zoo.evaluation import data_of, evaluate
+from zoo.evaluation import data_of, report
 from zoo.measures import PROTOCOLS, Protocol
+from zoo.measures.records import each
 from zoo.provenance import commit
 from zoo.weights import read, sha256, shipped, write
 
@@ -43,7 +42,7 @@ def export(
     model = revive(checkpoint, state)
     changed = differences(model, name)
     if isinstance(model, Autoencoder):
-        model.fit_sampler(encoded(model, data.images("train").pixels))
+        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
@@ -55,12 +54,6 @@ def export(
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
     return card
-
-
-def encoded(model: Autoencoder, pixels: Tensor) -> Tensor:
-    """Codes (n, latent) of images (n, channels, size, size) in uint8."""
-    chunks = tqdm(pixels.split(CHUNK), "codes", leave=False, disable=None)
-    return torch.cat([model.encode(normalise(chunk)) for chunk in chunks])
 
 
 def differences(model: Animal, name: str) -> dict[str, object]:
@@ -95,6 +88,7 @@ def facts(
     kind = type(model)
     averaged = "averaging_state" in state
     parameters = {name for name, _ in model.named_parameters()}
+    found = report(path, data, protocol)
     return {
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
@@ -112,7 +106,8 @@ def facts(
             "images_seen": state["images_seen"],
             "weights": "exponential moving average" if averaged else "last step",
         },
-        "metrics": evaluate(path, data, protocol),
+        "metrics": found["metrics"],
+        "measured": found["measured"],
     }
 
 

@@ -114,7 +114,7 @@ class PosteriorCollapse(Callback):
         self.watch.judge(
             share,
             f"posterior collapse? {share:.0%} of the latents depend on the image (less than "
-            f"{self.watch.threshold:.0%}): a smaller beta keeps more of them alive",
+            f"{self.watch.threshold:.0%}): a warm-up or free bits keep more of them alive",
         )
 
 
