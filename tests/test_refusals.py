@@ -33,7 +33,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     ("override", "words"),
     [
         ("--model.init_args.widht=3", "VAE called 'widht'; did you mean width"),
-        ("--model.betta=3", "called 'betta'; did you mean beta"),
+        ("--model.latnet=3", "called 'latnet'; did you mean latent"),
         ("--data.init_args.bach_size=3", "called 'bach_size'; did you mean batch_size"),
         ("--data=recipes.data.Digitz", "called 'Digitz'; did you mean Digits"),
         ("--trainr.max_epochs=3", "called 'trainr.max_epochs'; did you mean trainer.max_epochs"),

@@ -33,11 +33,10 @@ def export(
     every number is read off the written file.
 
     All three are made aside and then put in place, so that a failure leaves what was there. The
-    prose, and what its paper reported, are kept from the old card. Raises BadWeights
-    for a checkpoint that was not made by `zoo fit` from that recipe, UnknownName without a recipe.
+    prose, and what its paper reported, are kept from the old card. Raises BadWeights for what
+    `zoo fit` did not make from that recipe, UnknownName without a recipe.
     """
-    if checkpoint.is_dir():
-        checkpoint = newest_checkpoint([checkpoint])
+    checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     data, state, old = data_of(name), read_checkpoint(checkpoint), folder / f"{name}.md"
     model = revive(checkpoint, state)
     changed = differences(model, name)
