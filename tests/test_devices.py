@@ -16,6 +16,7 @@ from toys import differences
 from recipes.data import Digits
 from recipes.data.images import normalise
 from recipes.data.order import Order
+from zoo import catalog
 from zoo.contracts import Animal
 
 HERE = Path(__file__).parent
@@ -110,6 +111,13 @@ def test_pictures_are_drawn_once(kind: str, folder: Path) -> None:
     drawn = sorted(path.name for path in (folder / "rank-0" / kind / "samples").iterdir())
     assert drawn == ["epoch-0000.png", "epoch-0001.png"]
     assert not (folder / "rank-1" / kind).exists()
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_every_recipe_trains_on_two(name: str, folder: Path) -> None:
+    """Without an error or a rank that waits; players and averages agree afterwards."""
+    one, other = (torch.load(folder / f"recipes-{rank}.pt", weights_only=True) for rank in range(2))
+    assert list(differences(one[name], other[name])) == []
 
 
 def test_one_run_folder_and_an_exact_resume(folder: Path) -> None:
