@@ -5,11 +5,14 @@ import sys
 from collections.abc import Callable, Sequence
 
 from zoo.errors import ZooError
-from zoo.verbs import drawing, measuring, raising, shelf
+from zoo.verbs import drawing, measuring, raising, sharing, shelf
 from zoo.verbs.arguments import Add
 
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
-EPILOG = "A NAME is one of `zoo list`; a FILE is a .safetensors file that `zoo.write` wrote."
+EPILOG = (
+    "A NAME is one of `zoo list`, or owner/name[@revision] of the Hugging Face Hub; a FILE is a "
+    ".safetensors file that `zoo.write` wrote."
+)
 
 
 class Wide(argparse.HelpFormatter):
@@ -32,7 +35,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    for group in (shelf, drawing, raising, measuring):
+    for group in (shelf, drawing, raising, measuring, sharing):
         group.enter(verb)
     return top
 

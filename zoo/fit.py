@@ -15,11 +15,13 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
+from zoo.opponents import begin
 from zoo.refusals import Parser, check
 from zoo.runs import RUN, Run, place
 
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
+FROM = "start from the weights of a NAME, a FILE or an owner/name of the Hub, opponents included"
 
 
 class Fit(LightningCLI):
@@ -36,6 +38,7 @@ class Fit(LightningCLI):
         parser.add_lightning_class_args(Guard, "guard")
         parser.add_lightning_class_args(Pace, "pace")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
+        parser.add_argument("--from", type=str | None, help=FROM)
 
     def before_instantiate_classes(self) -> None:
         check(self.config.get("fit", self.config))
@@ -49,6 +52,19 @@ class Fit(LightningCLI):
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
             raise (cause or error) from None
+        settings = self.config.get("fit", self.config)
+        if settings["from"] and not settings.get(
+            "ckpt_path"
+        ):  # a checkpoint has gone on from there
+            self.begin(settings["from"])
+
+    def begin(self, origin: str) -> None:
+        """Start from weights that are there, and note from which."""
+        origin, anew = begin(self.model, origin)
+        print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Logbook):
+                callback.entries["begun_from"] = origin
 
 
 class Fast(Fit):
