@@ -8,6 +8,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from test_every_recipe import batches, toy
+from torch import nn
 from toys import fit, last
 
 from recipes.callbacks import Guard
@@ -47,6 +48,8 @@ def train(
 def test_trains(name: str, precision: str) -> None:
     """Weights and moments stay in float32, every player moves, samples are float32."""
     model = toy(name)
+    if precision == "16-mixed" and any(isinstance(m, nn.RNNBase) for m in model.modules()):
+        pytest.skip("torch has no recurrent networks in float16 on a CPU")
     before = {key: p.detach().clone() for key, p in model.named_parameters()}
     trainer = train(model, name, precision)
     assert trainer.global_step == 2

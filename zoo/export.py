@@ -29,12 +29,12 @@ def export(
     folder: Path = catalog.WEIGHTS,
     protocol: Protocol = PROTOCOLS["full"],
 ) -> Card:
-    """Write weights, picture and card of a checkpoint, or of the newest good one in a run folder;
-    every number is read off the written file.
+    """Write weights, picture and card of a checkpoint, or of a run folder's newest good one.
 
-    All three are made aside and then put in place, so that a failure leaves what was there. The
-    prose, and what its paper reported, are kept from the old card. Raises BadWeights for what
-    `zoo fit` did not make from that recipe, UnknownName without a recipe.
+    Every number is read off the written file. All three are made aside and then put in place, so
+    that a failure leaves what was there. The prose, and what its paper reported, are kept from the
+    old card. Raises BadWeights for what `zoo fit` did not make from that recipe, UnknownName
+    without a recipe.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     old, recipe = folder / f"{name}.md", recipe_of(checkpoint, name)

@@ -53,9 +53,7 @@ class Fit(LightningCLI):
                 cause = cause.__cause__
             raise (cause or error) from None
         settings = self.config.get("fit", self.config)
-        if settings["from"] and not settings.get(
-            "ckpt_path"
-        ):  # a checkpoint has gone on from there
+        if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
             self.begin(settings["from"])
 
     def begin(self, origin: str) -> None:
