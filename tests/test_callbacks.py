@@ -7,6 +7,7 @@ from pathlib import Path
 import lightning
 import pytest
 import torch
+import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -15,8 +16,11 @@ from torch import Tensor
 
 from recipes.callbacks import (
     CollapseWarning,
+    Compile,
     FrechetDistance,
+    Logbook,
     ModeCollapse,
+    Pace,
     PosteriorCollapse,
     Reconstructions,
     SampleGrid,
@@ -29,9 +33,11 @@ from zoo.contracts import Animal
 from zoo.errors import BadRecipe
 from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN
+from zoo.gans.wgan_gp import WGANGP
 from zoo.metrics.features import Features
 from zoo.metrics.frechet import frechet_between
 from zoo.pictures import grid, read, to_uint8
+from zoo.provenance import changes, commit
 from zoo.vaes.vae import VAE
 
 EPOCH = 23  # steps
@@ -247,3 +253,44 @@ def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> No
 def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
     with pytest.raises(BadRecipe, match="DCGAN has not"):
         train(gan(), folder, callback)
+
+
+def test_compiled_networks_are_the_same(folder: Path) -> None:
+    """They train to the same weights, and their checkpoints have the same names."""
+    plain, compiled = gan(), gan()
+    train(plain, folder)
+    train(compiled, folder, EMAWeightAveraging(decay=0.9), Compile(backend="eager"))
+    assert compiled.generator._compiled_call_impl is not None
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
+    model = WGANGP(size=8, channels=1, width=8, latent=16, critic_steps=4)
+    with pytest.raises(BadRecipe, match="cannot be differentiated twice"):
+        train(model, folder, Compile())
+
+
+def test_the_pace_is_told(folder: Path) -> None:
+    """Images a second, and the minutes that are left: none after the last step."""
+    metrics = train(vae(), folder, Pace(), logs=True).logged_metrics
+    assert metrics["images/s"] > 0
+    assert metrics["minutes_left"] == 0
+
+
+def test_the_logbook_tells_a_run_folder_where_it_came_from(folder: Path) -> None:
+    book = Logbook()
+    train(vae(), folder, book)
+    (found,) = yaml.safe_load_all((folder / "environment.yaml").read_text())
+    assert {"date", "command", "hardware", "precision", "commit", "torch", "numpy"} <= found.keys()
+    assert found["changed"] == changes()
+    lines = (folder / "log.txt").read_text().splitlines()
+    assert [line.split(" ", 2)[2].partition(" step")[0] for line in lines] == [
+        "begins at", "epoch 0", "ends at"
+    ]  # fmt: skip
+    assert book.state_dict()["seconds"] > 0
+
+
+def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert commit() == "unknown"
+    assert changes() == []

@@ -1,15 +1,22 @@
 """What watches a training: pictures, distances and alarms."""
 
+from recipes.callbacks.checkpoints import Checkpoint
 from recipes.callbacks.collapse import CollapseWarning, ModeCollapse, PosteriorCollapse
+from recipes.callbacks.compilation import Compile
 from recipes.callbacks.frechet import FrechetDistance
-from recipes.callbacks.logbook import Logbook
+from recipes.callbacks.guard import Guard
+from recipes.callbacks.logbook import Logbook, Pace
 from recipes.callbacks.pictures import Reconstructions, SampleGrid
 
 __all__ = [
+    "Checkpoint",
     "CollapseWarning",
+    "Compile",
     "FrechetDistance",
+    "Guard",
     "Logbook",
     "ModeCollapse",
+    "Pace",
     "PosteriorCollapse",
     "Reconstructions",
     "SampleGrid",
