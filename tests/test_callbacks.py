@@ -16,6 +16,7 @@ from torch import Tensor
 from recipes.callbacks import (
     CollapseWarning,
     FrechetDistance,
+    MeanImage,
     ModeCollapse,
     PosteriorCollapse,
     Reconstructions,
@@ -247,3 +248,17 @@ def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> No
 def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
     with pytest.raises(BadRecipe, match="DCGAN has not"):
         train(gan(), folder, callback)
+
+
+def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
+    torch.manual_seed(0)
+    model = VAE(8, 1, latent=4, width=8, network="dense", likelihood="bernoulli", lr=0.0)
+    train(model, folder, MeanImage())
+    mean = Digits().images("train").pixels.float().mean(0) / 255
+    bias = model.decoder[1].bias
+    torch.testing.assert_close(bias.sigmoid(), mean.clamp(0.001, 0.999).flatten())
+
+
+def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
+    with pytest.raises(BadRecipe, match="MeanImage needs a dense decoder of pixels, which VAE"):
+        train(vae(), folder, MeanImage())

@@ -1,5 +1,6 @@
 """What watches a training: pictures, distances and alarms."""
 
+from recipes.callbacks.beginning import MeanImage
 from recipes.callbacks.collapse import CollapseWarning, ModeCollapse, PosteriorCollapse
 from recipes.callbacks.frechet import FrechetDistance
 from recipes.callbacks.logbook import Logbook
@@ -9,6 +10,7 @@ __all__ = [
     "CollapseWarning",
     "FrechetDistance",
     "Logbook",
+    "MeanImage",
     "ModeCollapse",
     "PosteriorCollapse",
     "Reconstructions",
