@@ -19,6 +19,7 @@ from recipes.callbacks import (
     Compile,
     FrechetDistance,
     Logbook,
+    MeanImage,
     ModeCollapse,
     Pace,
     PosteriorCollapse,
@@ -294,3 +295,17 @@ def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert commit() == "unknown"
     assert changes() == []
+
+
+def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
+    torch.manual_seed(0)
+    model = VAE(8, 1, latent=4, width=8, network="dense", likelihood="bernoulli", lr=0.0)
+    train(model, folder, MeanImage())
+    mean = Digits().images("train").pixels.float().mean(0) / 255
+    bias = model.decoder[1].bias
+    torch.testing.assert_close(bias.sigmoid(), mean.clamp(0.001, 0.999).flatten())
+
+
+def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
+    with pytest.raises(BadRecipe, match="MeanImage needs a dense decoder of pixels, which VAE"):
+        train(vae(), folder, MeanImage())

@@ -1,5 +1,6 @@
 """What watches a training: pictures, distances and alarms."""
 
+from recipes.callbacks.beginning import MeanImage
 from recipes.callbacks.checkpoints import Checkpoint
 from recipes.callbacks.collapse import CollapseWarning, ModeCollapse, PosteriorCollapse
 from recipes.callbacks.compilation import Compile
@@ -15,6 +16,7 @@ __all__ = [
     "FrechetDistance",
     "Guard",
     "Logbook",
+    "MeanImage",
     "ModeCollapse",
     "Pace",
     "PosteriorCollapse",
