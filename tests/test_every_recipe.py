@@ -61,7 +61,7 @@ def test_recipe(name: str, tmp_path: Path) -> None:
         data = data_of(name)
         assert images.shape == (5, data.channels, data.size, data.size)
         assert images.abs().max() <= 1
-        assert torch.allclose(again.sample(5, seed=3), images, atol=1e-6)
+        assert torch.allclose(again.sample(5, seed=3), images, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", RECIPES)
