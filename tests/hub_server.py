@@ -233,6 +233,14 @@ def create(self: Handler) -> None:
     return self.json(url)
 
 
+def whoami(self: Handler) -> None:
+    if not self.token():
+        return self.refuse(401, "", "Invalid username or password.")
+    access = {"displayName": "mine", "role": "write", "createdAt": "2026-01-01T00:00:00.000Z"}
+    auth = {"type": "access_token", "accessToken": access}
+    return self.json({"type": "user", "id": "1", "name": "someone", "orgs": [], "auth": auth})
+
+
 def validate(self: Handler) -> None:
     text = json.loads(self.body)["content"]
     good = re.match(r"---\n.*?\n---\n", text, re.DOTALL)
@@ -404,6 +412,7 @@ REPO = r"([\w.-]+/[\w.-]+)"
 ROUTES: list[tuple[str, Callable[..., None]]] = [
     (r"POST /api/repos/create", create),
     (r"POST /api/validate-yaml", validate),
+    (r"GET /api/whoami-v2", whoami),
     (r"GET /api/models", models),
     (rf"GET /api/models/{REPO}", model),
     (rf"GET /api/models/{REPO}/revision/(.+)", model),

@@ -33,6 +33,8 @@ VERBS = (
     "export",
     "verify",
     "leaderboard",
+    "publish",
+    "cache",
 )
 
 

@@ -12,8 +12,10 @@ from huggingface_hub import constants
 
 import zoo
 from zoo import catalog
+from zoo.cli import main
 from zoo.errors import BadCard, BadWeights, ZooError
 from zoo.hub import Place, cache, fetch
+from zoo.limits import HEADER, TooLarge, few_parts
 from zoo.vaes.vae import VAE
 from zoo.weights import sha256
 
@@ -47,6 +49,7 @@ def test_a_repository_loads_and_draws_the_same(hub: Hub, offer: Offer) -> None:
     offer(NAME, model)
     assert torch.equal(zoo.load(NAME).sample(8, seed=1), model.sample(8, seed=1))
     assert zoo.card(NAME).prose.endswith("Good at being small.")
+    assert catalog.stem(f"{NAME}@main") == catalog.stem("x/vae-toy.safetensors") == "vae-toy"
 
 
 def test_a_file_comes_once(hub: Hub, offer: Offer) -> None:
@@ -270,7 +273,7 @@ def test_a_file_that_came_short(hub: Hub, offer: Offer) -> None:
     commit = offer(NAME, toy())
     good = hub.repositories[NAME].commits[commit]["model.safetensors"]
     hub.faults.swapped["model.safetensors"] = good[:-4]
-    refused(NAME, "came incomplete, and no part of it was kept: try again")
+    refused(NAME, "did not come whole, and no part was kept: try again")
 
 
 def test_a_full_disk_keeps_nothing(hub: Hub, offer: Offer) -> None:
@@ -359,6 +362,28 @@ def test_no_name_leads_out_of_the_cache(hub: Hub, offer: Offer, tmp_path: Path) 
     assert not list(Path(constants.HF_HOME).rglob("*evil*"))
 
 
+def test_a_model_of_very_many_layers_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before minutes are spent on building them."""
+    with (
+        pytest.raises(TooLarge, match="more than 10,000 layers"),
+        torch.device("meta"),
+        few_parts(),
+    ):
+        torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(10**9)))
+    zoo.write(toy(), tmp_path / "toy.safetensors")
+    monkeypatch.setattr("zoo.weights.few_parts", lambda: few_parts(10))
+    refused(str(tmp_path / "toy.safetensors"), "it has more than 10 layers", BadWeights)
+    assert not torch.nn.modules.module._global_module_registration_hooks
+
+
+def test_a_header_is_of_a_sane_size(tmp_path: Path) -> None:
+    path = tmp_path / "toy.safetensors"
+    path.write_bytes((HEADER + 8).to_bytes(8, "little") + b" " * (HEADER + 100))
+    refused(str(path), "has a header of 4,194,312 bytes, more than any model needs", BadWeights)
+
+
 # The cache
 
 
@@ -386,3 +411,21 @@ def test_other_peoples_cache_is_left_alone(hub: Hub, offer: Offer) -> None:
     assert cache.fetched() == []
     cache.clear(cache.fetched())
     assert blobs()
+
+
+def test_zoo_cache(hub: Hub, offer: Offer, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = offer(NAME, toy()), offer("other/vae-toy", toy())
+    zoo.load(NAME)
+    zoo.load("other/vae-toy")
+    capsys.readouterr()
+    main(["cache"])
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in said[:2]] == [["other/vae-toy", second], [NAME, first]]
+    assert said[2].startswith("fetched from the Hub: 2, 0.")
+    main(["cache", NAME, "--clear"])
+    assert capsys.readouterr().out.splitlines()[1].startswith("cleared: 1, 0.")
+    with pytest.raises(SystemExit, match="no repository in the cache called 'someone/vae-toy'"):
+        main(["cache", NAME])
+    main(["cache", "--clear"])
+    main(["cache"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith("fetched from the Hub: 0, 0.0 MB")

@@ -46,7 +46,8 @@ def test_round_trip_is_the_same_file(good: Path, tmp_path: Path) -> None:
 
 def test_a_header_holds_class_and_arguments(good: Path) -> None:
     with safe_open(good, framework="pt") as file:
-        assert json.loads(file.metadata()["zoo"]) == HEADER
+        header = HEADER | {"arguments": ARGUMENTS | {"augment": []}}
+        assert json.loads(file.metadata()["zoo"]) == header
 
 
 def test_only_the_generator_ships(good: Path) -> None:

@@ -46,10 +46,10 @@ def in_words(place: Place) -> Iterator[None]:
         raise ZooError(absence(place, error)) from error
     except HFValidationError as error:
         raise ZooError(f"{place} is no name that the Hub gives: {first_line(error)}") from error
-    except (ValueError, RuntimeError) as error:  # or what it refused to store
+    except (ValueError, RuntimeError) as error:  # around an answer, or of an answer's contents
         if isinstance(error.__cause__, HfHubHTTPError):
             raise ZooError(refusal(place, error.__cause__)) from error
-        raise ZooError(f"what the Hub says of {place} is no sense: {first_line(error)}") from error
+        raise ZooError(f"the Hub's client gave up on {place}: {first_line(error)}") from error
     except OSError as error:
         raise ZooError(disk(place, error)) from error
 
@@ -158,7 +158,7 @@ def disk(place: Place, error: OSError) -> str:
             "was kept: make room, as with `zoo cache --clear`, or name another disk by HF_HOME"
         )
     if error.errno is None:
-        return f"{place} came incomplete, and no part of it was kept: try again"
+        return f"{place} did not come whole, and no part was kept: try again ({first_line(error)})"
     return f"{place} could not be written to {cache}: {error.strerror}"
 
 

@@ -77,9 +77,8 @@ def cache(options: Namespace) -> None:
             raise UnknownName("repository in the cache", name, known)
     chosen = [e for e in entries if not options.names or e.place.repository in options.names]
     for place, names, size, checked in chosen:
-        at = f"{str(place.revision)[:12]} {', '.join(names)}"
-        seen = "" if checked else "  card only"
-        print(f"{place.repository:<40} {at:<24} {size / 1e6:9.1f} MB{seen}")
+        at = f"{place.repository:<32} {place.revision} {', '.join(names):<10}"
+        print(f"{at} {size / 1e6:8.1f} MB{'' if checked else '  card only'}")
     total = f"{sum(entry.size for entry in chosen) / 1e6:.1f} MB in {HF_HUB_CACHE}"
     if options.clear:
         clear(chosen)
