@@ -74,7 +74,7 @@ class PosteriorCollapse(Monitor):
     figure = "active_units"
 
     def __init__(
-        self, every_n_steps: int = 100, threshold: float = 0.1, then: Then = "warn"
+        self, every_n_steps: int = 50, threshold: float = 0.1, then: Then = "warn"
     ) -> None:
         super().__init__(Watch(every_n_steps, threshold), then)
 

@@ -29,8 +29,9 @@ class Watch:
     """Turns with the steps, and an alarm that rings once until the figure has recovered.
 
     It rings when the figure was low at `looks` looks in a row, as one dip is noise. A figure that
-    was not low for as long is `learned`; before that, an alarm is due only `from_start`, and not
-    while the figure rises: an untrained generator draws grey, and grows out of it.
+    was not low for as long is `learned`. Before that, an alarm is due only `from_start`, after
+    twice as many looks, over which the figure has not risen: an untrained generator draws noise,
+    then grey, and grows out of it.
     """
 
     def __init__(
@@ -52,15 +53,21 @@ class Watch:
 
     def rings(self, figure: float) -> bool:
         """Whether the alarm goes off at this look."""
-        self.recent = [*self.recent, figure][-self.looks :]
-        low = [self.is_low(value) for value in self.recent]
-        enough = len(low) == self.looks
-        self.learned = self.learned or (enough and not any(low))
-        rising = self.recent[-1] > self.recent[0]
-        due = self.learned or (self.from_start and not rising)
-        rings = enough and all(low) and due and not self.ringing
-        self.ringing = rings or (self.ringing and low[-1])
+        self.recent = [*self.recent, figure][-2 * self.looks :]
+        low = self.is_low(figure)
+        due = self.always(True, self.looks) if self.learned else self.never_began()
+        rings = due and not self.ringing
+        self.ringing = rings or (self.ringing and low)
+        self.learned = self.learned or self.always(False, self.looks)
         return rings
+
+    def always(self, low: bool, looks: int) -> bool:
+        """Whether the figure was low, or not low, at so many looks in a row."""
+        return [self.is_low(figure) for figure in self.recent[-looks:]] == looks * [low]
+
+    def never_began(self) -> bool:
+        rising = self.recent[-1] > self.recent[0]
+        return self.from_start and self.always(True, 2 * self.looks) and not rising
 
     def forget(self) -> None:
         """Begin anew, with what was learned."""
