@@ -199,7 +199,7 @@ def test_forgotten_classes_are_told(tmp_path: Path) -> None:
     watches = ForgottenClasses(every_n_steps=3), ModeCollapse(every_n_steps=3)
     (alarm,) = alarms(Parrot(), tmp_path, *watches)
     assert alarm == (
-        "step 18: classes forgotten? samples spread over 50% of the classes (less than 75%); "
+        "step 18: classes forgotten? samples spread over 50% of the classes (less than 80%); "
         "hardly drawn: 5, 6, 7, 8, 9"
     )
 
