@@ -34,7 +34,7 @@ class ForgottenClasses(Monitor):
 
     def __init__(
         self,
-        every_n_steps: int = 100,
+        every_n_steps: int = 50,
         n: int = 256,
         threshold: float = 0.8,
         then: Then = "warn",
