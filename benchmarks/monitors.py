@@ -155,7 +155,7 @@ def train(run: Run, seed: int, folder: Path) -> int:
     return trainer.global_step
 
 
-def judged(name: str, seed: int) -> Cells:
+def judged(name: str, seed: int, commit: str) -> Cells:
     """A row: the first alarm after the onset, and those that came for nothing."""
     run = RUNS[name]
     with TemporaryDirectory() as folder:
@@ -166,7 +166,6 @@ def judged(name: str, seed: int) -> Cells:
     healthy = steps if run.plant == "none" else run.onset
     false = [alarm for alarm in alarms if alarm["step"] <= healthy]
     true = next((alarm for alarm in alarms if alarm["step"] > healthy), None)
-    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     return {
         "run": name,
         "seed": seed,
@@ -179,7 +178,7 @@ def judged(name: str, seed: int) -> Cells:
         "false_alarms": len(false),
         "per_1000": round(1000 * len(false) / healthy, 3) if healthy else None,
         "date": date.today().isoformat(),
-        "commit": subprocess.run(git, capture_output=True, text=True).stdout.strip(),
+        "commit": commit,
     }
 
 
@@ -232,9 +231,11 @@ def main() -> None:
     wanted = parser.parse_args()
     if unknown := set(wanted.runs) - set(RUNS):
         parser.error(f"no run called {', '.join(sorted(unknown))}; known: {', '.join(RUNS)}")
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()  # before training
     for name in wanted.runs:
         for seed in wanted.seeds:
-            row = judged(name, seed)
+            row = judged(name, seed, commit)
             print(*(f"{key} {value}" for key, value in row.items()), sep="  ", flush=True)
             append(wanted.output, row)
     if wanted.table:

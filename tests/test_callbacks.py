@@ -162,7 +162,7 @@ def test_figures_are_logged(folder: Path) -> None:
     metrics = train(vae(), folder, *watches, logs=True).logged_metrics
     assert metrics["diversity"] > 0
     assert 0 < metrics["classes"] < 1
-    assert 0.5 <= metrics["active_units"] <= 1
+    assert 0 <= metrics["latents_in_use"] <= 1
 
 
 @pytest.mark.parametrize("average", [False, True])
