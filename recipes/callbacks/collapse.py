@@ -24,9 +24,10 @@ class Posterior(Protocol):
 
 class ModeCollapse(Monitor):
     """Logs `diversity`: how far apart `n` samples of the current weights are, as a share of how
-    far apart real images are (mean pairwise L2 of pixels). Low is below `threshold`: the GANs that
-    ship are above 0.6 from step 200 on and end near 1, one that is deaf to its latent has 0, and
-    one that failed for lack of batch norm lingers at 0.3. Raises BadRecipe without a Sampler."""
+    far apart real images are (mean pairwise L2 of pixels). Low is below `threshold`: on digits and
+    Fashion-MNIST healthy GANs are above 0.6 from step 200 on and end near 1; one that is deaf to
+    its latent has 0, and one that failed for lack of batch norm lingers at 0.3. Raises BadRecipe
+    without a Sampler."""
 
     figure = "diversity"
 
