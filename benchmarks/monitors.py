@@ -8,7 +8,7 @@ was repeated, the last row of a seed counts. A plant is one of
     latent   the generator's latent is multiplied by zero
     classes  the real images are of the first five classes only, so the others are forgotten
     norms    no batch norm in either player, ten times the learning rate, from the first step
-    beta     a VAE whose divergence weighs 50 times as much, from the first step
+    beta     a beta-VAE in place of a VAE, its divergence weighing 50 times as much, from the start
 """
 
 import argparse
@@ -29,6 +29,7 @@ from rivals import ROOT, build
 from torch import Tensor, nn
 
 from recipes.callbacks.watch import Batch, Monitor
+from zoo.vaes.beta_vae import BetaVAE
 
 Plant = Literal["none", "latent", "classes", "norms", "beta"]
 Cells = Mapping[str, str | int | float | None]
@@ -114,14 +115,13 @@ def without_norms(network: nn.Module) -> None:
 
 def planted(run: Run, settings: dict) -> LightningModule:
     """The recipe's model; `norms` and `beta` are planted before it begins."""
-    arguments = settings["init_args"]
     if run.width is not None:
-        arguments["width"] = run.width
-    if run.plant == "beta":
-        arguments["beta"] = 50.0
+        settings["init_args"]["width"] = run.width
     model = build(settings)
+    if run.plant == "beta":
+        return BetaVAE(**{**model.hparams, "beta": 50.0, "capacity": 0.0})
     if run.plant == "norms":
-        model = build({**settings, "init_args": {**arguments, "lr": 10 * model.hparams["lr"]}})
+        model = type(model)(**{**model.hparams, "lr": 10 * model.hparams["lr"]})
         without_norms(model)
     return model
 

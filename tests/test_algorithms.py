@@ -45,7 +45,7 @@ def wgan_gp() -> WGANGP:
 
 def vae() -> VAE:
     torch.manual_seed(0)
-    return VAE(size=8, channels=1, latent=3, width=8, beta=2.0)
+    return VAE(size=8, channels=1, latent=3, width=8)
 
 
 def digits(size: int = SIZE) -> list[Batch]:
@@ -60,10 +60,11 @@ def fit(
     callbacks: Sequence[Callback] = (),
     resume: Path | None = None,
     batch_size: int = SIZE,
+    batches: list[Batch] | None = None,
 ) -> Trainer:
     """Train on the digits in their own order, the latents drawn after seed 1."""
     own = torch.Generator()  # a loader draws a seed for its workers: not out of the latents' stream
-    loader = DataLoader(digits(batch_size), batch_size=None, generator=own)
+    loader = DataLoader(batches or digits(batch_size), batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,
@@ -123,7 +124,7 @@ def gulrajani_2017(model: WGANGP) -> None:
 
 
 def kingma_2013(model: VAE) -> None:
-    """Descend beta KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
+    """Descend KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
     adam = Adam(model.parameters(), lr=1e-3)
     for x, _ in digits():
         mean, log_variance = model.encoder(x).chunk(2, dim=1)
@@ -133,7 +134,7 @@ def kingma_2013(model: VAE) -> None:
         log_likelihood = likelihood.log_prob(x).flatten(1).sum(1).mean()
         variance = std.square()
         divergence = 0.5 * (variance + mean.square() - 1 - variance.log()).sum(1).mean()
-        descend(adam, 2 * divergence - log_likelihood)
+        descend(adam, divergence - log_likelihood)
 
 
 ADVERSARIAL = [(dcgan, goodfellow_2014), (wgan_gp, gulrajani_2017)]

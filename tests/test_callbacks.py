@@ -26,7 +26,8 @@ from zoo.contracts import Animal
 from zoo.errors import BadRecipe
 from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN
-from zoo.metrics import frechet
+from zoo.metrics.features import Features
+from zoo.metrics.frechet import frechet_between
 from zoo.pictures import grid, read, to_uint8
 from zoo.vaes.vae import VAE
 
@@ -54,9 +55,9 @@ def gan() -> DCGAN:
     return DCGAN(size=8, channels=1, width=8, latent=16)
 
 
-def vae(beta: float = 1.0) -> VAE:
+def vae(noise: float = 0.1) -> VAE:
     lightning.seed_everything(0, verbose=False)
-    return VAE(size=8, channels=1, latent=4, width=8, beta=beta)
+    return VAE(size=8, channels=1, latent=4, width=8, noise=noise)
 
 
 def train(
@@ -136,22 +137,22 @@ def test_pictures_reach_tensorboard(folder: Path) -> None:
 def test_distance_is_that_of_the_average(folder: Path) -> None:
     model = gan()
     trainer = train(model, folder, EMAWeightAveraging(decay=0.9), FrechetDistance(n=600))
-    metric = frechet.FrechetDistance(load_extractor("pixels"))  # the model now holds the average
+    metric = Features(load_extractor("pixels"), frechet_between)  # the model holds the average
     metric.update(Digits().images("train").pixels[:600], real=True)
     metric.update(to_uint8(model.sample(600, seed=0)), real=False)
     logged = trainer.callback_metrics["fd-pixels"]
     torch.testing.assert_close(logged.double(), metric.compute(), rtol=1e-6, atol=0)
 
 
-def test_real_statistics_are_measured_once(folder: Path) -> None:
+def test_real_features_are_extracted_once(folder: Path) -> None:
     first = train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"]
     (path,) = (folder / "statistics").iterdir()
     digits, pixels = Digits().digest("train"), load_extractor("pixels").sha256()
-    assert path.name == f"{digits[:16]}-{pixels[:16]}-200.safetensors"
+    assert path.name == f"features-{digits[:16]}-{pixels[:16]}-200.safetensors"
 
     assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] == first
     tampered = load_file(path)
-    tampered["real_features_cov_sum"] *= 2
+    tampered["features"] *= 2
     save_file(tampered, path)
     assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] > first
 

@@ -20,6 +20,13 @@ VERBS = (
     "show",
     "sample",
     "interpolate",
+    "encode",
+    "decode",
+    "reconstruct",
+    "denoise",
+    "compress",
+    "traverse",
+    "map",
     "fit",
     "evaluate",
     "compare",
@@ -86,7 +93,8 @@ def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (run / "metrics.csv").exists()
     assert list(run.glob("*.ckpt")) == [run / "last.ckpt"]
 
-    main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
+    once = ["--seeds", "1"]
+    main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped", *once])
     shipped = here / "shipped"
     names = [f"vae-digits.{ending}" for ending in ("md", "png", "safetensors")]
     assert sorted(path.name for path in shipped.iterdir()) == names
@@ -95,8 +103,12 @@ def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert card.facts["training"]["steps"] == 23
 
     capsys.readouterr()
-    main(["evaluate", "shipped/vae-digits.safetensors", "--json"])
-    assert json.loads(capsys.readouterr().out)["metrics"] == card.metrics
+    main(["evaluate", "shipped/vae-digits.safetensors", "--json", "--pictures", "seen", *once])
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["metrics"] == card.metrics
+    assert shown.err.startswith("the full protocol takes")
+    pictures = ["vae-digits-neighbours.png", "vae-digits-pairs.png"]
+    assert sorted(path.name for path in (here / "seen").iterdir()) == pictures
 
 
 def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
@@ -113,16 +125,17 @@ def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
 def test_an_export_is_of_its_recipe(here: Path) -> None:
     """Another class is refused, other arguments are told, a failure leaves what was there."""
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
-    main(["fit", "vae-digits", "--model.init_args.beta", "0.5", *fast])
+    main(["fit", "vae-digits", "--model.init_args.noise", "0.3", *fast])
     refused = fails("export", "runs/vae-digits/last.ckpt", "dcgan-digits", "--to", "shipped")
     assert "holds a VAE, the recipe dcgan-digits raises a DCGAN" in refused
-    main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
-    assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"beta": 0.5}
+    again = ["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"]
+    main([*again, "--seeds", "1"])
+    assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"noise": 0.3}
     before = {path: path.read_bytes() for path in (here / "shipped").iterdir()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.export.evaluate", lambda *_: 1 / 0)
+        patch.setattr("zoo.export.report", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            main(["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"])
+            main(again)
     assert {path: path.read_bytes() for path in (here / "shipped").iterdir()} == before
 
 

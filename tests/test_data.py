@@ -10,7 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes.data import CIFAR10, MNIST, CelebA, Digits, FashionMNIST, ImageData, ImageFolder
+from recipes.data import (
+    CIFAR10,
+    MNIST,
+    BinarisedMNIST,
+    CelebA,
+    Digits,
+    FashionMNIST,
+    ImageData,
+    ImageFolder,
+    StackedMNIST,
+    stacked,
+)
 from recipes.data.images import mirrored, normalise
 from zoo.errors import BadRecipe, MissingData
 
@@ -88,6 +99,24 @@ def test_mnist_is_padded(kind: type[ImageData], mnist: Path) -> None:
     assert torch.equal(data.images("train").pixels[:, :, 2:-2, 2:-2], at_28)
     with pytest.raises(BadRecipe, match="size 28 or 32, not 64"):
         kind(str(mnist), size=64).setup("fit")
+
+
+def test_binarised_mnist_is_one_fair_draw_of_its_grey_levels(mnist: Path) -> None:
+    grey = MNIST(str(mnist), size=28).images("test").pixels.int()
+    data = BinarisedMNIST(str(mnist), batch_size=10)
+    images, _ = first(data)
+    assert images.shape == (10, 1, 28, 28)
+    assert set(images.unique().tolist()) == {-1, 1}
+    white = data.images("test").pixels == 255
+    assert torch.equal(BinarisedMNIST(str(mnist)).images("test").pixels == 255, white)
+    assert white[grey == 255].all()
+    assert not white[grey == 0].any()
+    for low in range(0, 256, 64):
+        band = (grey >= low) & (grey < low + 64)
+        assert abs(white[band].float().mean() - grey[band].float().mean() / 255) < 0.02
+    assert not torch.equal(data.images("train").pixels[:20] == 255, white)
+    with pytest.raises(BadRecipe, match="size 28, not 32"):
+        BinarisedMNIST(str(mnist), size=32).setup("fit")
 
 
 def test_every_image_is_seen_once_an_epoch(mnist: Path) -> None:
@@ -192,3 +221,29 @@ def test_mirrored_flips_whole_images() -> None:
     pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
     rows = {tuple(x[0, 0].tolist()) for x in mirrored(pixels)}
     assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}
+
+
+def test_three_digits_are_stacked(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label is the number that the channels write, and the draw is fixed."""
+    monkeypatch.setitem(stacked.SIZES, "train", 50)
+    data, grey = StackedMNIST(str(mnist), size=28), MNIST(str(mnist), size=28).images("train")
+    pixels, labels = data.images("train")
+    assert pixels.shape == (50, 3, 28, 28)
+    for image, label in zip(pixels, labels.tolist(), strict=True):
+        for channel, digit in zip(image, (label // 100, label // 10 % 10, label % 10), strict=True):
+            assert any(torch.equal(channel, one) for one in grey.pixels[grey.labels == digit, 0])
+    again = StackedMNIST(str(mnist), size=32).images("train")
+    assert torch.equal(again.labels, labels)
+    assert len(labels.unique()) > 40
+
+
+def test_a_class_is_left_out_of_training_alone() -> None:
+    whole, without = Digits(), Digits(without=4)
+    known = whole.images("train").labels != 4
+    assert torch.equal(without.images("train").pixels, whole.images("train").pixels[known])
+    assert torch.equal(without.images("test").labels, whole.images("test").labels)
+    assert without.digest("train") != whole.digest("train")
+    data = Digits(without=12)
+    for _ in range(2):
+        with pytest.raises(BadRecipe, match="has no class 12"):
+            data.images("train")

@@ -9,8 +9,9 @@ import torch
 import zoo
 from recipes.data import Digits
 from recipes.data.features import real_features
+from zoo.comparison import compare, table
 from zoo.errors import BadCard, ZooError
-from zoo.evaluation import compare, data_of, enter, evaluate, report, table
+from zoo.evaluation import data_of, enter, evaluate, report
 from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN
 from zoo.measures import Protocol, Record
@@ -40,7 +41,7 @@ def test_the_headline_is_a_distance_named_after_its_space(root: Path) -> None:
     record = digits("dcgan-digits")[0]
     assert record["metric"] == "fd-pixels"
     assert record["split"] == "train"
-    assert record["real"] == record["fake"] == 200
+    assert (record["real"], record["fake"]) == (200, 200)
     assert record["seeds"] == 2
     assert record["spread"] > 0
     assert record["resize"] == "none"
@@ -61,7 +62,8 @@ def test_features_of_real_images_are_extracted_once(root: Path) -> None:
     (kept,) = (root / "statistics").iterdir()
     written = kept.stat().st_mtime_ns
     assert torch.equal(real_features(extractor, data, "test", 50), features)
-    assert kept.stat().st_mtime_ns == written
+    assert torch.equal(real_features(extractor, data, "test", 20), features[:20])
+    assert [path.stat().st_mtime_ns for path in (root / "statistics").iterdir()] == [written]
     assert features.dtype == torch.float64
     assert torch.equal(features, extractor(data.images("test").pixels[:50]))
 
@@ -111,11 +113,14 @@ def test_a_card_takes_only_the_numbers_of_its_file(root: Path) -> None:
         source = zoo.catalog.WEIGHTS / f"vae-digits.{ending}"
         (root / source.name).write_bytes(source.read_bytes())
     path = root / "vae-digits.safetensors"
-    enter(path, [{"metric": "fd-toy", "value": 3.0, "split": "test", "real": 5}])
-    assert zoo.Card.read(path.with_suffix(".md")).metrics[0]["value"] == 3
+    found = report(path, Digits(), TOY)
+    enter(path, found)
+    card = zoo.Card.read(path.with_suffix(".md"))
+    assert card.metrics == found["metrics"]
+    assert card.facts["measured"] == found["measured"]
     zoo.write(DCGAN(size=8, channels=1, width=8), path)
     with pytest.raises(BadCard, match="is the card of another file"):
-        enter(path, [])
+        enter(path, report(path, Digits(), TOY))
 
 
 def test_a_table_shows_what_is_uncertain() -> None:

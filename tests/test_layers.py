@@ -10,8 +10,12 @@ from zoo.contracts import LatentVariableModel
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
+from zoo.layers import densenets
 from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.vaes.vae import VAE
+from zoo.vaes.vamp import VampVAE
+from zoo.vaes.wae import WAE
 
 SIZES = pytest.mark.parametrize("size", [8, 32, 64])
 CHANNELS = pytest.mark.parametrize("channels", [1, 3])
@@ -33,7 +37,19 @@ def bernoulli() -> LatentVariableModel:
     return VAE(size=32, channels=1, latent=5, width=4, likelihood="bernoulli")
 
 
-MODELS = pytest.mark.parametrize("build", [dcgan, wgan_gp, vae, bernoulli])
+def dense() -> LatentVariableModel:
+    return VAE(size=32, channels=1, latent=5, width=4, network="dense")
+
+
+def vamp() -> LatentVariableModel:
+    return VampVAE(size=32, channels=1, latent=5, width=4, components=6)
+
+
+def wae() -> LatentVariableModel:
+    return WAE(size=32, channels=1, latent=5, width=4)
+
+
+MODELS = pytest.mark.parametrize("build", [dcgan, wgan_gp, vae, bernoulli, dense, vamp, wae])
 
 
 def count(network: nn.Module) -> int:
@@ -82,6 +98,16 @@ def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) ->
     codes = Encoder(7, 2, size, channels)(torch.randn(3, channels, size, size))
     assert codes.shape == (3, 7)
     assert Decoder(7, 2, size, channels)(codes).shape == (3, channels, size, size)
+
+
+@pytest.mark.parametrize("depth", [0, 1, 3])
+@CHANNELS
+def test_perceptrons_mirror_each_other(depth: int, channels: int) -> None:
+    encoder = densenets.Encoder(7, 4, 28, channels, depth)
+    decoder = densenets.Decoder(7, 4, 28, channels, depth)
+    codes = encoder(torch.randn(3, channels, 28, 28))
+    assert codes.shape == (3, 7)
+    assert decoder(codes).shape == (3, channels, 28, 28)
 
 
 @pytest.mark.parametrize("size", [-8, 0, 4, 28, 48, 65])
@@ -143,3 +169,31 @@ def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> 
     model = build()
     z = model.prior(300, seed=0)
     torch.testing.assert_close(model.decode(z)[299:], model.decode(z[299:]), rtol=0, atol=1e-6)
+
+
+def test_a_mixture_fits_the_codes_that_it_drew() -> None:
+    """Fitted on its own draws it finds its components; its density is scikit-learn's."""
+    truth = GaussianMixtureSampler(2, components=2)
+    truth.shares.copy_(torch.tensor([0.3, 0.7]))
+    truth.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
+    truth.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
+    codes, found = truth.draw(20_000, seed=0), GaussianMixtureSampler(2, components=2)
+    found.fit(codes)
+    order = found.means[:, 0].argsort()
+    for name in ("shares", "means", "scales"):
+        assert torch.allclose(getattr(found, name)[order], getattr(truth, name), atol=0.06), name
+    assert torch.allclose(found.log_prob(codes).mean(), truth.log_prob(codes).mean(), atol=0.01)
+
+
+def test_a_mixture_continues_its_draws() -> None:
+    sampler = GaussianMixtureSampler(3, components=4)
+    sampler.means.normal_()
+    assert torch.equal(sampler.draw(40, seed=1)[:7], sampler.draw(7, seed=1))
+    assert not torch.equal(sampler.draw(7, seed=1), sampler.draw(7, seed=2))
+    assert not torch.equal(sampler.draw(7), sampler.draw(7))
+
+
+def test_an_unfitted_sampler_is_the_standard_normal() -> None:
+    codes = GaussianMixtureSampler(5).draw(20_000, seed=0)
+    assert codes.mean().abs() < 0.02
+    assert torch.allclose(codes.T.cov(), torch.eye(5), atol=0.05)

@@ -20,12 +20,13 @@ from zoo.metrics.bounds import (
     perplexity,
 )
 from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours
-from zoo.metrics.extrapolation import frechet_infinity, intercept, statistics, subset_sizes
-from zoo.metrics.frechet import frechet_distance
+from zoo.metrics.extrapolation import frechet_infinity, intercept, subset_sizes
+from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import CHUNK, kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall, radii
 from zoo.metrics.memorisation import memorisation, nearest
-from zoo.metrics.modes import count_modes
+from zoo.metrics.modes import count_modes, stacked
+from zoo.metrics.scores import inception_score
 from zoo.metrics.support import estimate, likeliest, nearest_pairs, occupancy, support_size
 
 SIZES = [2, 7, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3]  # around the borders of chunks
@@ -211,7 +212,7 @@ def test_the_extrapolated_distance_has_lost_its_bias() -> None:
     plain, infinite = [], []
     for seed in range(10):
         fake = draw(400, 8, seed=seed + 1) + shift
-        plain.append(frechet_distance(*statistics(real), *statistics(fake)).item())
+        plain.append(frechet_between(real, fake).item())
         infinite.append(frechet_infinity(real, fake, seed).item())
     true = 8 * shift**2
     bias, left = (abs(sum(v) / len(v) - true) for v in (plain, infinite))
@@ -409,48 +410,68 @@ def test_there_is_nothing_nearest_to_nothing() -> None:
 # modes
 
 
-def logits(*classes: int, of: int) -> Tensor:
-    return torch.eye(of)[list(classes)]
-
-
 def test_an_even_histogram_misses_nothing() -> None:
-    modes = count_modes(logits(*range(8), *range(8), of=8))
+    modes = count_modes(torch.tensor([*range(8), *range(8)]), 8)
     torch.testing.assert_close(modes.histogram, torch.full((8,), 1 / 8).double())
-    assert modes.missing == 0
+    assert (modes.captured, modes.missing) == (8, 0)
     assert modes.entropy == pytest.approx(math.log(8))
     assert modes.divergence == pytest.approx(0, abs=1e-12)
 
 
 def test_one_class_misses_the_rest() -> None:
-    modes = count_modes(logits(3, 3, 3, of=10))
-    assert (modes.missing, modes.entropy) == (9, 0)
+    modes = count_modes(torch.tensor([3, 3, 3]), 10)
+    assert (modes.captured, modes.missing, modes.entropy) == (1, 9, 0)
     assert modes.divergence == pytest.approx(math.log(10))
 
 
 def test_a_tenth_of_a_uniform_share_is_not_missing() -> None:
-    assert count_modes(logits(*[0] * 19, 1, of=2)).missing == 0  # 5 % of 50 %
-    assert count_modes(logits(*[0] * 20, 1, of=2)).missing == 1
+    assert count_modes(torch.tensor([*[0] * 19, 1]), 2).missing == 0  # 5 % of 50 %
+    assert count_modes(torch.tensor([*[0] * 20, 1]), 2).missing == 1
 
 
 def test_divergence_from_given_shares() -> None:
-    sampled = logits(0, 0, 1, 2, of=3)
-    modes = count_modes(sampled, torch.tensor([0.5, 0.25, 0.25]))
+    sampled = torch.tensor([0, 0, 1, 2])
+    modes = count_modes(sampled, 3, torch.tensor([0.5, 0.25, 0.25]))
     assert modes.divergence == pytest.approx(0, abs=1e-7)
-    modes = count_modes(sampled, torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64))
+    modes = count_modes(sampled, 3, torch.tensor([0.25, 0.5, 0.25], dtype=torch.float64))
     assert modes.divergence == pytest.approx(0.5 * math.log(2) - 0.25 * math.log(2))
-    assert count_modes(sampled, torch.tensor([0.5, 0.5, 0.0])).divergence == math.inf
-    assert count_modes(logits(0, of=2), torch.tensor([1.0, 0.0])).divergence == 0
+    assert count_modes(sampled, 3, torch.tensor([0.5, 0.5, 0.0])).divergence == math.inf
+    assert count_modes(torch.tensor([0]), 2, torch.tensor([1.0, 0.0])).divergence == 0
 
 
 @pytest.mark.parametrize("shares", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.5, -0.5, 0.0]])
 def test_expected_shares_must_be_shares(shares: list[float]) -> None:
     with pytest.raises(ValueError, match="expected shares must be 3"):
-        count_modes(logits(0, of=3), torch.tensor(shares))
+        count_modes(torch.tensor([0]), 3, torch.tensor(shares))
 
 
 def test_a_histogram_needs_a_sample() -> None:
     with pytest.raises(ValueError, match="one sample or more"):
-        count_modes(torch.empty(0, 10))
+        count_modes(torch.tensor([], dtype=torch.long), 10)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "divergence"), [(1000, 0), (500, math.log(2)), (1, math.log(1000))]
+)
+def test_stacked_digits_of_known_generators(kinds: int, divergence: float) -> None:
+    """All modes alike, half of them, one of them."""
+    number = torch.arange(26_000) % kinds
+    digits = torch.stack([number // 100, number // 10 % 10, number % 10], dim=1)
+    modes = count_modes(stacked(digits), 1000)
+    assert modes.captured == kinds
+    assert modes.divergence == pytest.approx(divergence, abs=1e-6)
+
+
+# scores
+
+
+def test_the_inception_score_is_the_number_of_classes_told_apart() -> None:
+    sure = 1e3 * torch.eye(4).repeat(30, 1)
+    assert inception_score(sure, parts=3) == pytest.approx(4)
+    assert inception_score(sure[:1].expand(120, -1)) == pytest.approx(1)
+    assert inception_score(torch.zeros(120, 4)) == pytest.approx(1)
+    with pytest.raises(ValueError, match="as many images or more, not 9"):
+        inception_score(sure[:9])
 
 
 # codes

@@ -90,9 +90,9 @@ def gan(deaf: range = range(0)) -> DCGAN:
     return model
 
 
-def vae(beta: float = 1.0) -> VAE:
+def vae(noise: float = 0.1) -> VAE:
     lightning.seed_everything(0, verbose=False)
-    return VAE(size=8, channels=1, latent=4, width=8, beta=beta)
+    return VAE(size=8, channels=1, latent=4, width=8, noise=noise)
 
 
 def train(
@@ -184,7 +184,7 @@ def test_a_healthy_start_is_left_alone(tmp_path: Path) -> None:
 
 def test_dead_latents_are_told(tmp_path: Path) -> None:
     watch = PosteriorCollapse(every_n_steps=10)
-    (alarm,) = alarms(vae(beta=1e4), tmp_path, watch, steps=180)
+    (alarm,) = alarms(vae(noise=10.0), tmp_path, watch, steps=180)
     assert "posterior collapse? 0% of the latents depend on the image" in alarm
     (picture,) = (tmp_path / "alarms").glob("*.png")
     assert read(picture).shape == (3, 8 * 66 + 2, 8 * 66 + 2)  # 32 images and what is made of them

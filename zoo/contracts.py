@@ -6,7 +6,15 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.distributions import Normal
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
+from tqdm import tqdm
+
+from zoo.errors import ZooError
+from zoo.layers.samplers import GaussianMixtureSampler
 
 CHUNK = 256  # images that pass through a network at once, outside of training
 
@@ -45,8 +53,51 @@ class Bounded(Protocol):
 
 
 @runtime_checkable
+class ImportanceWeighted(Protocol):
+    """It estimates the likelihood of images by many draws of the latent."""
+
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) of k draws of z for each image: (k, n), in nats."""
+        ...
+
+
+@runtime_checkable
+class Explainer(Protocol):
+    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
+
+    def posterior(self, x: Tensor) -> Normal: ...
+
+
+@runtime_checkable
+class Quantised(Protocol):
+    """It writes images in the entries of a codebook."""
+
+    codebook_size: int
+
+    def codes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_size` - 1."""
+        ...
+
+
+@runtime_checkable
+class Sparse(Protocol):
+    """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
+
+    def activity(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Denoiser(Reconstructor, Protocol):
+    """It reconstructs what was spoiled, as images (n, channels, size, size) were in training."""
+
+    def corrupt(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features."""
+    """It tells classes apart, and says by which features; `head` makes logits of them."""
+
+    head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
@@ -89,6 +140,13 @@ class Animal(LightningModule):
         if every and step % every == 0:
             self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
 
+    def one_cycle(self, optimizer: Optimizer, peak: float) -> OptimizerLRSchedulerConfig:
+        """The optimizer, its learning rate up to `peak` and down to nothing, once in the training.
+        Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = OneCycleLR(optimizer, peak, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
 
 class LatentVariableModel(Animal, ABC):
     """It explains an image by a latent z ~ N(0, I); needs `hparams.latent`."""
@@ -111,12 +169,78 @@ class LatentVariableModel(Animal, ABC):
         return self.decode(self.prior(n, seed))
 
 
+class ConditionalModel(LatentVariableModel):
+    """It explains an image by a latent and its class; needs `hparams.classes`."""
+
+    @abstractmethod
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]."""
+
+    def in_turn(self, n: int) -> Tensor:
+        """Labels (n,): every class in its turn."""
+        return torch.arange(n, device=self.device) % self.hparams["classes"]
+
+    def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
+        `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
+        if labels is not None:
+            self.check_labels(n, labels)
+        return self.decode(self.prior(n, seed), labels)
+
+    def check_labels(self, n: int, labels: Tensor) -> None:
+        """Refuse labels that are not n classes of this model."""
+        classes = self.hparams["classes"]
+        if labels.shape != (n,) or labels.is_floating_point():
+            raise ZooError(f"labels must be {n} whole numbers, not {labels.dtype} {labels.shape}")
+        if n and not 0 <= labels.min() <= labels.max() < classes:
+            raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
+
+
+class Autoencoder(LatentVariableModel):
+    """It encodes and decodes; a density fitted on its codes afterwards makes a generator of it.
+
+    A subclass builds `encoder`, images to codes (n, latent); `decoder`, codes to images in [-1, 1];
+    and `sampler`, which `zoo export` fits on the training images.
+    """
+
+    encoder: nn.Module
+    decoder: nn.Module
+    sampler: GaussianMixtureSampler
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
+        return apply(self, x, self.encoder).float()
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+        return apply(self, z, self.decoder).float().clamp(-1, 1)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
+        return self.decode(self.encode(x))
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Log the mean squared error of a pixel in [0, 1]."""
+        x, _ = batch
+        error = (self.reconstruct(x) - x).div(2).square().mean()
+        self.log("val/mse", error, prog_bar=True, sync_dist=True)
+
+    def fit_sampler(self, codes: Tensor) -> None:
+        """Fit what `sample` draws codes from, on those of training images (n, latent)."""
+        self.sampler.fit(codes)
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        """Draw codes (n, latent) from the density that was fitted."""
+        return self.sampler.draw(n, seed)
+
+
 @torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, while `network` is in evaluation mode."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
     was_training = network.training
     network.eval()
+    chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     try:
-        return torch.cat([through(chunk) for chunk in inputs.split(CHUNK)])
+        return torch.cat([through(chunk) for chunk in chunks])
     finally:
         network.train(was_training)

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import torch
+
 from zoo import catalog
 from zoo.errors import UnknownName
 from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception, Pixels, SqueezeNet
@@ -9,21 +11,25 @@ from zoo.weights import sha256
 
 
 @cache
-def load_extractor(name: str) -> Extractor:
-    """`inception`, `squeezenet`, `pixels` or a classifier of the zoo; raises UnknownName,
-    and MissingData where weights cannot be had."""
+def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
+    """`inception`, `squeezenet`, `pixels` or a classifier of the zoo, on `device` (CPU); raises
+    UnknownName, and MissingData where weights cannot be had."""
     others: dict[str, type[Inception | SqueezeNet | Pixels]] = {
         "inception": Inception,
         "squeezenet": SqueezeNet,
         "pixels": Pixels,
     }
     if name in others:
-        return others[name]()
+        return others[name]().to(device)
     if name in catalog.names("lenet-*"):
-        return ClassifierFeatures(catalog.load(name), sha256(catalog.locate(name)))
+        return ClassifierFeatures(catalog.load(name, device), sha256(catalog.locate(name)))
     raise UnknownName("extractor", name, [*others, *catalog.names("lenet-*")])
 
 
-def metric_name(extractor: str) -> str:
-    """`fid` in TF-Inception's space alone; elsewhere `fd-` and the first word of the space."""
-    return "fid" if extractor == "inception" else f"fd-{extractor.partition('-')[0]}"
+def metric_name(kind: str, extractor: str) -> str:
+    """`fd-lenet` and the like: the kind of metric and the first word of its space. TF-Inception
+    alone has names of its own: `fid`, `kid`, `fid-infinity`."""
+    usual = {"fd": "fid", "kd": "kid", "fd-infinity": "fid-infinity"}
+    if extractor == "inception" and kind in usual:
+        return usual[kind]
+    return f"{kind}-{extractor.partition('-')[0]}"

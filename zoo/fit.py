@@ -15,10 +15,12 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from recipes.callbacks.logbook import Logbook
 from zoo.checkpoints import read_checkpoint
 from zoo.errors import BadRecipe, ZooError
+from zoo.opponents import begin
 
 RUNS = Path("runs")
 RUN = "ZOO_RUN"  # tells the other processes of a run where the first one works
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
+FROM = "start from the weights of a NAME, a FILE or an owner/name of the Hub, opponents included"
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "save_on_exception": True}
 
 
@@ -29,6 +31,7 @@ class Fit(LightningCLI):
         parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
         parser.add_lightning_class_args(Logbook, "logbook")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
+        parser.add_argument("--from", type=str | None, help=FROM)
 
     def instantiate_classes(self) -> None:
         """Unwrap what a class refused: jsonargparse buries it under its own errors."""
@@ -39,6 +42,17 @@ class Fit(LightningCLI):
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
             raise (cause or error) from None
+        settings = self.config[str(self.subcommand)]
+        if settings["from"] and not settings["ckpt_path"]:  # a checkpoint has gone on from there
+            self.begin(settings["from"])
+
+    def begin(self, origin: str) -> None:
+        """Start from weights that are there, and note from which."""
+        origin, anew = begin(self.model, origin)
+        print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Logbook):
+                callback.entries["begun_from"] = origin
 
 
 def fit(name: str, recipe: Path, overrides: list[str]) -> Path:

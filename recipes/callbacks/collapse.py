@@ -1,25 +1,17 @@
 """Two ways to fail, told early: samples that are all alike, and codes that say nothing."""
 
-from typing import Protocol, cast, runtime_checkable
+from typing import cast
 
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
-from torch.distributions import Normal
 
-from recipes.callbacks.pictures import COLUMNS, paired_rows
+from recipes.callbacks.pictures import COLUMNS
 from recipes.callbacks.requirements import name, reconstructor, refusal, sampler
 from recipes.callbacks.watch import Batch, Monitor, Then, Watch
-from zoo.contracts import apply
-from zoo.pictures import grid
-
-
-@runtime_checkable
-class Posterior(Protocol):
-    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
-
-    def posterior(self, x: Tensor) -> Normal: ...
+from zoo.contracts import Explainer, apply
+from zoo.pictures import grid, rows
 
 
 class ModeCollapse(Monitor):
@@ -83,7 +75,7 @@ class PosteriorCollapse(Monitor):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            if not isinstance(pl_module, Posterior):
+            if not isinstance(pl_module, Explainer):
                 raise refusal(self, f"a model with `posterior(x)`, which {name(pl_module)} has not")
             reconstructor(self, pl_module)
 
@@ -100,7 +92,7 @@ class PosteriorCollapse(Monitor):
         share = in_use(codes(pl_module, batch[0]))
         words = (
             f"posterior collapse? {share:.0%} of the latents depend on the image (less than "
-            f"{self.watch.threshold:.0%}): a smaller beta keeps more of them alive"
+            f"{self.watch.threshold:.0%}): a warm-up or free bits keep more of them alive"
         )
         self.report(
             trainer, pl_module, share, words, lambda: self.beside_reals(pl_module, batch[0])
@@ -110,7 +102,7 @@ class PosteriorCollapse(Monitor):
         """Images (n, channels, size, size), at most 32, above their reconstructions."""
         with isolate_rng():
             again = reconstructor(self, model).reconstruct(x[:32])
-        return grid(paired_rows(x[:32], again), COLUMNS)
+        return grid(rows(x[:32], again, columns=COLUMNS), COLUMNS)
 
 
 def spread(images: Tensor) -> Tensor:
@@ -125,6 +117,6 @@ def in_use(means: Tensor) -> float:
 
 def codes(model: LightningModule, x: Tensor) -> Tensor:
     """Posterior means (n, latent) of images (n, channels, size, size)."""
-    posterior = cast(Posterior, model).posterior
+    posterior = cast(Explainer, model).posterior
     with isolate_rng():
         return apply(model, x, lambda chunk: posterior(chunk).mean).float()

@@ -1,7 +1,5 @@
 """A way to fail that pixels hardly show: classes that are no longer drawn."""
 
-from copy import deepcopy
-
 import torch
 from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
@@ -50,13 +48,13 @@ class ForgottenClasses(Monitor):
         self.labels = data.images("train").labels[:REALS]
         if self.labels.ndim != 1:
             raise refusal(self, f"a class for each image, which {data.source.title} has not")
-        with isolate_rng():  # a network is drawn at random before its weights are read
-            self.extractor = deepcopy(load_extractor(data.extractor))  # to be moved
-        self.reals = real_features(self.extractor, data, "train", REALS)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.extractor.to(pl_module.device)
-        self.reals, self.labels = (x.to(pl_module.device) for x in (self.reals, self.labels))
+        data = image_data(self, trainer)
+        with isolate_rng():  # a network is drawn at random before its weights are read
+            self.extractor = load_extractor(data.extractor, pl_module.device)
+        reals = real_features(self.extractor, data, "train", REALS)
+        self.reals, self.labels = (x.to(pl_module.device) for x in (reals, self.labels))
 
     def on_train_batch_end(
         self,

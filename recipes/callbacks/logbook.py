@@ -34,7 +34,7 @@ class Logbook(Callback):
         return dict(self.entries)
 
     def load_state_dict(self, state_dict: Mapping[str, str | float | int]) -> None:
-        self.entries["seconds"] = state_dict["seconds"]
+        self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "begun_from")}
 
 
 def hardware(trainer: Trainer) -> str:

@@ -5,6 +5,17 @@ from recipes.data.cifar10 import CIFAR10
 from recipes.data.digits import Digits
 from recipes.data.folder import ImageFolder
 from recipes.data.images import ImageData
-from recipes.data.mnist import MNIST, FashionMNIST
+from recipes.data.mnist import MNIST, BinarisedMNIST, FashionMNIST
+from recipes.data.stacked import StackedMNIST
 
-__all__ = ["CIFAR10", "MNIST", "CelebA", "Digits", "FashionMNIST", "ImageData", "ImageFolder"]
+__all__ = [
+    "CIFAR10",
+    "MNIST",
+    "BinarisedMNIST",
+    "CelebA",
+    "Digits",
+    "FashionMNIST",
+    "ImageData",
+    "ImageFolder",
+    "StackedMNIST",
+]

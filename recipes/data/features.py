@@ -17,9 +17,11 @@ CHUNK = 250
 
 
 def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
-    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, with a progress bar."""
+    """Features (n, d) in float64 of images (n, channels, h, w) in uint8, on the extractor's device,
+    with a progress bar."""
+    place = next((tensor.device for tensor in extractor.state_dict().values()), pixels.device)
     bar = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([extractor(chunk) for chunk in bar])
+    return torch.cat([extractor(chunk.to(place)) for chunk in bar])
 
 
 def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -> Tensor:
@@ -29,11 +31,12 @@ def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -
     extractor; where that folder cannot be written, they are extracted each time.
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
-    path = data.root / "statistics" / f"features-{'-'.join(digests)}-{n}.safetensors"
-    if path.exists():
-        return load_file(path)["features"]
+    folder, name = data.root / "statistics", f"features-{'-'.join(digests)}"
+    kept = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{name}-*.safetensors")]
+    if enough := [count for count in kept if count >= n]:
+        return load_file(folder / f"{name}-{min(enough)}.safetensors")["features"][:n]
     features = extract(extractor, data.images(split).pixels[:n], f"{split} images")
-    keep({"features": features}, path)
+    keep({"features": features}, folder / f"{name}-{n}.safetensors")
     return features
 
 

@@ -53,13 +53,15 @@ class ImageData(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
     `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
-    the training images. Raises MissingData where there are no files and none could be downloaded,
+    the training images; `without` leaves a class out of them, to be told as a stranger in the test
+    split. Raises MissingData where there are no files and none could be downloaded,
     BadRecipe for settings that do not fit.
     """
 
     source: ClassVar[Source]
     channels: ClassVar[int] = 3
     usual_size: ClassVar[int] = 32
+    classes: ClassVar[tuple[str, ...]] = ()  # names of the labels, where numbers do not say it
     extractor: ClassVar[str]  # in whose space distances to this set are measured
     reference: ClassVar[Split] = "test"  # the split that they are measured to
 
@@ -70,11 +72,12 @@ class ImageData(LightningDataModule, ABC):
         batch_size: int = 64,
         labels: bool = False,
         mirror: bool = False,
+        without: int | None = None,
     ) -> None:
         super().__init__()
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size = size or self.usual_size, batch_size
-        self.labels, self.mirror = labels, mirror
+        self.labels, self.mirror, self.without = labels, mirror, without
         self.splits: dict[Split, Images] = {}
 
     @abstractmethod
@@ -85,13 +88,25 @@ class ImageData(LightningDataModule, ABC):
         """A split, read once; raises MissingData for damaged files."""
         if split not in self.splits:
             try:
-                self.splits[split] = self.read(split)
+                found = self.read(split)
             except (OSError, ValueError, KeyError, RuntimeError, BadZipFile) as error:
                 raise MissingData(
                     f"the files of {self.source.title} in {self.root.absolute()} are damaged "
                     f"({error}): delete them, and they are downloaded again"
                 ) from error
+            is_whole = split == "test" or self.without is None
+            self.splits[split] = found if is_whole else self.leave_out(found)
         return self.splits[split]
+
+    def leave_out(self, images: Images) -> Images:
+        """All images but those of class `without`; raises BadRecipe where there are none."""
+        assert self.without is not None
+        known = images.labels.ne(self.without)
+        if known.ndim != 1 or known.all():
+            raise BadRecipe(
+                f"{self.source.title} has no class {self.without} that training could go without"
+            )
+        return Images(images.pixels[known], images.labels[known])
 
     def download(self) -> None:
         """Bring the files below `root`, where they are not there already."""

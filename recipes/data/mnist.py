@@ -1,5 +1,6 @@
 """MNIST (LeCun et al., 1998) and Fashion-MNIST (Xiao et al., 2017), by torchvision."""
 
+import numpy as np
 import torch
 from torch.nn.functional import pad
 from torchvision import datasets
@@ -44,3 +45,41 @@ class FashionMNIST(MNIST):
     )
     extractor = "lenet-fashion-mnist"
     files = datasets.FashionMNIST
+    classes = (
+        "T-shirt",
+        "trousers",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
+
+
+class BinarisedMNIST(MNIST):
+    """Images (n, 1, 28, 28), every pixel -1 or 1: black or white, drawn once and for all.
+
+    A pixel is white with the probability of its grey level, as Salakhutdinov & Murray, 2008, do
+    it. The draw is not that of the files by Larochelle & Murray, 2011, but one that a seeded
+    generator of NumPy repeats on every machine; likelihoods differ by what another draw makes.
+    """
+
+    source = Source(
+        "MNIST, statically binarised",
+        "http://yann.lecun.com/exdb/mnist",
+        "CC BY-SA 3.0, by LeCun & Cortes",
+        "Apache-2.0",
+    )
+    usual_size = 28
+
+    def read(self, split: Split) -> Images:
+        if self.size != 28:
+            raise BadRecipe(f"{self.source.title}, comes at size 28, not {self.size}")
+        grey = super().read(split)
+        stream = np.random.RandomState(0 if split == "train" else 1)  # never changes: NEP 19
+        levels = stream.randint(0, 255, tuple(grey.pixels.shape), dtype=np.uint8)
+        white = grey.pixels > torch.from_numpy(levels)  # P(white) = grey / 255, exactly
+        return Images(white * torch.tensor(255, dtype=torch.uint8), grey.labels)

@@ -3,12 +3,15 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ClassVar
 
+import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.contracts import LatentVariableModel, apply
+from zoo.contracts import ConditionalModel, LatentVariableModel, apply
+from zoo.errors import BadRecipe
 
 
 class AdversarialModule(LatentVariableModel, ABC):
@@ -19,7 +22,7 @@ class AdversarialModule(LatentVariableModel, ABC):
     turns it takes, one `training_step` is one `trainer.global_step`.
     """
 
-    ships = ("generator",)
+    ships: ClassVar[tuple[str, ...]] = ("generator",)
     generator: nn.Module
 
     def __init__(self) -> None:
@@ -55,6 +58,15 @@ class AdversarialModule(LatentVariableModel, ABC):
         with self.toggled_optimizer(optimizer):
             yield descend
 
+    def shares(self, images: Tensor, k: int) -> tuple[Tensor, ...]:
+        """The images of a batch in k parts, one for each step of the critic; raises BadRecipe."""
+        if len(images) % k:
+            raise BadRecipe(
+                f"a batch of {len(images)} images cannot be shared by {k} critic steps: "
+                f"make batch_size a multiple of {k}, as {k * max(1, round(len(images) / k))}"
+            )
+        return images.chunk(k)
+
     def step(self, optimizer: LightningOptimizer) -> None:
         """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
         if self.counted:
@@ -66,3 +78,20 @@ class AdversarialModule(LatentVariableModel, ABC):
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], in float32."""
         return apply(self.generator, z, self.generator).float()
+
+
+class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
+    """One whose generator takes labels (n,) beside the latents; the data must give labels."""
+
+    def labelled(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """Images and labels (n,) of a batch; raises BadRecipe for data without."""
+        images, labels = batch
+        if labels.ndim != 1:
+            raise BadRecipe("the data gives no classes: set --data.init_args.labels true")
+        return images, labels
+
+    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]."""
+        y = self.in_turn(len(z)) if labels is None else labels.to(z.device)
+        each = torch.arange(len(z), device=z.device)
+        return apply(self.generator, each, lambda i: self.generator(z[i], y[i])).float()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating
 
@@ -63,7 +64,8 @@ def initialize(layer: nn.Module) -> None:
 
 
 class DCGAN(AdversarialModule):
-    """The defaults are the paper's, for 64 pixels."""
+    """The defaults are the paper's, for 64 pixels; `augment` is what few images need: policies of
+    zoo.layers.augment, as colour, translation, cutout."""
 
     loss = non_saturating
 
@@ -74,11 +76,12 @@ class DCGAN(AdversarialModule):
         latent: int = 100,
         width: int = 64,
         lr: float = 2e-4,
+        augment: tuple[str, ...] = (),
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.generator = Generator(latent, width, size, channels)
-        self.discriminator = Discriminator(width, size, channels)
+        self.discriminator = augmented(Discriminator(width, size, channels), augment)
         self.apply(initialize).to(memory_format=torch.channels_last)
 
     def players(self) -> dict[str, Optimizer]:

@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.errors import BadRecipe
 from zoo.gans.adversarial import AdversarialModule
 from zoo.gans.dcgan import Generator
 from zoo.layers.convnets import widening
@@ -67,19 +66,14 @@ class WGANGP(AdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1; a batch carries one share of images for each step of the critic."""
         D, G, k = self.critic, self.generator, self.hparams["critic_steps"]
-        images, _ = batch
-        if len(images) % k:
-            raise BadRecipe(
-                f"a batch of {len(images)} images cannot be shared by {k} critic steps: "
-                f"make batch_size a multiple of {k}, as {k * max(1, round(len(images) / k))}"
-            )
+        shares = self.shares(batch[0], k)
 
-        for real in images.chunk(k):  # lines 2-10
+        for real in shares:  # lines 2-10
             with self.turn("critic") as descend:
                 fake = G(self.prior(len(real)))
                 slope = self.hparams["penalty"] * gradient_penalty(D, real, fake)
                 descend(wasserstein.discriminator(D(real), D(fake)) + slope)
 
         with self.turn("generator") as descend:  # lines 11-12
-            fake = G(self.prior(len(images) // k))
+            fake = G(self.prior(len(shares[0])))
             descend(wasserstein.generator(D(fake)))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import relu, softplus
 
 
 class AdversarialLoss(NamedTuple):
@@ -14,14 +14,51 @@ class AdversarialLoss(NamedTuple):
     generator: Callable[[Tensor], Tensor]  # fake logits -> scalar
 
 
-# Goodfellow et al., 2014, section 3. With D = sigmoid(logit), softplus(-logit) is -log D.
-non_saturating = AdversarialLoss(
+class RelativisticLoss(NamedTuple):
+    """Two scalars to descend, of which the generator's looks at the real images too."""
+
+    discriminator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> scalar
+    generator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> scalar
+
+
+# Goodfellow et al., 2014, equation 1. With D = sigmoid(logit), softplus(-logit) is -log D.
+minimax = AdversarialLoss(
     discriminator=lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
+    generator=lambda fake: -softplus(fake).mean(),
+)
+
+# Goodfellow et al., 2014, section 3.
+non_saturating = AdversarialLoss(
+    discriminator=minimax.discriminator,
     generator=lambda fake: softplus(-fake).mean(),
+)
+
+# Mao et al., 2016, equation 9.
+least_squares = AdversarialLoss(
+    discriminator=lambda real, fake: ((real - 1).square().mean() + fake.square().mean()) / 2,
+    generator=lambda fake: (fake - 1).square().mean() / 2,
+)
+
+# Lim & Ye, 2017, section 3.2.
+hinge = AdversarialLoss(
+    discriminator=lambda real, fake: relu(1 - real).mean() + relu(1 + fake).mean(),
+    generator=lambda fake: -fake.mean(),
 )
 
 # Arjovsky et al., 2017, algorithm 1.
 wasserstein = AdversarialLoss(
     discriminator=lambda real, fake: fake.mean() - real.mean(),
     generator=lambda fake: -fake.mean(),
+)
+
+
+def more_real(these: Tensor, others: Tensor) -> Tensor:
+    """Minus the log of how likely these logits are to be of more real images than the others'."""
+    return softplus(others.mean() - these).mean()
+
+
+# Jolicoeur-Martineau, 2018, equations 10 and 11: the average RaSGAN.
+relativistic = RelativisticLoss(
+    discriminator=lambda real, fake: more_real(real, fake) + softplus(fake - real.mean()).mean(),
+    generator=lambda real, fake: more_real(fake, real) + softplus(real - fake.mean()).mean(),
 )

@@ -20,3 +20,26 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     epsilon = torch.rand(len(real), 1, 1, 1, device=real.device)
     between = real.lerp(fake.to(real.dtype), epsilon)
     return (gradient(critic, between).norm(dim=1) - 1).square().mean()
+
+
+def data_penalty(critic: nn.Module, real: Tensor) -> Tensor:
+    """Slope one around the real images (n, c, h, w), at most half a standard deviation away.
+
+    Kodali et al., 2017, algorithm 1, https://arxiv.org/abs/1705.07215
+    """
+    noise = real.std() / 2 * torch.rand_like(real)
+    alpha = torch.rand(len(real), 1, 1, 1, device=real.device)
+    return (gradient(critic, real + alpha * noise).norm(dim=1) - 1).square().mean()
+
+
+def r1(critic: nn.Module, real: Tensor) -> Tensor:
+    """Slope zero at the real images (n, c, h, w), to be weighted by gamma.
+
+    Mescheder et al., 2018, equation 9, https://arxiv.org/abs/1801.04406
+    """
+    return gradient(critic, real).square().sum(1).mean() / 2
+
+
+def r2(critic: nn.Module, fake: Tensor) -> Tensor:
+    """Slope zero at the generator's images (n, c, h, w). Mescheder et al., 2018, equation 10."""
+    return r1(critic, fake)

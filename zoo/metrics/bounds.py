@@ -14,7 +14,12 @@ def importance_weighted(log_weights: Tensor) -> Tensor:
     this is the evidence lower bound; as k grows it climbs to log p(x). Burda et al., 2016,
     section 3, https://arxiv.org/abs/1509.00519
     """
-    return (log_weights.logsumexp(0) - math.log(len(log_weights))).mean()
+    return weighed_evidence(log_weights).mean()
+
+
+def weighed_evidence(log_weights: Tensor) -> Tensor:
+    """The same of each image, (n,)."""
+    return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int, levels: int = 256) -> Tensor:

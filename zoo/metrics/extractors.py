@@ -1,7 +1,9 @@
 """Networks in whose features distances are measured: uint8 images in, float64 features out."""
 
 import hashlib
+import os
 from abc import ABC, abstractmethod
+from pickle import UnpicklingError
 from typing import cast
 
 import torch
@@ -9,18 +11,17 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from zoo.contracts import Animal, Classifier
-from zoo.errors import MissingData
+from zoo.errors import BadWeights, MissingData
 
 
 class Extractor(nn.Module, ABC):
-    """Images (n, channels, h, w) in uint8 to features (n, num_features) in float64."""
+    """Images (n, channels, h, w) in uint8 to features (n, d) in float64."""
 
-    num_features: int
     resize = "none"
 
     @abstractmethod
     def extract(self, x: Tensor) -> Tensor:
-        """Images (n, channels, h, w) in [-1, 1] to features (n, num_features)."""
+        """Images (n, channels, h, w) in [-1, 1] to features (n, d)."""
 
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> Tensor:
@@ -37,29 +38,35 @@ class Extractor(nn.Module, ABC):
 
 
 class Pixels(Extractor):
-    """The identity on 8 x 8 grey pixels: for images too small for a network."""
-
-    num_features = 64
+    """The identity: for images too small for a network."""
 
     def extract(self, x: Tensor) -> Tensor:
         return x.flatten(1)
 
 
 class ClassifierFeatures(Extractor):
-    """What the last layer of a classifier of the zoo sees: 84 units of a LeNet."""
-
-    num_features = 84
+    """What the last layer of a classifier of the zoo sees: 84 units of a LeNet, for each channel
+    where it was trained on grey images."""
 
     def __init__(self, classifier: Animal, sha256: str) -> None:
         super().__init__()
         self.classifier, self.digest = classifier.eval(), sha256
+        self.number = int(classifier.hparams["classes"])
 
     def sha256(self) -> str:
         """The digest of its weights file."""
         return self.digest
 
     def extract(self, x: Tensor) -> Tensor:
-        return cast(Classifier, self.classifier).features(x)
+        parts = x.split(int(self.classifier.hparams["channels"]), dim=1)
+        return torch.cat([cast(Classifier, self.classifier).features(part) for part in parts], 1)
+
+    @torch.no_grad()
+    def classes(self, features: Tensor) -> Tensor:
+        """Features (n, d) to the likeliest class, of each channel where they are apart: (n, 1) or
+        (n, 3)."""
+        head = cast(Classifier, self.classifier).head
+        return head(features.float().unflatten(1, (-1, head.in_features))).argmax(2)
 
 
 class SqueezeNet(Extractor):
@@ -69,7 +76,6 @@ class SqueezeNet(Extractor):
     antialiased). Raises MissingData where the weights cannot be had.
     """
 
-    num_features = 512
     resize = "224, bilinear, antialiased"
     mean = (0.485, 0.456, 0.406)
     std = (0.229, 0.224, 0.225)
@@ -101,25 +107,38 @@ class SqueezeNet(Extractor):
 class Inception(Extractor):
     """TF-Inception's last pooling, 2,048 features: the space of `fid`, by torch-fidelity.
 
-    Szegedy et al., 2016, https://arxiv.org/abs/1512.00567. Needs the package torch-fidelity, which
-    downloads the weights; raises MissingData where either cannot be had.
+    Szegedy et al., 2016, https://arxiv.org/abs/1512.00567. The weights are those of the file that
+    the environment variable ZOO_INCEPTION names, in torch-fidelity's format, else its download;
+    raises MissingData where package or weights cannot be had, BadWeights for another file.
     """
 
-    num_features = 2048
-    resize = "299, bilinear as in TensorFlow, not antialiased"
+    resize = "299, bilinear as in TensorFlow 1, not antialiased"
 
     def __init__(self) -> None:
         super().__init__()
+        path = os.environ.get("ZOO_INCEPTION")
         try:
-            from torchmetrics.image.fid import NoTrainInceptionV3
+            from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
-            self.body = NoTrainInceptionV3("inception-v3-compat", ["2048"], antialias=False)
+            if path is not None:
+                torch.load(path, "meta", weights_only=True)  # torch-fidelity would unpickle all
+            self.body: nn.Module = FeatureExtractorInceptionV3("zoo", ["2048"], path)
         except (ModuleNotFoundError, OSError) as error:
             raise MissingData(
                 f"TF-Inception cannot be had ({error}): `pip install torch-fidelity`, and be "
-                "connected to the internet once; or choose another extractor"
+                "connected to the internet once, or name its weights by ZOO_INCEPTION; or choose "
+                "another extractor"
+            ) from error
+        except (UnpicklingError, RuntimeError) as error:
+            raise BadWeights(
+                f"ZOO_INCEPTION names {path}, which does not hold torch-fidelity's InceptionV3"
             ) from error
 
     def extract(self, x: Tensor) -> Tensor:
         pixels = ((x + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
-        return self.body(pixels)
+        return torch.cat([self.body(few)[0] for few in pixels.split(32)])
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (n, 2048) to the logits (n, 1008) of the Inception score: without the bias."""
+        weight = self.body.get_parameter("fc.weight")
+        return features.to(weight) @ weight.T

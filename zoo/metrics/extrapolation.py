@@ -7,7 +7,7 @@ through distances of fewer samples ends, at 1 / n = 0, at the distance of all.
 import torch
 from torch import Tensor
 
-from zoo.metrics.frechet import frechet_distance, moments
+from zoo.metrics.frechet import frechet_distance, statistics
 
 SIZES = 15
 
@@ -29,10 +29,6 @@ def frechet_infinity(real: Tensor, fake: Tensor, seed: int = 0) -> Tensor:
     subsets = (fake[torch.randperm(len(fake), generator=draw)[:n].to(fake.device)] for n in sizes)
     read = torch.stack([frechet_distance(*against, *statistics(subset)) for subset in subsets])
     return intercept(1 / torch.tensor(sizes).to(read), read)
-
-
-def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
-    return moments(features.sum(0), features.T @ features, torch.tensor(len(features)))
 
 
 def subset_sizes(n: int, d: int) -> list[int]:

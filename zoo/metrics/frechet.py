@@ -6,37 +6,24 @@ of TF-Inception is its name `fid`. All statistics are float64.
 
 import torch
 from torch import Tensor
-from torchmetrics.image.fid import FrechetInceptionDistance
-
-from zoo.metrics.extractors import Extractor
 
 
-class FrechetDistance(FrechetInceptionDistance):
-    """torchmetrics' states and synchronisation; images are uint8 (n, channels, h, w).
+def frechet_between(real: Tensor, fake: Tensor) -> Tensor:
+    """The distance of features (n, d) and (m, d), a float64 scalar.
 
-    With `reset_real_features` false, the real side survives `reset`.
+    Raises TypeError for anything but float64, and ValueError for fewer than two images a side.
     """
-
-    def __init__(self, extractor: Extractor, reset_real_features: bool = False) -> None:
-        super().__init__(extractor, reset_real_features, normalize=False)
-
-    def compute(self) -> Tensor:
-        """The distance, a float64 scalar; raises ValueError for fewer than two images a side."""
-        real = moments(
-            self.real_features_sum, self.real_features_cov_sum, self.real_features_num_samples
-        )
-        fake = moments(
-            self.fake_features_sum, self.fake_features_cov_sum, self.fake_features_num_samples
-        )
-        return frechet_distance(*real, *fake)
+    return frechet_distance(*statistics(real), *statistics(fake))
 
 
-def moments(total: Tensor, products: Tensor, n: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and unbiased covariance (d, d) from a sum (d,) and a sum of outer products."""
+def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and unbiased covariance (d, d) of features (n, d); raises ValueError for n < 2."""
+    n = len(features)
     if n < 2:
-        raise ValueError(f"a Frechet distance needs two images or more on each side, not {int(n)}")
-    mean = total / n
-    return mean, (products - n * mean.outer(mean)) / (n - 1)
+        raise ValueError(f"a Frechet distance needs two images or more on each side, not {n}")
+    mean = features.mean(0)
+    centred = features - mean
+    return mean, centred.T @ centred / (n - 1)
 
 
 def frechet_distance(mean: Tensor, cov: Tensor, other_mean: Tensor, other_cov: Tensor) -> Tensor:

@@ -13,24 +13,30 @@ from torch import Tensor
 
 
 class Modes(NamedTuple):
-    """Shares (classes,) in float64, classes that are all but missing, and nats."""
+    """Shares (classes,) in float64, classes with a sample or more and those that are all but
+    missing, and nats."""
 
     histogram: Tensor
+    captured: int
     missing: int
     entropy: float
     divergence: float
 
 
-def count_modes(logits: Tensor, expected: Tensor | None = None) -> Modes:
-    """The classes of samples, from their logits (n, classes), each counted as its likeliest.
+def stacked(digits: Tensor) -> Tensor:
+    """The mode (n,) of each image of stacked digits (n, 3): the number that they write."""
+    return (digits * torch.tensor([100, 10, 1], device=digits.device)).sum(1)
+
+
+def count_modes(found: Tensor, classes: int, expected: Tensor | None = None) -> Modes:
+    """The classes of samples (n,), as a classifier found them, of so many `classes`.
 
     A class is missing with less than a tenth of a uniform share. The divergence is KL(samples ||
     expected), `expected` being shares (classes,), uniform unless given; it is infinite where they
     are zero and samples are not. Raises ValueError for no samples, or for `expected` that are not
     shares of as many classes.
     """
-    n, classes = logits.shape
-    if not n:
+    if not len(found):
         raise ValueError("a histogram of classes needs one sample or more")
     if expected is None:
         expected = torch.full((classes,), 1 / classes, dtype=torch.float64)
@@ -41,8 +47,9 @@ def count_modes(logits: Tensor, expected: Tensor | None = None) -> Modes:
         or not math.isclose(total, 1, rel_tol=1e-4)
     ):
         raise ValueError(f"expected shares must be {classes}, none negative, that sum to one")
-    histogram = logits.argmax(1).bincount(minlength=classes).double() / n
+    histogram = found.bincount(minlength=classes).double().cpu() / len(found)
     missing = int((histogram < 0.1 / classes).sum())
     entropy = -histogram.xlogy(histogram).sum()
     divergence = -entropy - histogram.xlogy(expected.to(histogram)).sum()
-    return Modes(histogram, missing, entropy.item(), divergence.item())
+    captured = int((histogram > 0).sum())
+    return Modes(histogram, captured, missing, entropy.item(), divergence.item())

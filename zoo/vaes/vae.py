@@ -1,25 +1,38 @@
 """VAE. Kingma & Welling, 2013, https://arxiv.org/abs/1312.6114
 
 An autoencoder whose code is a distribution, trained on one bound on the likelihood of the data.
-`beta` above one makes it a beta-VAE (Higgins et al., 2017).
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
 from zoo.contracts import LatentVariableModel, apply
-from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers import convnets, densenets
+
+Network = Literal["convolutional", "dense", "dense-2"]
+Likelihood = Literal["gaussian", "bernoulli"]
+
+Build = Callable[[int, int, int, int], nn.Module]  # (features, width, size, channels)
+
+NETWORKS: dict[Network, tuple[Build, Build]] = {
+    "convolutional": (convnets.Encoder, convnets.Decoder),
+    "dense": (densenets.Encoder, densenets.Decoder),  # one hidden layer: section 5
+    "dense-2": (partial(densenets.Encoder, depth=2), partial(densenets.Decoder, depth=2)),
+}
 
 
 class VAE(LatentVariableModel):
     """Climbs the evidence lower bound, in nats per image.
 
-    `gaussian` is a density of pixels in [-1, 1] with standard deviation `noise`; `bernoulli` takes
-    a pixel's brightness in [0, 1] as the probability of white.
+    `width` is that of the hidden layers of a dense network, and of the outermost layer of a
+    convolutional one. `gaussian` is a density of pixels in [-1, 1] with standard deviation `noise`;
+    `bernoulli` takes a pixel's brightness in [0, 1] as the probability of white.
     """
 
     def __init__(
@@ -28,15 +41,16 @@ class VAE(LatentVariableModel):
         channels: int = 3,
         latent: int = 128,
         width: int = 32,
-        likelihood: Literal["gaussian", "bernoulli"] = "gaussian",
+        network: Network = "convolutional",
+        likelihood: Likelihood = "gaussian",
         noise: float = 0.1,
-        beta: float = 1.0,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.encoder = Encoder(2 * latent, width, size, channels)
-        self.decoder = Decoder(latent, width, size, channels)
+        encoder, decoder = NETWORKS[network]
+        self.encoder = encoder(2 * latent, width, size, channels)
+        self.decoder = decoder(latent, width, size, channels)
         self.to(memory_format=torch.channels_last)
 
     def posterior(self, x: Tensor) -> Normal:
@@ -45,28 +59,42 @@ class VAE(LatentVariableModel):
         return Normal(mean, (log_variance / 2).exp())
 
     def likelihood(self, z: Tensor) -> Distribution:
-        """p(x | z), each (n, channels, size, size)."""
-        pixels = self.decoder(z).to(z.dtype)
+        """p(x | z) of latents (..., latent), each (..., channels, size, size)."""
+        pixels = self.decoder(z.flatten(0, -2)).to(z.dtype).unflatten(0, z.shape[:-1])
         if self.hparams["likelihood"] == "bernoulli":
             return Bernoulli(logits=pixels, validate_args=False)
         return Normal(pixels.tanh(), self.hparams["noise"])
+
+    def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
+        """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
+        in nats."""
+        target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
+        return self.likelihood(z).log_prob(target).flatten(-3).sum(-1)
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) of latents (..., latent): (...), in nats."""
+        return Normal(0.0, 1.0).log_prob(z).sum(-1)
 
     def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats; their difference is
         the evidence lower bound (equation 10 with one sample)."""
         q = self.posterior(x)
         z = q.rsample()  # mean + std * noise, so that gradients reach the encoder
-        target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
-        log_likelihood = self.likelihood(z).log_prob(target).flatten(1).sum(1)
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
-        return log_likelihood, divergence
+        return self.log_likelihood(x, z), divergence
+
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        """log p(x, z) - log q(z | x) of k draws of z for each of the images x: (k, n), in nats."""
+        q = self.posterior(x)
+        z = q.rsample(torch.Size([k]))
+        return self.log_likelihood(x, z) + self.log_prior(z) - q.log_prob(z).sum(-1)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend beta KL(q || p) - E_q log p(x | z)."""
+        """Descend KL(q || p) - E_q log p(x | z)."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.bound(x))
         self.note({"log_likelihood": log_likelihood, "divergence": divergence})
-        return self.hparams["beta"] * divergence - log_likelihood
+        return divergence - log_likelihood
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         log_likelihood, divergence = self.bound(batch[0])

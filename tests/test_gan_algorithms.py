@@ -1,0 +1,274 @@
+"""Each family's step is its paper's algorithm: bit for bit the loop one would write by hand."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from test_algorithms import SIZE, assert_same, digits, fit, one_thread
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+from torch.nn.functional import cross_entropy, relu, softplus
+from torch.optim import SGD, Adam, Optimizer, RMSprop
+
+from zoo.gans.acgan import ACGAN
+from zoo.gans.adversarial import AdversarialModule
+from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
+from zoo.gans.bigan import BiGAN
+from zoo.gans.conditional_gan import ConditionalGAN
+from zoo.gans.dragan import DRAGAN
+from zoo.gans.gan import GAN
+from zoo.gans.geometric_gan import GeometricGAN
+from zoo.gans.lsgan import LSGAN
+from zoo.gans.projection_gan import ProjectionGAN
+from zoo.gans.ragan import RaGAN
+from zoo.gans.sngan import SNGAN
+from zoo.gans.vae_gan import VAEGAN
+from zoo.gans.wgan import WGAN
+
+__all__ = ["one_thread"]  # for every test of this file too
+TOY = {"size": 8, "channels": 1, "width": 8}
+Labelled = tuple[Tensor, Tensor]
+
+
+def labelled() -> list[Labelled]:
+    return [(x, torch.arange(len(x)) % 3) for x, _ in digits()]
+
+
+def frozen(*players: nn.Module) -> Callable[[], None]:
+    """Freeze; what it returns thaws."""
+    weights = [w for player in players for w in player.parameters()]
+    for w in weights:
+        w.requires_grad_(False)
+    return lambda: [w.requires_grad_(True) for w in weights] and None
+
+
+def move(player: Optimizer, loss: Tensor) -> None:
+    player.zero_grad()
+    loss.backward()
+    player.step()
+
+
+def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.5, 0.999)) -> Adam:
+    return Adam([w for player in players for w in player.parameters()], lr=lr, betas=betas)
+
+
+def goodfellow_2014(model: GAN) -> None:
+    D, G = model.discriminator, model.generator
+    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
+    for x, _ in digits():
+        for real in x.chunk(2):
+            with torch.no_grad():
+                fake = G(torch.randn(len(real), 100))
+            move(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
+        thaw = frozen(D)
+        move(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
+        thaw()
+
+
+def alternate(model: AdversarialModule, first: Callable, second: Callable) -> None:
+    """The players of DCGAN with other losses."""
+    D, G = model.discriminator, model.generator
+    one, two = adam(D), adam(G)
+    for x, _ in digits():
+        fake = G(torch.randn(len(x), 100))
+        move(one, first(D(x), D(fake.detach())))
+        thaw = frozen(D)
+        both = second.__code__.co_argcount == 2
+        move(two, second(D(x), D(fake)) if both else second(D(fake)))
+        thaw()
+
+
+def mao_2016(model: LSGAN) -> None:
+    alternate(
+        model,
+        lambda r, f: ((r - 1).square().mean() + f.square().mean()) / 2,
+        lambda f: (f - 1).square().mean() / 2,
+    )
+
+
+def lim_2017(model: GeometricGAN) -> None:
+    alternate(model, lambda r, f: relu(1 - r).mean() + relu(1 + f).mean(), lambda f: -f.mean())
+
+
+def jolicoeur_martineau_2018(model: RaGAN) -> None:
+    alternate(
+        model,
+        lambda r, f: softplus(f.mean() - r).mean() + softplus(f - r.mean()).mean(),
+        lambda r, f: softplus(r.mean() - f).mean() + softplus(r - f.mean()).mean(),
+    )
+
+
+def arjovsky_2017(model: WGAN) -> None:
+    D, G = model.critic, model.generator
+    one, two = (RMSprop(p.parameters(), lr=5e-5) for p in (D, G))
+    for images, _ in digits():
+        for x in images.chunk(5):
+            with torch.no_grad():
+                fake = G(torch.randn(len(x), 100))
+            move(one, D(fake).mean() - D(x).mean())
+            with torch.no_grad():
+                for w in D.parameters():
+                    w.clamp_(-0.01, 0.01)
+        thaw = frozen(D)
+        move(two, -D(G(torch.randn(SIZE // 5, 100))).mean())
+        thaw()
+
+
+def kodali_2017(model: DRAGAN) -> None:
+    D, G = model.discriminator, model.generator
+    one, two = adam(D), adam(G)
+    for x, _ in digits():
+        fake = G(torch.randn(len(x), 100))
+        noise = x.std() / 2 * torch.rand_like(x)
+        near = (x + torch.rand(len(x), 1, 1, 1) * noise).requires_grad_()
+        (slope,) = torch.autograd.grad(D(near).sum(), near, create_graph=True)
+        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+        move(one, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean() + penalty)
+        thaw = frozen(D)
+        move(two, softplus(-D(fake)).mean())
+        thaw()
+
+
+def miyato_2018(model: SNGAN | ProjectionGAN) -> None:
+    """Algorithm 1: one power iteration for each update."""
+    D, G = model.discriminator, model.generator
+    one, two = adam(D, betas=(0.0, 0.9)), adam(G, betas=(0.0, 0.9))
+    told = isinstance(model, ProjectionGAN)
+    for images, labels in labelled():
+        for x, y in zip(images.chunk(5), labels.chunk(5), strict=True):
+            y_ = (y,) if told else ()
+            with torch.nn.utils.parametrize.cached():
+                warm(D)
+                with torch.no_grad():
+                    fake = G(torch.randn(len(x), 128), *y_)
+                move(one, relu(1 - D(x, *y_)).mean() + relu(1 + D(fake, *y_)).mean())
+        thaw = frozen(D)
+        with torch.nn.utils.parametrize.cached():
+            warm(D)
+            if told:
+                move(two, -D(G(torch.randn(len(y), 128), y), y).mean())
+            else:
+                move(two, -D(G(torch.randn(2 * len(x), 128))).mean())
+        thaw()
+
+
+def warm(critic: nn.Module) -> None:
+    for layer in critic.modules():
+        if hasattr(layer, "parametrizations"):
+            _ = layer.weight
+
+
+def mirza_2014(model: ConditionalGAN) -> None:
+    D, G = model.discriminator, model.generator
+    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
+    for x, y in labelled():
+        fake = G(torch.randn(len(x), 100), y)
+        move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
+        thaw = frozen(D)
+        move(two, softplus(-D(fake, y)).mean())
+        thaw()
+
+
+def odena_2017(model: ACGAN) -> None:
+    D, G = model.discriminator, model.generator
+    one, two = adam(D), adam(G)
+    for x, y in labelled():
+        fake = G(torch.randn(len(x), 100), y)
+        (r, r_class), (f, f_class) = D(x), D(fake.detach())
+        classes = cross_entropy(r_class, y) + cross_entropy(f_class, y)
+        move(one, softplus(-r).mean() + softplus(f).mean() + classes)
+        thaw = frozen(D)
+        f, f_class = D(fake)
+        move(two, softplus(-f).mean() + cross_entropy(f_class, y))
+        thaw()
+
+
+def larsen_2016(model: VAEGAN) -> None:
+    E, G, D = model.encoder, model.generator, model.discriminator
+    of_E, of_G, of_D = (RMSprop(p.parameters(), lr=3e-4) for p in (E, G, D))
+
+    def posterior(x: Tensor) -> Normal:
+        mean, log_variance = E(x).chunk(2, 1)
+        return Normal(mean, (log_variance / 2).exp())
+
+    def unlike(a: Tensor, b: Tensor) -> Tensor:
+        return (a - b).square().sum(1).mean() / 2
+
+    for x, _ in digits():
+        thaw = frozen(G, D)
+        q = posterior(x)
+        prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
+        move(of_E, prior + unlike(D(G(q.rsample()))[1], D(x)[1]))
+        thaw()
+        z = posterior(x).sample()
+        again, fake = G(z), G(torch.randn(len(x), 128))
+        thaw = frozen(E, D)
+        (a, features), (f, _) = D(again), D(fake)
+        realism = softplus(-a).mean() + softplus(-f).mean()
+        move(of_G, 1e-3 * unlike(features, D(x)[1]) + realism)
+        thaw()
+        real, made = D(x)[0], torch.cat([D(again.detach())[0], D(fake.detach())[0]])
+        move(of_D, softplus(-real).mean() + softplus(made).mean())
+
+
+def makhzani_2015(model: AdversarialAutoencoder) -> None:
+    E, G, D = model.encoder, model.generator, model.discriminator
+    autoencoder, of_D, of_E = adam(E, G), adam(D), adam(E)
+    for x, _ in digits():
+        move(autoencoder, (G(E(x)) - x).square().mean())
+        with torch.no_grad():
+            z = torch.randn(len(x), 8)
+            codes = E(x)
+        move(of_D, softplus(-D(z)).mean() + softplus(D(codes)).mean())
+        thaw = frozen(D)
+        move(of_E, softplus(-D(E(x))).mean())
+        thaw()
+
+
+def donahue_2017(model: BiGAN) -> None:
+    E, G, D = model.encoder, model.generator, model.discriminator
+    one, two = adam(D), adam(G, E)
+    for x, _ in digits():
+        z = torch.randn(len(x), 50)
+        code, fake = E(x), G(z)
+        move(one, softplus(-D(x, code.detach())).mean() + softplus(D(fake.detach(), z)).mean())
+        thaw = frozen(D)
+        move(two, softplus(-D(fake, z)).mean() + softplus(D(x, code)).mean())
+        thaw()
+
+
+CASES = [
+    (GAN, {"loss": "minimax", "steps": 2}, goodfellow_2014),
+    (LSGAN, {}, mao_2016),
+    (GeometricGAN, {}, lim_2017),
+    (RaGAN, {}, jolicoeur_martineau_2018),
+    (WGAN, {}, arjovsky_2017),
+    (DRAGAN, {}, kodali_2017),
+    (SNGAN, {"discriminator_width": 8}, miyato_2018),
+    (ProjectionGAN, {"discriminator_width": 8, "classes": 3}, miyato_2018),
+    (ConditionalGAN, {"classes": 3}, mirza_2014),
+    (ACGAN, {"classes": 3}, odena_2017),
+    (VAEGAN, {}, larsen_2016),
+    (AdversarialAutoencoder, {}, makhzani_2015),
+    (BiGAN, {}, donahue_2017),
+]
+
+
+@pytest.mark.parametrize(("family", "arguments", "algorithm"), CASES)
+def test_an_epoch_is_the_papers_algorithm(
+    family: type[AdversarialModule], arguments: dict, algorithm: Callable
+) -> None:
+    def build() -> AdversarialModule:
+        torch.manual_seed(0)
+        return family(**TOY, **arguments)
+
+    ours, by_hand = build(), build()
+    trainer = fit(ours, batches=labelled())
+    torch.manual_seed(1)
+    algorithm(by_hand)
+    assert_same(ours.state_dict(), by_hand.state_dict())
+    assert trainer.global_step == len(labelled())
+    fresh = build()
+    for name, player in ours.named_children():
+        before = dict(fresh.get_submodule(name).named_parameters())
+        assert any(not torch.equal(p, before[n]) for n, p in player.named_parameters()), name

@@ -1,0 +1,292 @@
+"""The families that compete: what their papers promise, at toy size."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+from torch.nn.utils import parametrize
+
+from zoo.contracts import ConditionalModel, LatentVariableModel
+from zoo.errors import BadRecipe, UnknownName, ZooError
+from zoo.gans.acgan import ACGAN
+from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
+from zoo.gans.bigan import BiGAN
+from zoo.gans.conditional_gan import ConditionalGAN
+from zoo.gans.dcgan import DCGAN
+from zoo.gans.dragan import DRAGAN
+from zoo.gans.gan import GAN, Maxout
+from zoo.gans.geometric_gan import GeometricGAN
+from zoo.gans.infogan import InfoGAN
+from zoo.gans.lsgan import LSGAN
+from zoo.gans.projection_gan import ProjectionGAN
+from zoo.gans.ragan import RaGAN
+from zoo.gans.sagan import SAGAN
+from zoo.gans.sngan import SNGAN
+from zoo.gans.vae_gan import VAEGAN
+from zoo.gans.wgan import WGAN
+from zoo.layers.augment import DiffAugment, cutout, translation
+from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
+from zoo.layers.spectral import normalised, one_iteration
+from zoo.losses.adversarial import hinge, least_squares, minimax, non_saturating, relativistic
+from zoo.losses.penalties import data_penalty, r1, r2
+from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+
+FAMILIES = [
+    GAN,
+    DCGAN,
+    LSGAN,
+    GeometricGAN,
+    RaGAN,
+    DRAGAN,
+    WGAN,
+    SNGAN,
+    SAGAN,
+    InfoGAN,
+    VAEGAN,
+    AdversarialAutoencoder,
+    BiGAN,
+    ConditionalGAN,
+    ACGAN,
+    ProjectionGAN,
+]
+CONDITIONAL = [ConditionalGAN, ACGAN, ProjectionGAN]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_draws_images_in_range(family: type[LatentVariableModel]) -> None:
+    torch.manual_seed(0)
+    model = family(size=16, channels=1, width=8)
+    images = model.sample(5, seed=0)
+    assert images.shape == (5, 1, 16, 16)
+    assert images.abs().max() <= 1
+    assert torch.allclose(model.sample(3, seed=0), images[:3], atol=1e-4)
+    assert not torch.allclose(model.sample(5, seed=1), images, atol=1e-3)
+
+
+@pytest.mark.parametrize("family", CONDITIONAL)
+def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
+    torch.manual_seed(0)
+    model = family(size=8, channels=1, width=8, classes=3)
+    for module in model.generator.modules():
+        if isinstance(module, nn.Embedding):  # class norms begin alike
+            nn.init.normal_(module.weight)
+    asked = torch.tensor([0, 1, 2, 0])
+    images = model.sample(4, seed=0, labels=asked)
+    assert torch.equal(model.sample(4, seed=0), images)
+    assert not torch.equal(model.sample(4, seed=0, labels=asked.flip(0)), images)
+    with pytest.raises(ZooError, match="labels are from 0 to 2"):
+        model.sample(1, labels=torch.tensor([3]))
+    with pytest.raises(ZooError, match="labels must be 2 whole numbers"):
+        model.sample(2, labels=torch.tensor([1]))
+    with pytest.raises(BadRecipe, match=r"labels true"):
+        model.labelled((images, torch.empty(4, 0)))  # type: ignore[operator]
+
+
+def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:
+    """Proposition 1: D tends to p_data / (p_data + p_g), here of two normals, by any of the
+    losses that estimate it."""
+    torch.manual_seed(0)
+    D = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1), nn.Flatten(0))
+    adam = torch.optim.Adam(D.parameters(), lr=1e-2)
+    for _ in range(800):
+        loss = minimax.discriminator(D(torch.randn(512, 1)), D(torch.randn(512, 1) + 1))
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    x = torch.linspace(-1, 2, 13)
+    data, drawn = ((-(x - mean).square() / 2).exp() for mean in (0, 1))
+    assert torch.allclose(D(x[:, None]).sigmoid(), data / (data + drawn), atol=0.05)
+
+
+def test_the_game_ends_at_one_half() -> None:
+    """Algorithm 1 on a normal: the generator finds it, and D cannot tell."""
+    torch.manual_seed(0)
+    G, D = nn.Linear(1, 1), nn.Sequential(nn.Linear(1, 16), nn.Tanh(), nn.Linear(16, 1))
+    players = [torch.optim.Adam(p.parameters(), lr=5e-3, betas=(0.5, 0.9)) for p in (D, G)]
+    for _ in range(1500):
+        real, fake = torch.randn(256, 1) * 0.5 + 2, G(torch.randn(256, 1))
+        losses = (
+            lambda f=fake, r=real: non_saturating.discriminator(D(r), D(f.detach())),
+            lambda f=fake: non_saturating.generator(D(f)),
+        )
+        for player, loss in zip(players, losses, strict=True):
+            player.zero_grad()
+            loss().backward()
+            player.step()
+    drawn = G(torch.randn(4096, 1))
+    assert drawn.mean().item() == pytest.approx(2, abs=0.2)
+    assert drawn.std().item() == pytest.approx(0.5, abs=0.2)
+    assert D(drawn).sigmoid().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_losses_are_what_their_papers_write() -> None:
+    real, fake = torch.randn(2, 64, dtype=torch.float64)
+    p, q = real.sigmoid(), fake.sigmoid()
+    log = torch.log
+    assert minimax.generator(fake).allclose(log(1 - q).mean())
+    assert non_saturating.generator(fake).allclose(-log(q).mean())
+    assert minimax.discriminator(real, fake).allclose(-(log(p).mean() + log(1 - q).mean()))
+    squares = ((real - 1) ** 2).mean() / 2 + (fake**2).mean() / 2
+    assert least_squares.discriminator(real, fake).allclose(squares)
+    margins = -torch.minimum(real - 1, torch.zeros(())).mean()
+    margins -= torch.minimum(-fake - 1, torch.zeros(())).mean()
+    assert hinge.discriminator(real, fake).allclose(margins)
+    of_real, of_fake = (real - fake.mean()).sigmoid(), (fake - real.mean()).sigmoid()
+    expected = -(log(of_real).mean() + log(1 - of_fake).mean())
+    assert relativistic.discriminator(real, fake).allclose(expected)
+    expected = -(log(of_fake).mean() + log(1 - of_real).mean())
+    assert relativistic.generator(real, fake).allclose(expected)
+    expected = -(0.9 * log(p) + 0.1 * log(1 - p)).mean() - log(1 - q).mean()
+    assert one_sided(0.9).discriminator(real, fake).allclose(expected)
+
+
+def test_wgan_clips_its_critic() -> None:
+    model = WGAN(size=8, channels=1, width=8, clip=0.003)
+    model.clip()
+    assert max(w.abs().max().item() for w in model.critic.parameters()) <= 0.003 + 1e-9
+    assert any(w.abs().max() > 0.01 for w in model.generator.parameters())
+
+
+def test_maxout_is_the_largest_of_five() -> None:
+    layer, x = Maxout(3, 4), torch.randn(6, 3)
+    pieces = (x @ layer.weight.T + layer.bias).reshape(6, 4, 5)
+    assert torch.allclose(layer(x), pieces.max(2).values)
+
+
+def test_spectral_norm_is_one_and_iterates_once() -> None:
+    torch.manual_seed(0)
+    network = normalised(nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))).train()
+    for _ in range(50):
+        with one_iteration(network):
+            before = network[0].parametrizations.weight[0]._u.clone()
+            network(torch.randn(2, 6))
+            weight = network[0].weight
+            network(torch.randn(2, 6))
+            assert network[0].weight is weight
+            assert torch.equal(before, network[0].parametrizations.weight[0]._u)
+    assert torch.linalg.matrix_norm(network[0].weight, 2).item() == pytest.approx(1, abs=1e-3)
+    loss = network(torch.randn(4, 6)).sum() + network(torch.randn(4, 6)).sum()
+    loss.backward()  # two calls before one backward
+
+
+def test_spectral_norm_is_float32_under_autocast() -> None:
+    network = normalised(nn.Linear(64, 64))
+    with torch.autocast("cpu", torch.bfloat16), one_iteration(network):
+        assert network.weight.dtype == torch.float32
+        assert network(torch.randn(2, 64)).dtype == torch.bfloat16
+    assert parametrize._cache_enabled == 0
+
+
+@pytest.mark.parametrize("family", [SNGAN, ProjectionGAN, SAGAN])
+def test_every_layer_of_the_discriminator_is_normalised(family: type[nn.Module]) -> None:
+    discriminator = family(size=16, channels=1, width=8, discriminator_width=8).discriminator
+    for layer in discriminator.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
+            assert parametrize.is_parametrized(layer, "weight")
+
+
+def test_penalties_on_a_linear_critic() -> None:
+    """Its slope is its weight wherever one looks."""
+    critic = nn.Sequential(nn.Flatten(), nn.Linear(12, 1), nn.Flatten(0))
+    square, x = critic[1].weight.square().sum(), torch.randn(5, 3, 2, 2)
+    assert r1(critic, x).allclose(square / 2)
+    assert r2(critic, x).allclose(square / 2)
+    assert data_penalty(critic, x).allclose((square.sqrt() - 1).square())
+
+
+def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
+    model = InfoGAN(size=8, channels=1, width=8, categories=4, continuous=1)
+    z = model.prior(64, seed=0)
+    category, c = z[:, 62:66], z[:, 66:]
+    assert category.sum(1).eq(1).all()
+    assert c.abs().max() <= 1
+    sure = torch.cat([category * 100, c, torch.full_like(c, -3)], 1)
+    unsure = torch.cat([category * 0, c * 0, torch.full_like(c, math.log(1 / 3**0.5))], 1)
+    exact = math.log(4) + math.log(2) + 3 - math.log(2 * math.pi) / 2
+    assert model.information(sure, z).item() == pytest.approx(exact, abs=1e-4)
+    assert model.information(unsure, z) < math.log(2)  # a guess tells nothing of the category
+
+
+def test_a_replay_pool_returns_older_fakes_half_of_the_time() -> None:
+    torch.manual_seed(0)
+    pool = ReplayPool((1,), size=10)
+    first = torch.arange(10.0)[:, None]
+    assert torch.equal(pool(first), first)
+    batches = torch.arange(10.0, 1010)[:, None].split(10)
+    older = sum(int((pool(fakes) != fakes).sum()) for fakes in batches)
+    assert older / 1000 == pytest.approx(0.5, abs=0.06)
+    again = ReplayPool((1,), size=10)
+    again.load_state_dict(pool.state_dict())
+    assert torch.equal(again.kept, pool.kept)
+    assert int(again.filled) == 10
+
+
+def test_layers_that_see_the_batch() -> None:
+    x = torch.randn(6, 3, 4, 4)
+    appended = MinibatchStdDev()(x)[:, 3]
+    assert appended.allclose(x.std(0, unbiased=False).mean(), atol=1e-5)
+    assert MinibatchStdDev()(x[:1].expand(6, -1, -1, -1))[:, 3].abs().max() < 1e-3
+    layer, features = MinibatchDiscrimination(5, 2, 3), torch.randn(4, 5)
+    seen = torch.stack([features @ layer.maps[:, b] for b in range(2)], 1)
+    for i in range(4):
+        near = sum((-(seen[i] - seen[j]).abs().sum(1)).exp() for j in range(4) if j != i)
+        assert torch.allclose(layer(features)[i, 5:], near, atol=1e-5)
+
+
+def test_augmentations_move_and_cover() -> None:
+    torch.manual_seed(0)
+    x = torch.rand(64, 3, 16, 16) + 1
+    seen = cutout(x)
+    assert torch.equal(seen[seen != 0], x[seen != 0])
+    assert (seen == 0).float().mean(dim=(1, 2, 3)).max().item() == pytest.approx(0.25)
+    moved = translation(x)
+    for before, after in zip(x, moved, strict=True):
+        shifts = [(i, j) for i in range(-2, 3) for j in range(-2, 3)]
+        assert any(is_shift(before, after, i, j) for i, j in shifts)
+    with pytest.raises(UnknownName, match="did you mean colour"):
+        DiffAugment(("color",))
+
+
+def is_shift(before: Tensor, after: Tensor, i: int, j: int) -> bool:
+    inside = before.new_zeros(before.shape)
+    rows = slice(max(0, i), 16 + min(0, i)), slice(max(0, -i), 16 + min(0, -i))
+    columns = slice(max(0, j), 16 + min(0, j)), slice(max(0, -j), 16 + min(0, -j))
+    inside[:, rows[1], columns[1]] = before[:, rows[0], columns[0]]
+    return torch.equal(inside, after)
+
+
+def test_gradients_pass_through_augmentation() -> None:
+    x = torch.rand(8, 3, 16, 16, requires_grad=True)
+    DiffAugment(("colour", "translation", "cutout"))(x).square().sum().backward()
+    assert x.grad is not None
+    assert (x.grad != 0).flatten(1).any(1).all()
+
+
+def test_an_unrolled_critic_is_the_one_after_its_steps() -> None:
+    torch.manual_seed(0)
+    critic, real = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1)), torch.randn(8, 2)
+    shift = torch.zeros((), requires_grad=True)
+
+    def loss(c, fake):
+        return softplus(-c(real)).mean() + softplus(c(fake)).mean()
+
+    later = unrolled(critic, lambda c: loss(c, real + shift), steps=3, lr=0.1)
+    again = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
+    again.load_state_dict(critic.state_dict())
+    sgd = torch.optim.SGD(again.parameters(), lr=0.1)
+    for _ in range(3):
+        sgd.zero_grad()
+        loss(again, real).backward()
+        sgd.step()
+    assert torch.allclose(later(real), again(real), atol=1e-6)
+    (slope,) = torch.autograd.grad(later(real).sum(), shift)
+    assert slope != 0
+
+
+def test_feature_matching_and_noise() -> None:
+    real, fake = torch.randn(50, 3), torch.randn(40, 3)
+    assert feature_matching(real, fake).allclose((real.mean(0) - fake.mean(0)).square().sum())
+    x = torch.zeros(100, 1, 8, 8)
+    assert noisy(x, 0.3).std().item() == pytest.approx(0.3, abs=0.02)

@@ -1,0 +1,207 @@
+"""What is measured of a model follows from what it can do, and says how it was measured."""
+
+import math
+import os
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+
+import zoo
+from recipes.data import Digits, StackedMNIST
+from zoo.contracts import Animal
+from zoo.errors import UnknownName
+from zoo.extractors import load_extractor
+from zoo.measures import Protocol, Record, measure
+from zoo.measures.codes import errors
+from zoo.measures.estimate import expected_seconds
+from zoo.measures.records import find_protocol
+from zoo.measures.samples import Space, support, told
+from zoo.metrics.extractors import ClassifierFeatures, Pixels
+from zoo.metrics.modes import stacked
+
+TOY = Protocol("toy", 200, 2)
+DATA = Path(os.environ.get("ZOO_DATA", "data"))
+
+
+class Constant(Animal):
+    """Explains every image by N(0, 1) pixels; of two latents one is used: q = N(1, 1), N(0, 1)."""
+
+    codebook_size = 8
+
+    def log_likelihood(self, x: Tensor) -> Tensor:
+        return Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
+
+    def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.log_likelihood(x), torch.full((len(x),), 0.5)
+
+    def log_weights(self, x: Tensor, k: int) -> Tensor:
+        return self.log_likelihood(x).expand(k, -1)
+
+    def posterior(self, x: Tensor) -> Normal:
+        return Normal(torch.tensor([1.0, 0.0]).expand(len(x), -1), 1.0)
+
+    def codes(self, x: Tensor) -> Tensor:
+        return torch.tensor([0, 1, 2, 3]).expand(len(x), -1)
+
+
+class Doubtful(Constant):
+    """Its likelihood is of pixels that are on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hparams["likelihood"] = "bernoulli"
+
+
+@pytest.fixture(autouse=True)
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ZOO_DATA", str(tmp_path))
+    return tmp_path
+
+
+def measured(model: Animal, data: Digits, protocol: Protocol = TOY) -> dict[str | float, Record]:
+    return {record["metric"]: record for record in measure(model, data, protocol)}
+
+
+def test_evidence_in_closed_form() -> None:
+    found = measured(Constant(), Digits(), TOY._replace(draws=45))
+    assert list(found)[:3] == ["elbo", "divergence", "bits-per-dimension"]
+    x = Digits().images("test").pixels[:200].double() / 127.5 - 1
+    nats = Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
+    assert found["elbo"]["value"] == pytest.approx(nats.mean().item() - 0.5, rel=1e-5)
+    assert found["nll-45"]["value"] == pytest.approx(-nats[:20].mean().item(), rel=1e-5)
+    assert (found["nll-45"]["draws"], found["nll-45"]["real"]) == (45, 20)
+    bits = (0.5 - nats.mean().item()) / 64 / math.log(2) - math.log2(2 / 255)
+    assert found["bits-per-dimension"]["value"] == pytest.approx(bits, rel=1e-5)
+    assert (found["latents-in-use"]["value"], found["latents-in-use"]["latents"]) == (1, 2)
+    assert found["largest-divergence"]["value"] == pytest.approx(0.5)
+
+
+def test_no_bits_of_what_is_no_density() -> None:
+    assert "bits-per-dimension" not in measured(Doubtful(), Digits())
+
+
+def test_a_codebook_of_which_half_is_used() -> None:
+    found = measured(Constant(), Digits())
+    assert found["codebook-usage"]["value"] == 0.5
+    assert found["codebook-perplexity"]["value"] == pytest.approx(4)
+    assert found["codebook-usage"]["entries"] == 8
+
+
+def test_the_class_that_was_left_out_is_the_stranger() -> None:
+    data, model = Digits(without=3), zoo.load("vae-digits")
+    assert 3 not in data.images("train").labels
+    assert (data.images("test").labels == 3).any()
+    assert "anomaly-auroc" not in measured(model, Digits())
+    found = measured(model, data)["anomaly-auroc"]
+    assert (found["held_out"], found["real"]) == (3, 297)
+    error, strange = errors(model, data.images("test")), data.images("test").labels == 3
+    higher = (error[strange][:, None] > error[~strange]).double().mean().item()
+    assert found["value"] == pytest.approx(higher, rel=1e-5)
+
+
+def test_samples_are_compared_with_the_split_that_is_named() -> None:
+    model = zoo.load("dcgan-digits")
+    train, test = (
+        measured(model, Digits(), TOY._replace(against=split)) for split in ("train", "test")
+    )
+    assert (train["fd-pixels"]["split"], test["fd-pixels"]["split"]) == ("train", "test")
+    assert train["fd-pixels"]["value"] != test["fd-pixels"]["value"]
+    assert train["memorised-pixels"] == test["memorised-pixels"]
+    assert train["memorised-pixels"]["held_out"] == 200
+
+
+def test_each_side_has_its_own_count() -> None:
+    found = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
+    assert (found["fd-pixels"]["real"], found["fd-pixels"]["fake"]) == (1500, 1600)
+    assert (found["recall-pixels"]["real"], found["recall-pixels"]["fake"]) == (1500, 1500)
+    assert "spread" not in found["fd-pixels"]
+
+
+def test_a_misspelt_extractor_is_told() -> None:
+    with pytest.raises(UnknownName, match="did you mean squeezenet"):
+        measured(zoo.load("dcgan-digits"), Digits(), TOY._replace(extractor="squeeznet"))
+
+
+def test_the_protocol_follows_the_device() -> None:
+    assert find_protocol("full", torch.device("cpu")).images == 10_000
+    assert find_protocol("full", torch.device("cuda")).images == 50_000
+    assert find_protocol("quick", torch.device("cuda")).images == 2_000
+    with pytest.raises(UnknownName, match="did you mean full"):
+        find_protocol("ful", torch.device("cpu"))
+
+
+def test_a_time_is_expected_of_all_that_is_measured() -> None:
+    for model in (zoo.load("vae-digits"), zoo.load("dcgan-digits"), Constant()):
+        assert 0 < expected_seconds(model, Digits(), TOY) < math.inf
+
+
+# samples of generators that are known
+
+
+def space(real: Tensor) -> Space:
+    return Space("pixels", Pixels(), "test", {"train": real, "test": real})
+
+
+@pytest.mark.parametrize("size", [10, 100, 1000])
+def test_the_support_of_a_known_generator(size: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    real = torch.randn(500, 8, generator=draw, dtype=torch.float64)
+    outputs = torch.randn(size, 8, generator=draw, dtype=torch.float64)
+    fake = outputs[torch.randint(size, (500,), generator=draw)]
+    found = support(space(real), fake)
+    assert found["metric"] == "support-pixels"
+    assert found["low"] <= size
+    assert found["value"] == found["low"] > 0.5 * size
+
+
+def test_a_generator_without_duplicates_has_no_upper_end() -> None:
+    real = torch.randn(300, 8, generator=torch.Generator().manual_seed(0)).double()
+    far = 100.0 * torch.arange(300, dtype=torch.float64)[:, None].expand(-1, 8)
+    found = support(space(real), far)
+    assert (found["high"], found["estimate"], found["pairs"]) == ("unbounded", "unbounded", 0)
+
+
+class Grey(Animal):
+    """Its features are the first ten pixels, and its classes the brightest of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hparams.update({"channels": 1, "classes": 10})
+        self.head = nn.Linear(10, 10, bias=False)
+        nn.init.eye_(self.head.weight)
+
+    def features(self, x: Tensor) -> Tensor:
+        return x.flatten(1)[:, :10]
+
+    def classify(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+def written(numbers: Tensor) -> Tensor:
+    """Images (n, 3, 4, 4) whose channels say the digits of numbers (n,)."""
+    digits = torch.stack([numbers // 100, numbers // 10 % 10, numbers % 10], dim=1)
+    return (255 * nn.functional.one_hot(digits, 16)).to(torch.uint8).unflatten(2, (4, 4))
+
+
+@pytest.mark.parametrize("modes", [1000, 200, 1])
+def test_modes_are_counted_by_a_classifier_of_each_channel(modes: int) -> None:
+    extractor = ClassifierFeatures(Grey(), "toy")
+    features = extractor(written(torch.arange(4000) % modes))
+    assert features.shape == (4000, 30)
+    of_toy = Space("lenet-toy", extractor, "test", {})
+    found = {record["metric"]: record["value"] for record in told(of_toy, features)}
+    assert found["modes"] == modes
+    assert found["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
+
+
+@pytest.mark.skipif(not (DATA / "MNIST").exists(), reason="needs MNIST")
+def test_lenet_reads_what_is_stacked() -> None:
+    """The labels are what the channels show."""
+    extractor = load_extractor("lenet-mnist")
+    assert isinstance(extractor, ClassifierFeatures)
+    pixels, labels = StackedMNIST(str(DATA)).images("test")
+    found = stacked(extractor.classes(extractor(pixels[:200])))
+    assert (found == labels[:200]).double().mean() > 0.95

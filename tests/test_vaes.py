@@ -1,0 +1,375 @@
+"""Facts about the variational autoencoders: closed forms, and their papers' steps by hand."""
+
+import math
+from collections.abc import Callable
+
+import pytest
+import torch
+from lightning import Trainer
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+from torch.optim import Adam
+from torch.utils.data import DataLoader
+
+from zoo.contracts import Animal
+from zoo.errors import ZooError
+from zoo.vaes.beta_tc import BetaTCVAE, decompose
+from zoo.vaes.beta_vae import BetaVAE
+from zoo.vaes.conditional_vae import ConditionalVAE
+from zoo.vaes.free_bits import FreeBitsVAE
+from zoo.vaes.iwae import IWAE
+from zoo.vaes.rae import RAE
+from zoo.vaes.vae import VAE
+from zoo.vaes.vamp import VampVAE, mixture
+from zoo.vaes.wae import WAE, maximum_mean_discrepancy
+from zoo.vaes.warm_up import WarmUpVAE
+
+STEPS, N, LATENT = 6, 12, 3
+STANDARD = Normal(0.0, 1.0)
+
+
+def draw(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def batches() -> list[tuple[Tensor, Tensor]]:
+    images = draw(STEPS * N, 1, 8, 8).tanh()
+    return [(x, torch.arange(N) % 10) for x in images.split(N)]
+
+
+def fit(model: Animal, data: list[tuple[Tensor, Tensor]] | None = None) -> None:
+    """One epoch, the noise drawn after seed 1."""
+    own = torch.Generator()  # a loader draws a seed for its workers
+    loader = DataLoader(data or batches(), batch_size=None, generator=own)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    torch.manual_seed(1)
+    trainer.fit(model, loader)
+
+
+def toy(kind: type[VAE], **own: float) -> VAE:
+    torch.manual_seed(0)
+    return kind(size=8, channels=1, latent=LATENT, width=8, likelihood="gaussian", lr=1e-3, **own)
+
+
+def wae() -> WAE:
+    torch.manual_seed(0)
+    return WAE(size=8, channels=1, latent=LATENT, width=8, penalty=7.0)
+
+
+def rae() -> RAE:
+    torch.manual_seed(0)
+    return RAE(size=8, channels=1, latent=LATENT, width=8, shrinkage=0.3, decay=0.2)
+
+
+def moments(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
+    mean, log_variance = model.encoder(x).chunk(2, dim=1)
+    return mean, (log_variance / 2).exp()
+
+
+def gauss(x: Tensor, mean: Tensor, std: Tensor | float) -> Tensor:
+    """The log-density of a normal, summed over all but the first dimension."""
+    std = torch.as_tensor(std)
+    terms = -((x - mean) ** 2) / (2 * std**2) - std.log() - math.log(2 * math.pi) / 2
+    return terms.flatten(1).sum(1)
+
+
+def kl(mean: Tensor, std: Tensor) -> Tensor:
+    """KL(N(mean, std^2) || N(0, 1)) of each latent, (n, latent)."""
+    return (std**2 + mean**2 - 1) / 2 - std.log()
+
+
+def burgess_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    mean, std = moments(model, x)
+    z = mean + std * torch.randn(N, LATENT)
+    C = min(1, step / 4) * 5.0
+    log_likelihood = gauss(x, model.decoder(z).tanh(), 0.1).mean()
+    return 10 * (kl(mean, std).sum(1).mean() - C).abs() - log_likelihood
+
+
+def sonderby_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    mean, std = moments(model, x)
+    z = mean + std * torch.randn(N, LATENT)
+    log_likelihood = gauss(x, model.decoder(z).tanh(), 0.1).mean()
+    return min(1, step / 4) * kl(mean, std).sum(1).mean() - log_likelihood
+
+
+def kingma_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    mean, std = moments(model, x)
+    z = mean + std * torch.randn(N, LATENT)
+    paid = sum(torch.maximum(torch.tensor(0.7), latent) for latent in kl(mean, std).mean(0))
+    return paid - gauss(x, model.decoder(z).tanh(), 0.1).mean()
+
+
+def chen_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    """Equations 4 and 5, by loops over pairs; all images of an epoch are N M."""
+    mean, std = moments(model, x)
+    z = mean + std * torch.randn(N, LATENT)
+    log_nm = math.log(N * STEPS * N)
+    log_q, log_product = [], []
+    for i in range(N):
+        pairs = torch.stack([Normal(mean[j], std[j]).log_prob(z[i]) for j in range(N)])
+        log_q += [pairs.sum(1).logsumexp(0) - log_nm]
+        log_product += [sum(pairs[:, d].logsumexp(0) - log_nm for d in range(LATENT))]
+    own, marginal, product = gauss(z, mean, std), torch.stack(log_q), torch.stack(log_product)
+    parts = (own - marginal) + 4 * (marginal - product) + product - gauss(z, torch.zeros(()), 1.0)
+    return parts.mean() - gauss(x, model.decoder(z).tanh(), 0.1).mean()
+
+
+def burda_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    """The gradient of equation 14: each draw's log-weight, by its share of the weights."""
+    mean, std = moments(model, x)
+    z = mean + std * torch.randn(5, N, LATENT)
+    images = model.decoder(z.flatten(0, 1)).tanh().view(5, N, 1, 8, 8)
+    log_w = torch.stack(
+        [
+            gauss(x, images[k], 0.1) + gauss(z[k], torch.zeros(()), 1.0) - gauss(z[k], mean, std)
+            for k in range(5)
+        ]
+    )
+    return -(log_w.detach().softmax(0) * log_w).sum(0).mean()
+
+
+def tomczak_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    assert isinstance(model, VampVAE)
+    mean, std = moments(model, torch.cat([x, model.inputs.clamp(-1, 1)]))
+    z = mean[:N] + std[:N] * torch.randn(N, LATENT)
+    each = torch.stack([gauss(z, m, s) for m, s in zip(mean[N:], std[N:], strict=True)])
+    log_p = (each.exp().sum(0) / 4).log()
+    log_likelihood = gauss(x, model.decoder(z).tanh(), 0.1)
+    return (gauss(z, mean[:N], std[:N]) - log_p - log_likelihood).mean()
+
+
+def sohn_2015(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    told = torch.eye(10)[y]
+    mean, std = moments(model, torch.cat([x, told[:, :, None, None].expand(N, 10, 8, 8)], 1))
+    z = mean + std * torch.randn(N, LATENT)
+    images = model.decoder(torch.cat([z, told], 1)).tanh()
+    return kl(mean, std).sum(1).mean() - gauss(x, images, 0.1).mean()
+
+
+def multiquadric(a: Tensor, b: Tensor) -> Tensor:
+    return 2 * LATENT / (2 * LATENT + (a - b).square().sum())
+
+
+def discrepancy(a: Tensor, b: Tensor) -> Tensor:
+    """The last lines of algorithm 2, by loops."""
+    n, pairs = len(a), range(len(a))
+    within = sum(multiquadric(t[i], t[j]) for t in (a, b) for i in pairs for j in pairs if i != j)
+    across = sum(multiquadric(a[i], b[j]) for i in pairs for j in pairs)
+    return within / (n * (n - 1)) - 2 * across / n**2
+
+
+def tolstikhin_2018(model: WAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    z = model.encoder(x)
+    cost = (model.decoder(z) - x).square().sum() / N
+    return cost + 7 * discrepancy(torch.randn(N, LATENT), z)
+
+
+def ghosh_2020(model: RAE, x: Tensor, y: Tensor, step: int) -> Tensor:
+    z = model.encoder(x)
+    weights = sum(p.square().sum() for p in model.decoder.parameters())
+    return ((model.decoder(z) - x).square().sum() + 0.3 / 2 * z.square().sum()) / N + 0.2 * weights
+
+
+PAPERS = [
+    (lambda: toy(BetaVAE, beta=10.0, capacity=5.0, steps=4), burgess_2018),
+    (lambda: toy(WarmUpVAE, steps=4), sonderby_2016),
+    (lambda: toy(FreeBitsVAE, free=0.7), kingma_2016),
+    (lambda: toy(BetaTCVAE, beta=4.0), chen_2018),
+    (lambda: toy(IWAE, network="convolutional", draws=5), burda_2016),
+    (lambda: toy(VampVAE, components=4), tomczak_2018),
+    (lambda: toy(ConditionalVAE), sohn_2015),
+    (wae, tolstikhin_2018),
+    (rae, ghosh_2020),
+]
+Paper = Callable[[Animal, Tensor, Tensor, int], Tensor]
+
+
+@pytest.mark.parametrize(("build", "paper"), PAPERS, ids=[paper.__name__ for _, paper in PAPERS])
+def test_an_epoch_is_the_papers_algorithm(build: Callable[[], Animal], paper: Paper) -> None:
+    ours, by_hand = build(), build()
+    fit(ours)
+    torch.manual_seed(1)
+    adam = Adam(
+        by_hand.parameters(), lr=1e-3, betas=(0.5 if paper is tolstikhin_2018 else 0.9, 0.999)
+    )
+    for step, (x, y) in enumerate(batches()):
+        adam.zero_grad()
+        paper(by_hand, x, y, step).backward()
+        adam.step()
+    fresh = build().state_dict()
+    for name, value in by_hand.named_parameters():
+        moved = (value - fresh[name]).abs().max()
+        assert (ours.state_dict()[name] - value).abs().max() <= 0.02 * moved, name
+
+
+LIKELY = [
+    lambda: toy(VAE),
+    lambda: toy(VAE, network="dense"),
+    lambda: toy(IWAE, network="dense-2", draws=2),
+    lambda: toy(VampVAE, components=4),
+    lambda: toy(ConditionalVAE),
+    lambda: toy(BetaVAE),
+]
+
+
+@pytest.mark.parametrize("build", LIKELY)
+@torch.no_grad()
+def test_one_weight_is_the_bound(build: Callable[[], VAE]) -> None:
+    """Over many draws, log p(x, z) - log q(z | x) and the bound have one mean."""
+    model, (x, _) = build().eval(), batches()[0]
+    torch.manual_seed(0)
+    log_w = model.log_weights(x[:1], 4000)
+    assert log_w.shape == (4000, 1)
+    log_likelihood, divergence = model.bound(x[:1].expand(4000, -1, -1, -1))
+    bound = log_likelihood - divergence
+    error = (log_w.std() + bound.std()) / 4000**0.5
+    assert abs(log_w.mean() - bound.mean()) < 4 * error < 0.02 * abs(bound.mean())
+
+
+@torch.no_grad()
+def test_log_weights_are_those_of_each_draw() -> None:
+    model, (x, _) = toy(VAE, network="dense").eval(), batches()[0]
+    torch.manual_seed(0)
+    together = model.log_weights(x, 3)
+    torch.manual_seed(0)
+    q, noise = model.posterior(x), torch.randn(3, N, LATENT)
+    for log_w, eps in zip(together, noise, strict=True):
+        z = q.mean + q.stddev * eps
+        joint = model.likelihood(z).log_prob(x).flatten(1).sum(1) + STANDARD.log_prob(z).sum(1)
+        torch.testing.assert_close(log_w, joint - q.log_prob(z).sum(1))
+
+
+def test_the_parts_of_a_divergence_make_up_the_whole() -> None:
+    q = Normal(draw(N, LATENT), draw(N, LATENT, seed=1).exp())
+    z = q.rsample()
+    whole = (q.log_prob(z) - STANDARD.log_prob(z)).sum(1).mean()
+    for images in (N, 60_000):
+        torch.testing.assert_close(sum(decompose(q, z, images)), whole)
+
+
+def test_independent_latents_have_no_total_correlation() -> None:
+    """A posterior that ignores the image is a product; its estimate is off by log(images) alone."""
+    q = Normal(torch.zeros(N, LATENT), torch.ones(N, LATENT))
+    information, correlation, divergence = decompose(q, q.sample(), images=1)
+    for part in (information, correlation, divergence):
+        torch.testing.assert_close(part, torch.zeros(()), atol=1e-5, rtol=0)
+
+
+def test_a_capacity_of_zero_is_higgins() -> None:
+    ours, higgins = toy(BetaVAE, beta=4.0, capacity=0.0), toy(BetaVAE)
+    fit(ours)
+    adam = Adam(higgins.parameters(), lr=1e-3)
+    torch.manual_seed(1)
+    for x, _ in batches():
+        log_likelihood, divergence = higgins.bound(x)
+        adam.zero_grad()
+        (4 * divergence - log_likelihood).mean().backward()
+        adam.step()
+    for ours_, theirs in zip(ours.parameters(), higgins.parameters(), strict=True):
+        torch.testing.assert_close(ours_, theirs)
+
+
+def test_a_mixture_in_equal_shares() -> None:
+    means, stds, z = draw(4, LATENT), draw(4, LATENT, seed=1).exp(), draw(5, LATENT, seed=2)
+    each = torch.stack([gauss(z, m, s) for m, s in zip(means, stds, strict=True)])
+    torch.testing.assert_close(mixture(means, stds).log_prob(z), each.exp().mean(0).log())
+
+
+@torch.no_grad()
+def test_an_image_that_is_the_pseudo_input_costs_nothing() -> None:
+    model, (x, _) = toy(VampVAE, components=1).eval(), batches()[0]
+    model.inputs.copy_(x[:1])
+    _, divergence = model.bound(x[:1])
+    torch.testing.assert_close(divergence, torch.zeros(1), atol=1e-5, rtol=0)
+
+
+@torch.no_grad()
+def test_latents_come_from_the_pseudo_inputs() -> None:
+    model = toy(VampVAE, components=4).eval()
+    torch.testing.assert_close(model.prior(3, seed=5), model.prior(64, seed=5)[:3])
+    q = model.posterior(model.pseudo_inputs())
+    z = model.prior(20_000, seed=0)
+    torch.testing.assert_close(z.mean(0), q.mean.mean(0), atol=0.05, rtol=0)
+    spread = (q.variance + q.mean.square()).mean(0) - q.mean.mean(0).square()
+    torch.testing.assert_close(z.var(0), spread, rtol=0.05, atol=0)
+
+
+def test_the_discrepancy_by_loops() -> None:
+    a, b = draw(7, LATENT), 2 + draw(7, LATENT, seed=1)
+    torch.testing.assert_close(maximum_mean_discrepancy(a, b), discrepancy(a, b))
+    assert maximum_mean_discrepancy(a, b) > 0.3
+    with pytest.raises(ValueError, match="two codes or more"):
+        maximum_mean_discrepancy(a[:1], b[:1])
+
+
+def test_the_discrepancy_of_one_distribution_is_zero_on_average() -> None:
+    estimates = torch.stack(
+        [
+            maximum_mean_discrepancy(draw(10, LATENT, seed=2 * i), draw(10, LATENT, seed=2 * i + 1))
+            for i in range(400)
+        ]
+    )
+    assert abs(estimates.mean()) < 3 * estimates.std() / 20
+
+
+@torch.no_grad()
+def test_an_untold_class_costs_its_logarithm() -> None:
+    model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
+    y = model.infer(x)
+    torch.manual_seed(0)
+    told = model.bound(x, y)
+    torch.manual_seed(0)
+    untold = model.bound(x)
+    torch.testing.assert_close(untold[0], told[0])
+    torch.testing.assert_close(untold[1], told[1] + math.log(10))
+    torch.testing.assert_close(model.encode(x), model.posterior(x, y).mean)
+
+
+@torch.no_grad()
+def test_the_class_that_is_inferred_explains_best() -> None:
+    model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
+
+    def at_the_mean(y: int) -> Tensor:
+        q = model.posterior(x, torch.full((N,), y))
+        likelihood = model.log_likelihood(x, model.told(q.mean, torch.full((N,), y)))
+        return likelihood - kl_divergence(q, STANDARD).sum(1)
+
+    assert torch.equal(model.infer(x), torch.stack([at_the_mean(y) for y in range(10)]).argmax(0))
+
+
+def test_classes_are_drawn_in_turn_or_as_asked() -> None:
+    model = toy(ConditionalVAE)
+    assert torch.equal(model.sample(20, 3), model.sample(20, 3, torch.arange(20) % 10))
+    sevens = model.sample(20, 3, torch.full((20,), 7))
+    assert torch.equal(sevens[17], model.sample(20, 3)[17])
+    assert not torch.equal(sevens[3], model.sample(20, 3)[3])
+    with pytest.raises(ZooError, match="labels are from 0 to 9"):
+        model.sample(2, 3, torch.tensor([0, 10]))
+
+
+def test_a_conditional_model_asks_for_labels() -> None:
+    with pytest.raises(ZooError, match="labels must be 12 whole numbers"):
+        fit(toy(ConditionalVAE), [(x, torch.zeros(N, 0)) for x, _ in batches()])
+
+
+def count(network: nn.Module) -> int:
+    return sum(p.numel() for p in network.parameters())
+
+
+def test_parameters_of_the_papers_perceptrons() -> None:
+    """Kingma & Welling, 2013: 784-500-20; Burda et al., 2016: 784-200-200-50."""
+    small = VAE(28, 1, latent=20, width=500, network="dense", likelihood="bernoulli")
+    assert count(small.encoder) == 785 * 500 + 501 * 40
+    assert count(small.decoder) == 21 * 500 + 501 * 784
+    burda = IWAE()
+    assert count(burda.encoder) == 785 * 200 + 201 * 200 + 201 * 100
+    assert count(burda.decoder) == 51 * 200 + 201 * 200 + 201 * 784
+    assert burda.sample(2).shape == (2, 1, 28, 28)

@@ -1,0 +1,91 @@
+"""AC-GAN. Odena, Olah & Shlens, 2017, https://arxiv.org/abs/1610.09585
+
+The discriminator also names the class, and the generator is asked for images whose class is named
+right.
+"""
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Adam, Optimizer
+
+from zoo.gans import dcgan
+from zoo.gans.adversarial import ConditionalAdversarialModule
+from zoo.layers.convnets import widening
+from zoo.losses.adversarial import non_saturating
+
+
+class Generator(nn.Module):
+    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]: DCGAN's,
+    of the latent times a vector of the class."""
+
+    def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.embedding = nn.Embedding(classes, latent)
+        self.draw = dcgan.Generator(latent, width, size, channels)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.draw(z * self.embedding(labels))
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) to logits (n,) of being real and (n, classes)."""
+
+    def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        widths = widening(width, size)
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+            nn.LeakyReLU(0.2),
+            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
+        )
+        self.source = nn.Conv2d(widths[-1], 1, 4, bias=False)
+        self.label = nn.Conv2d(widths[-1], classes, 4)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.body(x)
+        return self.source(seen).flatten(), self.label(seen).flatten(1)
+
+
+class ACGAN(ConditionalAdversarialModule):
+    """DCGAN's networks with a second head."""
+
+    def __init__(
+        self,
+        size: int = 64,
+        channels: int = 3,
+        classes: int = 10,
+        latent: int = 100,
+        width: int = 64,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, classes, width, size, channels)
+        self.discriminator = Discriminator(classes, width, size, channels)
+        self.apply(dcgan.initialize).to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Section 3: the discriminator ascends L_C + L_S, the generator L_C - L_S."""
+        D, G = self.discriminator, self.generator
+        real, y = self.labelled(batch)
+        fake = G(self.prior(len(real)), y)
+
+        with self.turn("discriminator") as descend:
+            (real_source, real_class), (fake_source, fake_class) = D(real), D(fake.detach())
+            classes = cross_entropy(real_class, y) + cross_entropy(fake_class, y)
+            descend(non_saturating.discriminator(real_source, fake_source) + classes)
+
+        with self.turn("generator") as descend:
+            source, named = D(fake)
+            descend(non_saturating.generator(source) + cross_entropy(named, y))

@@ -1,0 +1,90 @@
+"""Adversarial autoencoder. Makhzani et al., 2015, https://arxiv.org/abs/1511.05644
+
+An autoencoder whose codes are pushed onto the prior by a discriminator of codes.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import mse_loss
+from torch.optim import Adam, Optimizer
+
+from zoo.contracts import apply
+from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.convnets import Decoder, Encoder
+from zoo.losses.adversarial import non_saturating
+
+
+class Generator(nn.Sequential):
+    """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__(Decoder(latent, width, size, channels), nn.Tanh())
+
+
+class Discriminator(nn.Sequential):
+    """Codes (n, latent) to logits (n,): how much they look like the prior's."""
+
+    def __init__(self, latent: int, width: int) -> None:
+        super().__init__(
+            nn.Linear(latent, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+
+
+class AdversarialAutoencoder(AdversarialModule):
+    """The prior is N(0, I); the encoder is the generator of the adversarial game."""
+
+    ships = ("encoder", "generator")
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 8,
+        width: int = 64,
+        discriminator_width: int = 1000,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = Encoder(latent, width, size, channels)
+        self.generator = Generator(latent, width, size, channels)
+        self.discriminator = Discriminator(latent, discriminator_width)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        both = [*self.encoder.parameters(), *self.generator.parameters()]
+        return {
+            "autoencoder": adam(both),
+            "discriminator": adam(self.discriminator.parameters()),
+            "encoder": adam(self.encoder.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""
+        E, G, D = self.encoder, self.generator, self.discriminator
+        x, _ = batch
+
+        with self.turn("autoencoder") as descend:
+            descend(mse_loss(G(E(x)), x))
+
+        with self.turn("discriminator") as descend:
+            descend(non_saturating.discriminator(D(self.prior(len(x))), D(E(x))))
+
+        with self.turn("encoder") as descend:
+            descend(non_saturating.generator(D(E(x))))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
+        return apply(self.encoder, x, self.encoder).float()
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] through their codes and back."""
+        return self.decode(self.encode(x))

@@ -1,0 +1,90 @@
+"""BiGAN. Donahue, Krahenbuhl & Darrell, 2017, https://arxiv.org/abs/1605.09782
+
+The discriminator judges pairs of image and latent, either encoded or drawn; where it cannot tell,
+the encoder is the generator's inverse (Dumoulin et al., 2017, found the same).
+"""
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.contracts import apply
+from zoo.gans import dcgan
+from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.convnets import Encoder, widening
+from zoo.losses.adversarial import non_saturating
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) with latents (n, latent) to logits (n,)."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
+        super().__init__()
+        widths = widening(width, size)
+        hidden = 2 * widths[-1]
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+            nn.LeakyReLU(0.2),
+            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
+            nn.Flatten(),
+        )
+        self.joint = nn.Sequential(
+            nn.Linear(16 * widths[-1] + latent, hidden),
+            nn.LeakyReLU(0.2),
+            nn.Linear(hidden, 1),
+            nn.Flatten(0),
+        )
+
+    def forward(self, x: Tensor, z: Tensor) -> Tensor:
+        seen = self.body(x)
+        return self.joint(torch.cat([seen, z.to(seen.dtype)], 1))
+
+
+class BiGAN(AdversarialModule):
+    """On DCGAN's networks."""
+
+    ships = ("encoder", "generator")
+
+    def __init__(
+        self,
+        size: int = 64,
+        channels: int = 3,
+        latent: int = 50,
+        width: int = 64,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = Encoder(latent, width, size, channels)
+        self.generator = dcgan.Generator(latent, width, size, channels)
+        self.discriminator = Discriminator(latent, width, size, channels)
+        self.apply(dcgan.initialize).to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        both = [*self.generator.parameters(), *self.encoder.parameters()]
+        return {"discriminator": adam(self.discriminator.parameters()), "generator": adam(both)}
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Section 3: (x, E(x)) against (G(z), z); generator and encoder swap the labels."""
+        D, G, E = self.discriminator, self.generator, self.encoder
+        x, _ = batch
+        z = self.prior(len(x))
+        code, fake = E(x), G(z)
+
+        with self.turn("discriminator") as descend:
+            descend(non_saturating.discriminator(D(x, code.detach()), D(fake.detach(), z)))
+
+        with self.turn("generator") as descend:
+            descend(non_saturating.discriminator(D(fake, z), D(x, code)))
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to latents (n, latent)."""
+        return apply(self.encoder, x, self.encoder).float()
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] through their latents and back."""
+        return self.decode(self.encode(x))

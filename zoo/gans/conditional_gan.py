@@ -1,0 +1,96 @@
+"""Conditional GAN. Mirza & Osindero, 2014, https://arxiv.org/abs/1411.1784
+
+Both players of the first GAN are told the class, as an input beside their own.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+from torch.optim import SGD, Optimizer
+
+from zoo.gans.adversarial import ConditionalAdversarialModule
+from zoo.gans.gan import Maxout
+from zoo.losses.adversarial import non_saturating
+
+
+class Generator(nn.Module):
+    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.classes, sixth = classes, max(1, width // 6)
+        self.latent = nn.Sequential(nn.Linear(latent, sixth), nn.ReLU())
+        self.label = nn.Sequential(nn.Linear(classes, width - sixth), nn.ReLU())
+        self.joint = nn.Sequential(
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, channels * size**2),
+            nn.Tanh(),
+            nn.Unflatten(1, (channels, size, size)),
+        )
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        told = one_hot(labels, self.classes).to(z)
+        return self.joint(torch.cat([self.latent(z), self.label(told)], 1))
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) and labels (n,) to logits (n,)."""
+
+    def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.classes = classes
+        self.image = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width))
+        self.label = Maxout(classes, max(1, width // 5))
+        self.joint = nn.Sequential(
+            nn.Dropout(0.5),
+            Maxout(width + max(1, width // 5), width),
+            nn.Dropout(0.5),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        told = one_hot(labels, self.classes).to(x)
+        return self.joint(torch.cat([self.image(x), self.label(told)], 1))
+
+
+class ConditionalGAN(ConditionalAdversarialModule):
+    """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
+    of it, of five pieces each."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        classes: int = 10,
+        latent: int = 100,
+        width: int = 1200,
+        lr: float = 0.1,
+        momentum: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, classes, width, size, channels)
+        self.discriminator = Discriminator(classes, max(1, width // 5), size, channels)
+
+    def players(self) -> dict[str, Optimizer]:
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
+        return {
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Equation 2, by Algorithm 1 of Goodfellow et al., 2014."""
+        D, G = self.discriminator, self.generator
+        real, y = self.labelled(batch)
+        fake = G(self.prior(len(real)), y)
+
+        with self.turn("discriminator") as descend:
+            descend(non_saturating.discriminator(D(real, y), D(fake.detach(), y)))
+
+        with self.turn("generator") as descend:
+            descend(non_saturating.generator(D(fake, y)))

@@ -1,0 +1,57 @@
+"""DRAGAN. Kodali et al., 2017, https://arxiv.org/abs/1705.07215
+
+The game of DCGAN with a penalty on the discriminator's slope around the data, where sharp
+gradients go with collapse.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+from zoo.gans.adversarial import AdversarialModule
+from zoo.gans.dcgan import Generator
+from zoo.gans.wgan_gp import Critic
+from zoo.losses.adversarial import non_saturating
+from zoo.losses.penalties import data_penalty
+
+
+class DRAGAN(AdversarialModule):
+    """DCGAN's generator against a discriminator without batch norm, which slopes of single images
+    forbid."""
+
+    def __init__(
+        self,
+        size: int = 64,
+        channels: int = 3,
+        latent: int = 100,
+        width: int = 64,
+        penalty: float = 10.0,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, width, size, channels)
+        self.discriminator = Critic(width, size, channels)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Algorithm 1."""
+        D, G = self.discriminator, self.generator
+        real, _ = batch
+        fake = G(self.prior(len(real)))
+
+        with self.turn("discriminator") as descend:
+            slope = self.hparams["penalty"] * data_penalty(D, real)
+            descend(non_saturating.discriminator(D(real), D(fake.detach())) + slope)
+
+        with self.turn("generator") as descend:
+            descend(non_saturating.generator(D(fake)))

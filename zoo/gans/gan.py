@@ -1,0 +1,101 @@
+"""GAN. Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661
+
+Two dense networks, one that draws and one that tells; at the end of their game the first draws
+from the data's distribution and the second says 1/2.
+"""
+
+import math
+from functools import partial
+from typing import Literal
+
+from torch import Tensor, nn
+from torch.optim import SGD, Optimizer
+
+from zoo.gans.adversarial import AdversarialModule
+from zoo.losses.adversarial import minimax, non_saturating
+
+LOSSES = {"minimax": minimax, "non-saturating": non_saturating}
+
+
+class Generator(nn.Sequential):
+    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__(
+            nn.Linear(latent, width),
+            nn.ReLU(),
+            nn.Linear(width, width),
+            nn.ReLU(),
+            nn.Linear(width, channels * size**2),
+            nn.Tanh(),  # the paper's sigmoid, for images in [-1, 1]
+            nn.Unflatten(1, (channels, size, size)),
+        )
+
+
+class Maxout(nn.Linear):
+    """The largest of five linear maps. Goodfellow et al., 2013, https://arxiv.org/abs/1302.4389"""
+
+    pieces = 5
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs * self.pieces)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x).unflatten(1, (-1, self.pieces)).amax(2)
+
+
+class Discriminator(nn.Sequential):
+    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+
+    def __init__(self, width: int, size: int, channels: int) -> None:
+        super().__init__(
+            nn.Flatten(),
+            nn.Dropout(0.2),
+            Maxout(channels * size**2, width),
+            nn.Dropout(0.5),
+            Maxout(width, width),
+            nn.Dropout(0.5),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+
+
+class GAN(AdversarialModule):
+    """The networks are those of the authors' MNIST model."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        latent: int = 100,
+        width: int = 1200,
+        loss: Literal["minimax", "non-saturating"] = "non-saturating",
+        steps: int = 1,
+        lr: float = 0.1,
+        momentum: float = 0.5,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.loss = LOSSES[loss]
+        self.generator = Generator(latent, width, size, channels)
+        self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
+
+    def players(self) -> dict[str, Optimizer]:
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
+        return {
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
+        D, G, k = self.discriminator, self.generator, self.hparams["steps"]
+        shares = self.shares(batch[0], k)
+
+        for real in shares:  # ascend log D(x) + log(1 - D(G(z)))
+            with self.turn("discriminator") as descend:
+                fake = G(self.prior(len(real)))
+                descend(self.loss.discriminator(D(real), D(fake)))
+
+        with self.turn("generator") as descend:  # descend log(1 - D(G(z))), or ascend log D(G(z))
+            descend(self.loss.generator(D(G(self.prior(len(shares[0]))))))

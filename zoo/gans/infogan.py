@@ -1,0 +1,131 @@
+"""InfoGAN. Chen et al., 2016, https://arxiv.org/abs/1606.03657
+
+Part of the latent is a code whose mutual information with the image is kept high, so that it comes
+to mean something: a class, a slant, a width.
+"""
+
+import math
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal
+from torch.nn.functional import cross_entropy, one_hot
+from torch.optim import Adam, Optimizer
+
+from zoo.contracts import apply
+from zoo.gans import dcgan
+from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.convnets import widening
+from zoo.losses.adversarial import non_saturating
+
+
+class Recogniser(nn.Module):
+    """Images (n, channels, size, size) to logits (n,) of being real and to Q's parameters
+    (n, categories + 2 * continuous), which share all but the last layers."""
+
+    def __init__(self, codes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        widths = widening(width, size)
+        self.body = nn.Sequential(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
+            nn.LeakyReLU(0.2),
+            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
+        )
+        self.source = nn.Conv2d(widths[-1], 1, 4, bias=False)
+        self.code = nn.Sequential(
+            nn.Conv2d(widths[-1], 128, 4, bias=False),
+            nn.BatchNorm2d(128),
+            nn.LeakyReLU(0.2),
+            nn.Flatten(),
+            nn.Linear(128, codes),
+        )
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        seen = self.body(x)
+        return self.source(seen).flatten(), self.code(seen)
+
+
+class InfoGAN(AdversarialModule):
+    """A latent is `noise` normal numbers, one of `categories` and `continuous` numbers in [-1, 1],
+    side by side; the defaults are the paper's for MNIST, on DCGAN's networks."""
+
+    ships = ()  # Q, which encodes, is a part of the discriminator
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 1,
+        noise: int = 62,
+        categories: int = 10,
+        continuous: int = 2,
+        width: int = 64,
+        lr: float = 2e-4,
+        generator_lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        latent, codes = noise + categories + continuous, categories + 2 * continuous
+        self.generator = dcgan.Generator(latent, width, size, channels)
+        self.discriminator = Recogniser(codes, width, size, channels)
+        self.apply(dcgan.initialize).to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, betas=(0.5, 0.999))
+        return {
+            "discriminator": adam(self.discriminator.parameters(), lr=self.hparams["lr"]),
+            "generator": adam(self.generator.parameters(), lr=self.hparams["generator_lr"]),
+        }
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        """Draw z (n, noise + categories + continuous); more of a seed continue the fewer."""
+        noise, categories, continuous = self.sizes()
+        generator = torch.Generator()
+        generator.seed() if seed is None else generator.manual_seed(seed)
+        normal = torch.randn(-(-n // 16) * 16, noise + 1 + continuous, generator=generator)[:n]
+        even = torch.erf(normal[:, noise:] / 2**0.5)  # even in [-1, 1]
+        category = ((even[:, 0] + 1) / 2 * categories).long().clamp(max=categories - 1)
+        parts = [normal[:, :noise], one_hot(category, categories), even[:, 1:]]
+        return torch.cat(parts, 1).to(self.device)
+
+    def sizes(self) -> tuple[int, int, int]:
+        """How many normal numbers, categories and continuous codes a latent has."""
+        hparams = self.hparams
+        return hparams["noise"], hparams["categories"], hparams["continuous"]
+
+    def information(self, code: Tensor, z: Tensor) -> Tensor:
+        """L_I(G, Q), a scalar in nats: the bound of equation 5 on the mutual information of the
+        codes of z and their images, from Q's parameters."""
+        noise, categories, continuous = self.sizes()
+        _, category, c = z.float().split((noise, categories, continuous), dim=1)
+        logits, mean, log_std = code.float().split((categories, continuous, continuous), dim=1)
+        entropy = math.log(categories) + continuous * math.log(2)
+        of_continuous = Normal(mean, log_std.clamp(-5, 5).exp()).log_prob(c).sum(1).mean()
+        return entropy - cross_entropy(logits, category) + of_continuous
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Equation 6 with lambda = 1: G, and Q with it, ascend L_I; Q's layers are D's."""
+        D, G = self.discriminator, self.generator
+        real, _ = batch
+        z = self.prior(len(real))
+        fake = G(z)
+
+        with self.turn("discriminator") as descend:
+            (real_source, _), (fake_source, code) = D(real), D(fake.detach())
+            loss = non_saturating.discriminator(real_source, fake_source)
+            descend(loss - self.information(code, z))
+
+        with self.turn("generator") as descend:
+            source, code = D(fake)
+            information = self.information(code, z)
+            descend(non_saturating.generator(source) - information)
+        self.note({"information": information})
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to what Q makes of them: probabilities of the categories
+        and means of the continuous codes (n, categories + continuous)."""
+        _, categories, continuous = self.sizes()
+        code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1]).float()
+        mean = code[:, categories : categories + continuous]
+        return torch.cat([code[:, :categories].softmax(1), mean], 1)

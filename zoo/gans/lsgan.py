@@ -1,0 +1,10 @@
+"""LSGAN. Mao et al., 2016, https://arxiv.org/abs/1611.04076"""
+
+from zoo.gans.dcgan import DCGAN
+from zoo.losses.adversarial import least_squares
+
+
+class LSGAN(DCGAN):
+    """DCGAN, judged by squared distance instead of log-likelihood."""
+
+    loss = least_squares

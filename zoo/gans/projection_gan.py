@@ -1,0 +1,104 @@
+"""Projection discriminator. Miyato & Koyama, 2018, https://arxiv.org/abs/1802.05637
+
+A class enters the generator through its batch norms, and the discriminator as the inner product of
+its own vector with what was seen.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.gans.adversarial import ConditionalAdversarialModule
+from zoo.layers.convnets import widening
+from zoo.layers.norms import ConditionalBatchNorm2d
+from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.spectral import normalised, one_iteration
+from zoo.losses.adversarial import hinge
+
+
+class Generator(nn.Module):
+    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        norm = partial(ConditionalBatchNorm2d, classes=classes)
+        self.start = nn.Sequential(nn.Linear(latent, width * 16), nn.Unflatten(1, (width, 4, 4)))
+        self.blocks = nn.ModuleList(Up(width, width, norm) for _ in widening(width, size))
+        self.end = nn.Sequential(
+            nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()
+        )
+        self.apply(initialize)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        h = self.start(z)
+        for block in self.blocks:
+            h = block(h, labels)
+        return self.end(h)
+
+
+class Discriminator(nn.Module):
+    """Images (n, channels, size, size) and labels (n,) to logits (n,), by equation 4."""
+
+    def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        halvings = len(widening(width, size)) - 1
+        self.phi = nn.Sequential(
+            Down(channels, width, first=True),
+            *(Down(width, width) for _ in range(halvings - 1)),
+            Down(width, width, halve=False),
+            Down(width, width, halve=False),
+            nn.ReLU(),
+            Sum(),
+        )
+        self.psi = nn.Linear(width, 1)
+        self.embedding = nn.Embedding(classes, width)
+        nn.init.xavier_uniform_(self.embedding.weight)
+        normalised(self.apply(initialize))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        seen = self.phi(x)
+        return self.psi(seen).squeeze(1) + (self.embedding(labels) * seen).sum(1)
+
+
+class ProjectionGAN(ConditionalAdversarialModule):
+    """The defaults are the paper's for 32 pixels; the data must give labels."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        classes: int = 10,
+        latent: int = 128,
+        width: int = 256,
+        discriminator_width: int = 128,
+        discriminator_steps: int = 5,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, classes, width, size, channels)
+        self.discriminator = Discriminator(classes, discriminator_width, size, channels)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """A batch carries one share of images for each step of the discriminator; fakes are of
+        the real images' classes."""
+        D, G, k = self.discriminator, self.generator, self.hparams["discriminator_steps"]
+        shares = [self.shares(part, k) for part in self.labelled(batch)]
+
+        for real, y in zip(*shares, strict=True):
+            with self.turn("discriminator") as descend, one_iteration(D):
+                fake = G(self.prior(len(real)), y)
+                descend(hinge.discriminator(D(real, y), D(fake, y)))
+
+        with self.turn("generator") as descend, one_iteration(D):
+            descend(hinge.generator(D(G(self.prior(len(y)), y), y)))

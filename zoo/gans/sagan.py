@@ -1,0 +1,99 @@
+"""SAGAN. Zhang, Goodfellow, Metaxas & Odena, 2019, https://arxiv.org/abs/1805.08318
+
+Attention lets distant parts of an image agree; spectral norm in both players, each of which has a
+learning rate of its own.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.attention import SelfAttention
+from zoo.layers.convnets import widening
+from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.spectral import normalised, one_iteration
+from zoo.losses.adversarial import hinge
+
+
+class Generator(nn.Sequential):
+    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
+        first, *later = (Up(width, width) for _ in widening(width, size))
+        super().__init__(
+            nn.Linear(latent, width * 16),
+            nn.Unflatten(1, (width, 4, 4)),
+            first,
+            *later[:-1],
+            SelfAttention(width),  # at half the image's size
+            *later[-1:],
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, channels, 3, padding=1),
+            nn.Tanh(),
+        )
+        normalised(self.apply(initialize))
+
+
+class Discriminator(nn.Sequential):
+    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+
+    def __init__(self, width: int, size: int, channels: int = 3) -> None:
+        halvings = len(widening(width, size)) - 1
+        super().__init__(
+            Down(channels, width, first=True),
+            SelfAttention(width),
+            *(Down(width, width) for _ in range(halvings - 1)),
+            Down(width, width, halve=False),
+            Down(width, width, halve=False),
+            nn.ReLU(),
+            Sum(),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+        normalised(self.apply(initialize))
+
+
+class SAGAN(AdversarialModule):
+    """Without classes, which the paper has; the learning rates are section 4.2's."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 128,
+        width: int = 256,
+        discriminator_width: int = 128,
+        lr: float = 1e-4,
+        discriminator_lr: float = 4e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, width, size, channels)
+        self.discriminator = Discriminator(discriminator_width, size, channels)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, betas=(0.0, 0.9))
+        return {
+            "discriminator": adam(
+                self.discriminator.parameters(), lr=self.hparams["discriminator_lr"]
+            ),
+            "generator": adam(self.generator.parameters(), lr=self.hparams["lr"]),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """One step each: section 3.2 needs no more of the discriminator's."""
+        D, G = self.discriminator, self.generator
+        real, _ = batch
+        with one_iteration(G):
+            fake = G(self.prior(len(real)))
+
+        with self.turn("discriminator") as descend, one_iteration(D):
+            descend(hinge.discriminator(D(real), D(fake.detach())))
+
+        with self.turn("generator") as descend, one_iteration(D):
+            descend(hinge.generator(D(fake)))

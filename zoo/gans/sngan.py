@@ -1,0 +1,94 @@
+"""SNGAN. Miyato, Kataoka, Koyama & Yoshida, 2018, https://arxiv.org/abs/1802.05957
+
+Every weight of the discriminator is divided by its largest singular value, so that it is Lipschitz
+without a penalty; residual networks and the hinge loss.
+"""
+
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.augment import augmented
+from zoo.layers.convnets import widening
+from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.spectral import normalised, one_iteration
+from zoo.losses.adversarial import hinge
+
+
+class Generator(nn.Sequential):
+    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
+        super().__init__(
+            nn.Linear(latent, width * 16),
+            nn.Unflatten(1, (width, 4, 4)),
+            *(Up(width, width) for _ in widening(width, size)),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Conv2d(width, channels, 3, padding=1),
+            nn.Tanh(),
+        )
+        self.apply(initialize)
+
+
+class Discriminator(nn.Sequential):
+    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+
+    def __init__(self, width: int, size: int, channels: int = 3) -> None:
+        halvings = len(widening(width, size)) - 1  # two at 32 pixels, as in table 4
+        super().__init__(
+            Down(channels, width, first=True),
+            *(Down(width, width) for _ in range(halvings - 1)),
+            Down(width, width, halve=False),
+            Down(width, width, halve=False),
+            nn.ReLU(),
+            Sum(),
+            nn.Linear(width, 1),
+            nn.Flatten(0),
+        )
+        normalised(self.apply(initialize))
+
+
+class SNGAN(AdversarialModule):
+    """The defaults are the paper's for CIFAR-10: widths 256 and 128, five discriminator steps."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 128,
+        width: int = 256,
+        discriminator_width: int = 128,
+        discriminator_steps: int = 5,
+        lr: float = 2e-4,
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, width, size, channels)
+        discriminator = Discriminator(discriminator_width, size, channels)
+        self.discriminator = augmented(discriminator, augment)
+        self.to(memory_format=torch.channels_last)
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """A batch carries one share of images for each step of the discriminator."""
+        D, G = self.discriminator, self.generator
+        shares = self.shares(batch[0], self.hparams["discriminator_steps"])
+
+        for real in shares:
+            with self.turn("discriminator") as descend, one_iteration(D):
+                fake = G(self.prior(len(real)))
+                descend(hinge.discriminator(D(real), D(fake)))
+
+        with self.turn("generator") as descend, one_iteration(D):  # twice the images: section 4
+            descend(hinge.generator(D(G(self.prior(2 * len(shares[0]))))))

@@ -1,0 +1,45 @@
+"""A pair of perceptrons, the one the other's mirror image, with the tanh of the first VAEs."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+
+class Brightness(nn.Module):
+    """Pixels in [-1, 1] to [0, 1]: where black is nothing, Adam has less of a mean to fight."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return (x + 1) / 2
+
+
+class Encoder(nn.Sequential):
+    """Images (n, channels, size, size) to codes (n, features), by `depth` layers of `width`."""
+
+    def __init__(
+        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+    ) -> None:
+        widths = [channels * size * size, *[width] * depth]
+        super().__init__(
+            Brightness(),
+            nn.Flatten(),
+            *(hidden(a, b) for a, b in pairwise(widths)),
+            nn.Linear(widths[-1], features),
+        )
+
+
+class Decoder(nn.Sequential):
+    """Codes (n, features) to images (n, channels, size, size), unbounded."""
+
+    def __init__(
+        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+    ) -> None:
+        widths = [features, *[width] * depth]
+        super().__init__(
+            *(hidden(a, b) for a, b in pairwise(widths)),
+            nn.Linear(widths[-1], channels * size * size),
+            nn.Unflatten(1, (channels, size, size)),
+        )
+
+
+def hidden(a: int, b: int) -> nn.Sequential:
+    return nn.Sequential(nn.Linear(a, b), nn.Tanh())

@@ -1,0 +1,60 @@
+"""Residual blocks for images, which double or halve them.
+
+Gulrajani et al., 2017, appendix F, https://arxiv.org/abs/1704.00028
+"""
+
+from collections.abc import Callable
+
+from torch import Tensor, nn
+from torch.nn.functional import interpolate
+
+
+class Up(nn.Module):
+    """Maps (n, a, h, w) to (n, b, 2h, 2w); a conditional `norm` takes labels (n,) as well."""
+
+    def __init__(self, a: int, b: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.norm, self.other_norm = norm(a), norm(b)
+        self.first, self.second = nn.Conv2d(a, b, 3, padding=1), nn.Conv2d(b, b, 3, padding=1)
+        self.skip = nn.Conv2d(a, b, 1)
+
+    def forward(self, x: Tensor, *labels: Tensor) -> Tensor:
+        h = self.first(double(self.norm(x, *labels).relu()))
+        return self.second(self.other_norm(h, *labels).relu()) + double(self.skip(x))
+
+
+class Down(nn.Module):
+    """Maps (n, a, h, w) to (n, b, h / 2, w / 2), or of the same size unless it halves.
+
+    The first block of a network sees pixels, which are not rectified.
+    """
+
+    def __init__(self, a: int, b: int, halve: bool = True, first: bool = False) -> None:
+        super().__init__()
+        self.first, self.second = nn.Conv2d(a, b, 3, padding=1), nn.Conv2d(b, b, 3, padding=1)
+        self.skip = nn.Conv2d(a, b, 1) if halve or a != b else nn.Identity()
+        self.pool = nn.AvgPool2d(2) if halve else nn.Identity()
+        self.rectify = nn.Identity() if first else nn.ReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.second(self.first(self.rectify(x)).relu())
+        return self.pool(h) + self.skip(self.pool(x))
+
+
+class Sum(nn.Module):
+    """Maps (n, channels, h, w) summed over their pixels (n, channels)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sum((2, 3))
+
+
+def double(x: Tensor) -> Tensor:
+    return interpolate(x, scale_factor=2, mode="nearest")
+
+
+def initialize(layer: nn.Module) -> None:
+    """Weights of Glorot & Bengio, 2010, with the gain of what is rectified."""
+    if isinstance(layer, nn.Conv2d | nn.Linear):
+        nn.init.xavier_uniform_(layer.weight, 2**0.5)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)

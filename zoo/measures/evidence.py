@@ -1,0 +1,73 @@
+"""How well a model explains images that it has not seen, and with how much of its code."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+from tqdm import tqdm
+
+from recipes.data.images import Images, normalise
+from zoo.contracts import Animal, Bounded, Explainer, ImportanceWeighted
+from zoo.measures.records import Protocol, Record, each, first, mean, rounded
+from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
+
+SHARE = 10  # one image in so many has its evidence weighed: k draws of z cost k decodings
+FEW = 20  # images, and draws, that are weighed at once
+IN_USE = 0.01  # nats: a latent that says less of an image says nothing
+NATS = "nats per image"
+
+
+def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[Record]:
+    """The evidence lower bound, what is read off it, and the evidence itself where it can be had;
+    one sample of z an image, unless `draws` says more."""
+    assert isinstance(model, Bounded)
+    terms = each(model, images.pixels, lambda x: torch.stack(model.bound(x), dim=1), "bound")
+    likelihood, divergence = terms.double().unbind(1)
+    bound = likelihood - divergence
+    yield mean("elbo", bound, NATS)
+    yield mean("divergence", divergence, NATS)
+    if is_density(model):
+        bits = bits_per_dimension(bound, images.pixels[0].numel())
+        yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
+    if isinstance(model, ImportanceWeighted):
+        yield evidence(model, first(images, protocol.images // SHARE), protocol.draws)
+    if isinstance(model, Explainer):
+        yield from of_latents(model, images)
+
+
+def is_density(model: Animal) -> bool:
+    """Whether its likelihood is one of grey levels; a Bernoulli's is of pixels that are on."""
+    return model.hparams.get("likelihood", "gaussian") != "bernoulli"
+
+
+def evidence(model: Animal, images: Images, k: int) -> Record:
+    """The negative log-likelihood by k importance-weighted draws of z for each image."""
+    chunks = tqdm(images.pixels.split(FEW), "evidence", leave=False, disable=None)
+    nats = [weighed(model, normalise(x.to(model.device)), k) for x in chunks]
+    return mean(f"nll-{k}", -torch.cat(nats), NATS) | {"draws": k}
+
+
+@torch.no_grad()
+def weighed(model: Animal, x: Tensor, k: int) -> Tensor:
+    """log p(x) of images (n, channels, size, size) as k draws have it, (n,)."""
+    assert isinstance(model, ImportanceWeighted)
+    draws = [model.log_weights(x, len(few)) for few in torch.arange(k).split(FEW)]
+    return weighed_evidence(torch.cat(draws).double()).cpu()
+
+
+def of_latents(model: Animal, images: Images) -> Iterator[Record]:
+    """How many latents tell images apart, and how much the busiest of them says."""
+    assert isinstance(model, Explainer)
+    if not isinstance(model.posterior(normalise(images.pixels[:1].to(model.device))), Normal):
+        return
+
+    def moments(x: Tensor) -> Tensor:
+        q = model.posterior(x)
+        return torch.stack([q.mean, q.stddev], dim=1).flatten(2)
+
+    means, spreads = each(model, images.pixels, moments, "posterior").double().unbind(1)
+    nats = divergence_per_dimension(means, spreads)
+    shared: Record = {"latents": len(nats), "split": "test", "real": len(means)}
+    yield {"metric": "latents-in-use", "value": int((nats > IN_USE).sum()), **shared}
+    yield {"metric": "largest-divergence", "value": rounded(nats.max()), **shared, "unit": "nats"}

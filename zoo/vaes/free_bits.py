@@ -1,0 +1,38 @@
+"""Free bits. Kingma et al., 2016, https://arxiv.org/abs/1606.04934
+
+A latent's first nats of divergence are free, so that none is given up before the decoder has
+learned to use it.
+"""
+
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from zoo.vaes.vae import VAE, Likelihood, Network
+
+
+class FreeBitsVAE(VAE):
+    """A VAE against posterior collapse: each latent's divergence costs nothing below `free` nats,
+    as a mean over the batch."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 128,
+        width: int = 32,
+        network: Network = "convolutional",
+        likelihood: Likelihood = "gaussian",
+        noise: float = 0.1,
+        free: float = 0.25,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The objective with free bits, each latent a group of its own."""
+        x, _ = batch
+        q = self.posterior(x)
+        log_likelihood = self.log_likelihood(x, q.rsample()).mean()
+        divergences = kl_divergence(q, Normal(0.0, 1.0)).mean(0)  # (latent,)
+        self.note({"log_likelihood": log_likelihood, "divergence": divergences.sum()})
+        return divergences.clamp(min=self.hparams["free"]).sum() - log_likelihood

@@ -1,0 +1,51 @@
+"""RAE. Ghosh, Sajjadi, Vergari, Black & Schoelkopf, 2020, https://arxiv.org/abs/1903.12436
+
+What noise in the code does for a VAE, a small code and a smooth decoder do here; the density that
+codes are drawn from is fitted when all is learned (section 4).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.contracts import Autoencoder
+from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers.samplers import GaussianMixtureSampler
+
+
+class RAE(Autoencoder):
+    """RAE-L2: descends |x - D(z)|^2 + shrinkage |z|^2 / 2 + decay |weights of D|^2.
+
+    Its samples are of a mixture of as many normals as `components`, 10 in section 5.
+    """
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 128,
+        width: int = 64,
+        components: int = 10,
+        shrinkage: float = 0.1,
+        decay: float = 1e-3,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = Encoder(latent, width, size, channels)
+        self.decoder = nn.Sequential(Decoder(latent, width, size, channels), nn.Tanh())
+        self.sampler = GaussianMixtureSampler(latent, components)
+        self.to(memory_format=torch.channels_last)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """The three terms of section 3, the decoder regularised by L2."""
+        x, _ = batch
+        z = self.encoder(x).to(x.dtype)
+        error = (self.decoder(z) - x).square().flatten(1).sum(1).mean()
+        code = z.square().sum(1).mean() / 2
+        weights = torch.stack([p.square().sum() for p in self.decoder.parameters()]).sum()
+        self.note({"error": error, "code": code, "weights": weights})
+        return error + self.hparams["shrinkage"] * code + self.hparams["decay"] * weights
+
+    def configure_optimizers(self) -> Optimizer:
+        return Adam(self.parameters(), lr=self.hparams["lr"])

@@ -1,0 +1,35 @@
+"""KL warm-up. Soenderby et al., 2016, https://arxiv.org/abs/1602.02282
+
+The divergence costs nothing at first and its full price after `steps`, so that the code is in use
+before it is paid for. Bowman et al., 2015 (https://arxiv.org/abs/1511.06349), did so for text.
+"""
+
+from torch import Tensor
+
+from zoo.vaes.vae import VAE, Likelihood, Network
+
+
+class WarmUpVAE(VAE):
+    """A VAE against posterior collapse: the price of its divergence grows evenly from 0 to 1."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        latent: int = 128,
+        width: int = 32,
+        network: Network = "convolutional",
+        likelihood: Likelihood = "gaussian",
+        noise: float = 0.1,
+        steps: int = 10_000,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
+        x, _ = batch
+        log_likelihood, divergence = (term.mean() for term in self.bound(x))
+        beta = min(1.0, self.trainer.global_step / self.hparams["steps"])
+        self.note({"log_likelihood": log_likelihood, "divergence": divergence})
+        return beta * divergence - log_likelihood
