@@ -33,8 +33,7 @@ def export(
 
     Every number is read off the written file. All three are made aside and then put in place, so
     that a failure leaves what was there. The prose, and what its paper reported, are kept from the
-    old card. Raises BadWeights for what `zoo fit` did not make from that recipe, UnknownName
-    without a recipe.
+    old card. Raises BadWeights for what that recipe did not make, UnknownName without a recipe.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     old, recipe = folder / f"{name}.md", recipe_of(checkpoint, name)
