@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from torch.optim import Adam
 
+from zoo.contracts import Quantised
 from zoo.errors import BadRecipe
 from zoo.vaes.pixel_cnn import PixelCNN
 from zoo.vaes.quantized import QuantizedModel
@@ -103,6 +104,7 @@ def images(n: int) -> Tensor:
 def test_what_goes_in_and_out(build: Build) -> None:
     model, x = build(), images(3)
     codes, z = model.codes(x), model.encode(x)
+    assert isinstance(model, Quantised)
     assert (codes.shape, codes.dtype) == ((3, model.positions), torch.int64)
     assert 0 <= codes.min() <= codes.max() < model.codebook_size
     assert z.shape == (3, 4 * model.positions)

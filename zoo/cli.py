@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     kept = len(given)
     if given[:1] == ["fit"]:  # what follows the recipe belongs to Lightning
+        given.sort(key=lambda word: word == "--fast")  # but this one, wherever it stands
         kept = 3 if given[1:2] == ["--config"] else 2
     options = parser().parse_args(given[:kept])
     options.overrides = given[kept:]

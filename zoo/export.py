@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import subprocess
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,12 +11,13 @@ from torch import Tensor, nn
 from recipes.data.images import ImageData
 from zoo import catalog, pictures
 from zoo.cards import Card
-from zoo.checkpoints import read_checkpoint, revive
+from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import Animal, Autoencoder, Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, report
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.measures.records import each
+from zoo.provenance import commit
 from zoo.weights import read, sha256, shipped, write
 
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
@@ -29,12 +29,13 @@ def export(
     folder: Path = catalog.WEIGHTS,
     protocol: Protocol = PROTOCOLS["full"],
 ) -> Card:
-    """Write weights, picture and card of a checkpoint; every number is read off the written file.
+    """Write weights, picture and card of a checkpoint, or of a run folder's newest good one.
 
-    All three are made aside and then put in place, so that a failure leaves what was there. The
-    prose, and what its paper reported, are kept from the old card. Raises BadWeights
-    for a checkpoint that was not made by `zoo fit` from that recipe, UnknownName without a recipe.
+    Every number is read off the written file. All three are made aside and then put in place, so
+    that a failure leaves what was there. The prose, and what its paper reported, are kept from the
+    old card. Raises BadWeights for what that recipe did not make, UnknownName without a recipe.
     """
+    checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     old, recipe = folder / f"{name}.md", recipe_of(checkpoint, name)
     data, state = data_of(str(recipe)), read_checkpoint(checkpoint)
     model = revive(checkpoint, state)
@@ -101,7 +102,7 @@ def facts(
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
         "recipe": f"{recipe.parent.name}/{recipe.name}",
-        "commit": commit(),
+        "commit": logbook(state).get("commit", commit()),
         "licence": data.source.weights_licence,
         "data": {"name": data.source.title, "url": data.source.url, "terms": data.source.terms},
         "sha256": sha256(path),
@@ -114,17 +115,21 @@ def facts(
 
 def training(state: dict[str, object]) -> dict[str, object]:
     """How a checkpoint came about, as its logbook has it."""
-    logbook: dict[str, str | float] = state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
-    averaged = "averaging_state" in state
-    begun = {"begun_from": logbook["begun_from"]} if "begun_from" in logbook else {}
+    book, averaged = logbook(state), "averaging_state" in state
+    begun = {"begun_from": book["begun_from"]} if "begun_from" in book else {}
     return begun | {
-        "hardware": logbook.get("hardware", "unknown"),
-        "precision": logbook.get("precision", "unknown"),
-        "minutes": round(float(logbook.get("seconds", 0)) / 60, 1),
+        "hardware": book.get("hardware", "unknown"),
+        "precision": book.get("precision", "unknown"),
+        "minutes": round(float(book.get("seconds", 0)) / 60, 1),
         "steps": state["global_step"],
         "images_seen": state["images_seen"],
         "weights": "exponential moving average" if averaged else "last step",
     }
+
+
+def logbook(state: dict[str, object]) -> dict[str, str | float]:
+    """What a checkpoint's logbook holds."""
+    return state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
 
 
 def kept(path: Path) -> dict[str, object]:
@@ -135,15 +140,6 @@ def kept(path: Path) -> dict[str, object]:
 def prose(path: Path) -> str:
     """The prose of the card that is there already."""
     return Card.read(path).prose if path.exists() else f"# {path.stem}\n\n{UNSEEN}"
-
-
-def commit() -> str:
-    """The commit of the clone that the zoo runs from, `unknown` outside of one."""
-    if not (catalog.HOME / ".git").exists():
-        return "unknown"
-    command = ["git", "-C", str(catalog.HOME), "rev-parse", "--short=12", "HEAD"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False)
-    return answer.stdout.strip() or "unknown"
 
 
 def verify(name: str) -> list[str]:
