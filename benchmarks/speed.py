@@ -10,6 +10,9 @@ the median over rounds, the first round dropped, and goes into benchmarks/speed.
     pythae    pythae's VAE of that size / ours; 1 or more. `--pythae PYTHON` names the interpreter
               of an environment that has it
     read      zoo.read of a 50 MB file; import: `import zoo` in a fresh interpreter
+
+A step also says images a second, and the fraction of the roofline: its floating point operations
+over those that matrix products of the same precision reach here in that time.
 """
 
 import argparse
@@ -33,6 +36,7 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
+from roofline import operations, peak
 
 import zoo
 from recipes.data import ImageData
@@ -154,6 +158,17 @@ def perceptrons(rows: list[str], device: str, seconds: float, python: Path | Non
     yield from race(*dense.ours(), referee, {"max_epochs": -1})
 
 
+def use(row: Row, device: str) -> dict[str, str]:
+    """Images a second of the recipe's step, and its share of what the device could do."""
+    if row.row not in ("plain", "switched"):
+        return {"images_per_second": "", "roofline": ""}
+    spec, seconds = recipe(), row.ours / 1e3
+    dtype, step = torch.bfloat16 if spec.bfloat16 else torch.float32, switched(spec, device)
+    share = operations(lambda: next(step)) / seconds / peak(device, dtype)
+    images = spec.data.batch_size / seconds
+    return {"images_per_second": f"{images:.4g}", "roofline": f"{share:.3f}"}
+
+
 def compared(
     row: str, unit: str, scale: float, ours: list[float], theirs: list[float] | None = None
 ) -> Row:
@@ -240,10 +255,12 @@ def main() -> None:
     if "dense" in wanted.rows or wanted.pythae:
         results += perceptrons(wanted.rows, wanted.device, wanted.seconds, wanted.pythae)
     for result in results:
-        print(*(f"{name} {value}" for name, value in result.cells().items()), sep="  ")
+        told = result.cells() | use(result, wanted.device)
+        print(*(f"{name} {value}" for name, value in told.items()), sep="  ")
         full = result.row in ("dense", "pythae")
         precision = "32-true" if full else str(recipe().trainer.get("precision", "32-true"))
-        append(wanted.output, result.cells() | circumstances(wanted.device, precision))
+        around = circumstances(wanted.device, precision)
+        append(wanted.output, result.cells() | around | told)
 
 
 if __name__ == "__main__":

@@ -127,6 +127,10 @@ class Animal(LightningModule):
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self.images_seen += len(batch[0]) * self.trainer.world_size
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        for buffer in self.buffers() if self.trainer.world_size > 1 else ():
+            torch.distributed.broadcast(buffer, 0)  # so that the ranks average the same statistics
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen
 

@@ -30,7 +30,7 @@ def data_for(options: Namespace, model: "Animal") -> "ImageData":
     from zoo.evaluation import data_of
     from zoo.measures.abilities import check
 
-    name = options.recipe or catalog.locate(options.name).stem
+    name = options.recipe or catalog.stem(options.name)
     if options.recipe is None and name not in catalog.recipes():
         raise ZooError(f"{name} has no recipe: say whose images to take with --recipe")
     data = data_of(name)
