@@ -6,7 +6,13 @@ the median over rounds, the first round dropped, and goes into benchmarks/speed.
     plain     a DCGAN-32 step as people write it / ours; 2.2 or more on CPUs with native bfloat16
     switched  a hand-written step with our switches / ours; 0.95 or more
     data      64 images from a torchvision DataLoader / from our data module: 300 us or less
+    dense     a plain loop of the VAE 784-400-20, batches of 128 / ours by Lightning; 0.77 or more
+    pythae    pythae's VAE of that size / ours; 1 or more. `--pythae PYTHON` names the interpreter
+              of an environment that has it
     read      zoo.read of a 50 MB file; import: `import zoo` in a fresh interpreter
+
+A step also says images a second, and the fraction of the roofline: its floating point operations
+over those that matrix products of the same precision reach here in that time.
 """
 
 import argparse
@@ -18,23 +24,28 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
+import dense
 import lightning
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
+from roofline import operations, peak
 
 import zoo
+from recipes.data import ImageData
 from zoo.gans.dcgan import DCGAN
 
-ROWS = ("plain", "switched", "data", "read", "import")
-TARGETS = {"plain": 2.2, "switched": 0.95}
+ROWS = ("plain", "switched", "dense", "pythae", "data", "read", "import")
+TARGETS = {"plain": 2.2, "switched": 0.95, "dense": 0.77, "pythae": 1.0}
 TURN = 10  # steps before the next rival moves
+SHORT_TURN = 100  # where a step is a matter of milliseconds
 REST = 0.2  # seconds in which a DataLoader's workers fill their queue
 
 Turns = dict[str, list[float]]  # seconds per step of each round, by rival
@@ -73,10 +84,14 @@ def turn(rival: Rival, device: str, steps: int = TURN) -> float:
 
 
 class Race(Callback):
-    """Let the rivals move after each turn of the Trainer, whose clock stands still for them."""
+    """Let the rivals move after each turn of the Trainer, whose clock stands still for them; each
+    tells the seconds per step of its turn."""
 
-    def __init__(self, rivals: dict[str, Rival], device: str, seconds: float) -> None:
+    def __init__(
+        self, rivals: dict[str, Callable[[], float]], device: str, seconds: float, steps: int
+    ) -> None:
         self.rivals, self.device, self.seconds = rivals, device, seconds
+        self.steps, self.count = steps, 0
         self.turns: Turns = {name: [] for name in ("ours", *rivals)}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,37 +100,73 @@ class Race(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, index: int
     ) -> None:
-        if (index + 1) % TURN:
+        self.count += 1
+        if self.count % self.steps:
             return
-        self.turns["ours"].append((clock(self.device) - self.start) / TURN)
+        self.turns["ours"].append((clock(self.device) - self.start) / self.steps)
         with torch.enable_grad():
             for name, rival in self.rivals.items():
-                self.turns[name].append(turn(rival, self.device))
+                self.turns[name].append(rival())
                 time.sleep(REST if name == "plain" else 0)
         self.start = clock(self.device)
         rounds = len(self.turns["ours"])
         trainer.should_stop = rounds > 2 and self.start - self.begin > self.seconds
 
 
-def race(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
-    """The recipe through Lightning, EMA off, against hand-written loops."""
+def race(
+    model: LightningModule,
+    data: ImageData,
+    referee: Race,
+    settings: Mapping[str, str | int | float],
+) -> Iterator[Row]:
+    """A model through Lightning, without callbacks, against the rivals of the referee."""
+    with TemporaryDirectory() as folder:
+        trainer = Trainer(
+            **settings,
+            accelerator="gpu" if referee.device == "cuda" else referee.device,
+            devices=1,
+            logger=CSVLogger(folder),
+            log_every_n_steps=50,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            limit_val_batches=0,
+            callbacks=[referee],
+        )
+        trainer.fit(model, data)
+    for name in referee.rivals:
+        yield compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
+
+
+def convolutional(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
+    """The recipe dcgan-fashion-mnist, EMA off."""
     kinds: dict[str, Callable[[Spec, str], Rival]] = {"plain": plain, "switched": switched}
     raced = {name: kinds[name](recipe(), device) for name in kinds if name in rows}
-    referee, spec = Race(raced, device, seconds), recipe()
-    with TemporaryDirectory() as folder:
-        settings = {
-            **spec.trainer,
-            "accelerator": "gpu" if device == "cuda" else device,
-            "devices": 1,
-            "logger": CSVLogger(folder),
-            "log_every_n_steps": 50,
-            "enable_checkpointing": False,
-            "enable_progress_bar": False,
-            "enable_model_summary": False,
-        }
-        Trainer(callbacks=[referee], **settings).fit(spec.model, spec.data)
-    for name in raced:
-        yield compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
+    turns = {name: partial(turn, rival, device) for name, rival in raced.items()}
+    spec = recipe()
+    yield from race(spec.model, spec.data, Race(turns, device, seconds, TURN), spec.trainer)
+
+
+def perceptrons(rows: list[str], device: str, seconds: float, python: Path | None) -> Iterator[Row]:
+    """The dense VAE."""
+    turns: dict[str, Callable[[], float]] = {}
+    if "dense" in rows:
+        turns["dense"] = partial(turn, dense.loop(device), device, SHORT_TURN)
+    if "pythae" in rows and python is not None:
+        turns["pythae"] = partial(next, dense.pythae(python, SHORT_TURN))
+    referee = Race(turns, device, seconds, SHORT_TURN)
+    yield from race(*dense.ours(), referee, {"max_epochs": -1})
+
+
+def use(row: Row, device: str) -> dict[str, str]:
+    """Images a second of the recipe's step, and its share of what the device could do."""
+    if row.row not in ("plain", "switched"):
+        return {"images_per_second": "", "roofline": ""}
+    spec, seconds = recipe(), row.ours / 1e3
+    dtype, step = torch.bfloat16 if spec.bfloat16 else torch.float32, switched(spec, device)
+    share = operations(lambda: next(step)) / seconds / peak(device, dtype)
+    images = spec.data.batch_size / seconds
+    return {"images_per_second": f"{images:.4g}", "roofline": f"{share:.3f}"}
 
 
 def compared(
@@ -161,7 +212,7 @@ def imported(device: str, seconds: float) -> Row:
     return compared("import", "ms", 1e3, times)
 
 
-def circumstances(device: str) -> dict[str, str | int]:
+def circumstances(device: str, precision: str) -> dict[str, str | int]:
     """What a number depends on."""
     cpus = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
     names = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
@@ -173,7 +224,7 @@ def circumstances(device: str) -> dict[str, str | int]:
         "cpu": names[0] if names else platform.processor(),
         "cores": os.cpu_count() or 0,
         "threads": torch.get_num_threads(),
-        "precision": str(recipe().trainer.get("precision", "32-true")),
+        "precision": precision,
         "torch": str(torch.__version__),
         "lightning": lightning.__version__,
     }
@@ -193,16 +244,23 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
+    parser.add_argument("--pythae", type=Path, help="a Python that can import pythae")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "speed.csv")
     wanted = parser.parse_args()
     torch.manual_seed(0)
     single = {"data": data, "read": read, "import": imported}
     results = [single[n](wanted.device, wanted.seconds) for n in single if n in wanted.rows]
     if {"plain", "switched"} & set(wanted.rows):
-        results += race(wanted.rows, wanted.device, wanted.seconds)
+        results += convolutional(wanted.rows, wanted.device, wanted.seconds)
+    if "dense" in wanted.rows or wanted.pythae:
+        results += perceptrons(wanted.rows, wanted.device, wanted.seconds, wanted.pythae)
     for result in results:
-        print(*(f"{name} {value}" for name, value in result.cells().items()), sep="  ")
-        append(wanted.output, result.cells() | circumstances(wanted.device))
+        told = result.cells() | use(result, wanted.device)
+        print(*(f"{name} {value}" for name, value in told.items()), sep="  ")
+        full = result.row in ("dense", "pythae")
+        precision = "32-true" if full else str(recipe().trainer.get("precision", "32-true"))
+        around = circumstances(wanted.device, precision)
+        append(wanted.output, result.cells() | around | told)
 
 
 if __name__ == "__main__":

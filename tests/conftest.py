@@ -1,7 +1,46 @@
-"""What all tests share."""
+"""What all tests share; none of them ever reaches the real Hugging Face Hub."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
 
 import pytest
 import torch
+from hub_server import File, Hub, Repository
+from safetensors.torch import load_file, save_file
+
+HUB = Hub()
+HF_HOME = Path(mkdtemp(prefix="hf-home-"))
+os.environ |= {  # read when huggingface_hub is first imported, and by the commands that tests run
+    "HF_ENDPOINT": HUB.url,
+    "HF_HOME": str(HF_HOME),
+    "HF_HUB_DISABLE_XET": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+}
+for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
+    os.environ.pop(name, None)
+
+from zoo.cards import Card  # noqa: E402
+from zoo.contracts import Animal  # noqa: E402
+from zoo.hub.fetch import WEIGHTS  # noqa: E402
+from zoo.hub.page import write_page  # noqa: E402
+from zoo.weights import sha256, write  # noqa: E402
+
+FACTS = {
+    "name": "toy",
+    "recipe": "recipes/toy.yaml",
+    "commit": "abc",
+    "licence": "Apache-2.0",
+    "data": {"name": "Digits", "terms": "CC BY 4.0"},
+    "parameters": 3,
+    "training": {"minutes": 1},
+    "metrics": [{"metric": "fd-pixels", "value": 1.5, "data": "Digits", "split": "test"}],
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -10,3 +49,45 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for item in items:
             if item.get_closest_marker("gpu"):
                 item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+def pytest_sessionfinish() -> None:
+    shutil.rmtree(HF_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def running_hub() -> Iterator[Hub]:
+    HUB.start()
+    yield HUB
+    HUB.stop()
+
+
+@pytest.fixture
+def hub(running_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """An empty Hub, an empty cache, no token, and no long waiting between two tries."""
+    running_hub.reset()
+    shutil.rmtree(HF_HOME, ignore_errors=True)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    sleep = time.sleep
+    monkeypatch.setattr(time, "sleep", lambda seconds: sleep(min(seconds, 0.01)))
+    return running_hub
+
+
+@pytest.fixture
+def offer(hub: Hub, tmp_path: Path) -> Callable[..., str]:
+    """Puts a small model on the Hub, as `zoo publish` would; returns the commit."""
+
+    def put(repository: str, model: Animal, header: object = None, **changes: object) -> str:
+        path = tmp_path / "offered.safetensors"
+        write(model, path)
+        if header is not None:
+            save_file(load_file(path), path, {"zoo": json.dumps(header)})
+        kind = type(model)
+        facts = FACTS | {"class": f"{kind.__module__}.{kind.__qualname__}", "sha256": sha256(path)}
+        card = Card(repository.partition("/")[2], facts | changes, "# toy\n\nGood at being small.")
+        page = write_page(card, repository, "unconditional-image-generation", "model.sample(64)")
+        files = {"README.md": page.encode(), "config.json": b"{}", WEIGHTS: path.read_bytes()}
+        kept = hub.repositories.setdefault(repository, Repository())
+        return kept.commit({name: File(content) for name, content in files.items()})
+
+    return put

@@ -1,48 +1,44 @@
 """What the callbacks show, measure and tell, on digits of 8 x 8 pixels."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 import lightning
 import pytest
 import torch
+import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load_file, save_file
-from torch import Tensor
 
 from recipes.callbacks import (
-    CollapseWarning,
+    Compile,
+    ForgottenClasses,
     FrechetDistance,
+    Logbook,
     MeanImage,
     ModeCollapse,
+    Pace,
     PosteriorCollapse,
     Reconstructions,
     SampleGrid,
 )
 from recipes.callbacks.averaging import averaged
-from recipes.callbacks.collapse import Watch
 from recipes.data import Digits
 from recipes.data.images import normalise
 from zoo.contracts import Animal
 from zoo.errors import BadRecipe
 from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN
+from zoo.gans.wgan_gp import WGANGP
 from zoo.metrics.features import Features
 from zoo.metrics.frechet import frechet_between
 from zoo.pictures import grid, read, to_uint8
+from zoo.provenance import changes, commit
 from zoo.vaes.vae import VAE
 
 EPOCH = 23  # steps
-
-
-class Collapsed(DCGAN):
-    """A generator that is always shown the same latent."""
-
-    def prior(self, n: int, seed: int | None = None) -> Tensor:
-        return 0 * super().prior(n, seed)
 
 
 class Drawn(Callback):
@@ -61,9 +57,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def gan(kind: type[DCGAN] = DCGAN) -> DCGAN:
+def gan() -> DCGAN:
     lightning.seed_everything(0, verbose=False)
-    return kind(size=8, channels=1, width=8, latent=16)
+    return DCGAN(size=8, channels=1, width=8, latent=16)
 
 
 def vae(noise: float = 0.1) -> VAE:
@@ -89,14 +85,6 @@ def train(
     lightning.seed_everything(0, verbose=False)
     trainer.fit(model, datamodule=Digits(str(folder), batch_size=64))
     return trainer
-
-
-def alarms(model: Animal, folder: Path, callback: Callback, epochs: int = 1) -> list[str]:
-    """What the training is warned of."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        train(model, folder, callback, epochs=epochs)
-    return [str(w.message) for w in caught if w.category is CollapseWarning]
 
 
 def files(folder: Path) -> list[str]:
@@ -176,43 +164,13 @@ def test_real_features_are_extracted_once(folder: Path) -> None:
     assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] > first
 
 
-def test_a_generator_that_ignores_its_latent_is_told(folder: Path) -> None:
-    (alarm,) = alarms(gan(Collapsed), folder, ModeCollapse(every_n_steps=10))
-    assert alarm.startswith("step 20: mode collapse? samples are 0 times as far apart")
-
-
-def test_a_healthy_start_is_left_alone(folder: Path) -> None:
-    assert alarms(gan(), folder, ModeCollapse(every_n_steps=10), epochs=2) == []
-
-
-def test_dead_latents_are_told(folder: Path) -> None:
-    watch = PosteriorCollapse(every_n_steps=20)
-    alarm, *_ = alarms(vae(noise=10.0), folder, watch, epochs=8)
-    assert "posterior collapse? 0% of the latents depend on the image" in alarm
-
-
-def test_live_latents_are_left_alone(folder: Path) -> None:
-    assert alarms(vae(), folder, PosteriorCollapse(every_n_steps=10)) == []
-
-
-def test_diversity_and_active_units_are_logged(folder: Path) -> None:
-    watches = ModeCollapse(every_n_steps=10), PosteriorCollapse(every_n_steps=10)
+def test_figures_are_logged(folder: Path) -> None:
+    kinds = ModeCollapse, ForgottenClasses, PosteriorCollapse
+    watches = [kind(every_n_steps=10) for kind in kinds]
     metrics = train(vae(), folder, *watches, logs=True).logged_metrics
     assert metrics["diversity"] > 0
-    assert 0.5 <= metrics["active_units"] <= 1
-
-
-def test_an_alarm_rings_once_until_recovery_and_never_while_rising() -> None:
-    watch = Watch(every_n_steps=1, threshold=0.3)
-    rung = []
-    for step, figure in enumerate([0.1, 0.2, 0.2, 0.1, 0.5, 0.1, 0.2], start=1):
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            assert watch.is_due(step)
-            assert not watch.is_due(step)
-            watch.judge(figure, "low")
-        rung += [step] * len(caught)
-    assert rung == [3, 6]
+    assert 0 < metrics["classes"] < 1
+    assert 0 <= metrics["latents_in_use"] <= 1
 
 
 @pytest.mark.parametrize("average", [False, True])
@@ -220,7 +178,11 @@ def test_an_alarm_rings_once_until_recovery_and_never_while_rising() -> None:
 def test_watching_changes_no_weight(
     folder: Path, build: Callable[[], DCGAN | VAE], average: bool
 ) -> None:
-    watches = [SampleGrid(n=8), FrechetDistance(n=100), ModeCollapse(every_n_steps=5)]
+    watches = [SampleGrid(n=8), FrechetDistance(n=100)]
+    watches += [
+        ModeCollapse(every_n_steps=5, threshold=0.1, then="go back"),
+        ForgottenClasses(every_n_steps=5),
+    ]
     if build is vae:
         watches += [Reconstructions(n=8), PosteriorCollapse(every_n_steps=5)]
     models = []
@@ -235,7 +197,9 @@ def test_watching_changes_no_weight(
 
 
 @pytest.mark.parametrize(
-    "callback", [SampleGrid(), FrechetDistance(), ModeCollapse()], ids=lambda c: type(c).__name__
+    "callback",
+    [SampleGrid(), FrechetDistance(), ModeCollapse(), ForgottenClasses()],
+    ids=lambda c: type(c).__name__,
 )
 def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
     from zoo.classifiers.lenet import LeNet
@@ -248,6 +212,47 @@ def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> No
 def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
     with pytest.raises(BadRecipe, match="DCGAN has not"):
         train(gan(), folder, callback)
+
+
+def test_compiled_networks_are_the_same(folder: Path) -> None:
+    """They train to the same weights, and their checkpoints have the same names."""
+    plain, compiled = gan(), gan()
+    train(plain, folder)
+    train(compiled, folder, EMAWeightAveraging(decay=0.9), Compile(backend="eager"))
+    assert compiled.generator._compiled_call_impl is not None
+    assert compiled.state_dict().keys() == plain.state_dict().keys()
+
+
+def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
+    model = WGANGP(size=8, channels=1, width=8, latent=16, critic_steps=4)
+    with pytest.raises(BadRecipe, match="cannot be differentiated twice"):
+        train(model, folder, Compile())
+
+
+def test_the_pace_is_told(folder: Path) -> None:
+    """Images a second, and the minutes that are left: none after the last step."""
+    metrics = train(vae(), folder, Pace(), logs=True).logged_metrics
+    assert metrics["images/s"] > 0
+    assert metrics["minutes_left"] == 0
+
+
+def test_the_logbook_tells_a_run_folder_where_it_came_from(folder: Path) -> None:
+    book = Logbook()
+    train(vae(), folder, book)
+    (found,) = yaml.safe_load_all((folder / "environment.yaml").read_text())
+    assert {"date", "command", "hardware", "precision", "commit", "torch", "numpy"} <= found.keys()
+    assert found["changed"] == changes()
+    lines = (folder / "log.txt").read_text().splitlines()
+    assert [line.split(" ", 2)[2].partition(" step")[0] for line in lines] == [
+        "begins at", "epoch 0", "ends at"
+    ]  # fmt: skip
+    assert book.state_dict()["seconds"] > 0
+
+
+def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    assert commit() == "unknown"
+    assert changes() == []
 
 
 def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:

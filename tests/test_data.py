@@ -2,6 +2,7 @@
 
 import io
 import struct
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -19,10 +20,13 @@ from recipes.data import (
     FashionMNIST,
     ImageData,
     ImageFolder,
+    Shards,
     StackedMNIST,
     stacked,
 )
 from recipes.data.images import mirrored, normalise
+from recipes.data.order import Loader, Order
+from recipes.data.shards import Pieces
 from zoo.errors import BadRecipe, MissingData
 
 
@@ -221,6 +225,83 @@ def test_mirrored_flips_whole_images() -> None:
     pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
     rows = {tuple(x[0, 0].tolist()) for x in mirrored(pixels)}
     assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}
+
+
+def tar(path: Path, names: list[str], colour: int, label: int | None = None) -> None:
+    """Pictures of one grey level, and their class, as WebDataset writes them."""
+    with tarfile.open(path, "w") as archive:
+        for name in names:
+            packed = io.BytesIO()
+            Image.new("RGB", (20, 30), (colour,) * 3).save(packed, "PNG")
+            files = {f"{name}.png": packed.getvalue()}
+            files |= {} if label is None else {f"{name}.cls": str(label).encode()}
+            for file, content in files.items():
+                member = tarfile.TarInfo(file)
+                member.size = len(content)
+                archive.addfile(member, io.BytesIO(content))
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Two tar files of 20 pictures, and a folder of five."""
+    tar(tmp_path / "a-0.tar", [f"{i:03}" for i in range(20)], 0, label=7)
+    tar(tmp_path / "a-1.tar", [f"{i:03}" for i in range(20)], 100)
+    (tmp_path / "loose").mkdir()
+    for i in range(5):
+        Image.new("RGB", (30, 20), (200,) * 3).save(tmp_path / "loose" / f"{i}.png")
+    return tmp_path
+
+
+def levels(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[int, int]]:
+    """Grey level and label of every picture."""
+    return [
+        (int(pixels[0, 0, 0]), int(label))
+        for images, labels in batches
+        for pixels, label in zip(images, labels, strict=True)
+    ]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_shards_are_read_when_their_turn_comes(shards: Path, workers: int) -> None:
+    """Every picture once an epoch, from tar files and folders, in an order of its own."""
+    data = Shards(str(shards), size=16, batch_size=4, labels=True, workers=workers)
+    data.setup("fit")
+    seen = levels(list(data.train_dataloader()))
+    assert len(seen) == 40  # of 45, every tenth held out
+    assert sorted(seen) == [(0, 7)] * 18 + [(100, 1)] * 18 + [(200, 2)] * 4
+    assert seen != sorted(seen)
+    assert len(data.images("test").pixels) == 5
+    images, labels = data.on_after_batch_transfer(next(iter(data.val_dataloader())), 0)
+    assert images.shape == (4, 3, 16, 16)
+    assert labels.shape == (4,)
+
+
+def test_shards_are_shared_by_ranks_and_resumed(shards: Path) -> None:
+    """Two ranks see all pictures between them; a loader goes on after the batches it has given."""
+    pieces = Pieces(Shards(str(shards)).pieces("train"), 16, labels=True)
+    orders = [list(Order(pieces, 2, rank, seed=3, drop_last=True)) for rank in range(2)]
+    assert sorted(orders[0] + orders[1]) == list(range(40))
+
+    def loader() -> Loader:
+        return Loader(pieces, 4, Order(pieces, 1, 0, seed=3, drop_last=True), workers=2)
+
+    first, whole, rest = loader(), loader(), loader()
+    batches = iter(first)
+    begun = [next(batches), next(batches), next(batches)]
+    rest.load_state_dict(first.state_dict())
+    assert levels([*begun, *rest]) == levels(list(whole))
+    first.order.set_epoch(1)
+    assert levels(list(first)) != levels(list(whole))
+    with pytest.raises(BadRecipe, match="40 images in batches of 4 on 1 devices: go on with these"):
+        Loader(pieces, 5, Order(pieces, 1, 0)).load_state_dict(rest.state_dict() | {"given": 1})
+
+
+def test_shards_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match="no pictures and no tar files"):
+        Shards(str(tmp_path)).setup("fit")
+    (tmp_path / "a.tar").write_bytes(b"no tar file at all")
+    with pytest.raises(BadRecipe, match="not a plain tar file"):
+        Shards(str(tmp_path)).setup("fit")
 
 
 def test_three_digits_are_stacked(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,27 +12,41 @@ FILES = sorted([*HOME.glob("zoo/**/*.py"), *HOME.glob("recipes/**/*.py")])
 FLOORS = {
     "zoo.errors": 0,
     "zoo.files": 0,
+    "zoo.limits": 0,
     "zoo.layers": 0,
     "zoo.losses": 0,
     "zoo.contracts": 1,
+    "zoo.codecs": 1,
     "zoo.metrics": 1,
     "zoo.classifiers": 2,
+    "zoo.autoencoders": 2,
     "zoo.vaes": 2,
     "zoo.gans": 2,
     "zoo.cards": 3,
     "zoo.weights": 3,
     "zoo.checkpoints": 3,
     "zoo.catalog": 3,
+    "zoo.hub": 3,
+    "zoo.opponents": 3,
     "zoo.extractors": 3,
     "zoo.pictures": 3,
+    "zoo.latents": 3,
+    "zoo.charts": 3,
+    "zoo.compression": 3,
+    "zoo.maps": 3,
+    "zoo.provenance": 3,
     "recipes.data": 4,
     "recipes.callbacks": 4,
+    "zoo.fast": 5,
     "zoo.fit": 5,
     "zoo.comparison": 5,
     "zoo.evaluation": 5,
     "zoo.measures": 5,
+    "zoo.refusals": 5,
+    "zoo.runs": 5,
     "zoo.export": 5,
     "zoo.leaderboard": 5,
+    "zoo.publish": 5,
     "zoo.verbs": 5,
     "zoo.cli": 5,
     "zoo.__main__": 6,
@@ -93,11 +107,11 @@ def test_a_family_file_names_its_paper(file: Path) -> None:
 
 
 def test_the_front_door_is_light() -> None:
-    """Neither `import zoo` nor `zoo.names()` nor a card loads torch."""
+    """Neither `import zoo` nor `zoo.names()` nor a card loads torch or the Hub's client."""
     code = (
         "import sys, zoo; zoo.names(); [zoo.card(n) for n in zoo.names()]; import zoo.cli; "
-        "zoo.cli.parser(); print([m for m in ('torch', 'lightning', 'torchvision', 'numpy') "
-        "if m in sys.modules])"
+        "zoo.cli.parser(); print([m for m in ('torch', 'lightning', 'torchvision', 'numpy', "
+        "'huggingface_hub') if m in sys.modules])"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True

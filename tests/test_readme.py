@@ -9,11 +9,14 @@ import pytest
 
 import zoo
 from zoo.catalog import HOME, recipes
+from zoo.cli import main
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", README, re.DOTALL)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
 TYPED = [line.partition("  #")[0] for language, code in BLOCKS if language == "sh"
+         for line in code.splitlines()]  # fmt: skip
+DRAWN = [line for code in re.findall(r"```sh pictures\n(.*?)```", README, re.DOTALL)
          for line in code.splitlines()]  # fmt: skip
 
 
@@ -35,6 +38,22 @@ def test_commands_run_in_their_order(tmp_path: Path) -> None:
         else:
             assert verb == "make"
             assert f"\n{arguments[0]}:" in (HOME / "Makefile").read_text()
+
+
+@pytest.mark.parametrize("line", DRAWN)
+def test_pictures_are_drawn_by_the_command_below(
+    line: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here with a small model, whose images are at hand."""
+    zoo_, verb, name, *options = line.split()
+    picture = options[-1]
+    assert zoo_ == "zoo"
+    assert name in recipes()
+    assert f'src="{picture}"' in README
+    assert (HOME / picture).stat().st_size < 200_000
+    monkeypatch.chdir(tmp_path)
+    main([verb, "vae-digits", *options])
+    assert (tmp_path / picture).exists()
 
 
 @pytest.mark.parametrize("name", zoo.names())

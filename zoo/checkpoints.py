@@ -1,5 +1,7 @@
 """Checkpoints of `zoo fit`, read without unpickling anything but tensors and plain data."""
 
+import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
 
@@ -7,7 +9,7 @@ import torch
 from torch import Tensor
 
 from zoo.contracts import Animal
-from zoo.errors import BadWeights
+from zoo.errors import BadRecipe, BadWeights
 from zoo.weights import check_arguments, find_class
 
 NEEDED = {"hyper_parameters", "state_dict", "callbacks", "global_step", "images_seen"}
@@ -26,6 +28,23 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     if not isinstance(state, dict) or not state.keys() >= NEEDED:
         raise BadWeights(f"{path} is not a checkpoint of `zoo fit`: it lacks what rebuilds a model")
     return state
+
+
+def newest_checkpoint(folders: Iterable[Path]) -> Path:
+    """The newest checkpoint in run folders that can be read; a damaged one is passed over with a
+    warning. Raises BadRecipe where there is none."""
+    folders = list(folders)
+    found = [path for folder in folders for path in folder.glob("*.ckpt")]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
+        try:
+            read_checkpoint(path)
+        except BadWeights as error:
+            warnings.warn(f"passed over: {error}", stacklevel=2)
+        else:
+            return path
+    raise BadRecipe(
+        f"there is no good checkpoint in {folders[0]}: leave out --ckpt_path to start anew"
+    )
 
 
 def revive(path: Path, state: dict[str, object]) -> Animal:

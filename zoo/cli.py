@@ -5,11 +5,23 @@ import sys
 from collections.abc import Callable, Sequence
 
 from zoo.errors import ZooError
-from zoo.verbs import drawing, measuring, raising, shelf
+from zoo.verbs import (
+    coding,
+    drawing,
+    exploring,
+    measuring,
+    raising,
+    restoring,
+    sharing,
+    shelf,
+)
 from zoo.verbs.arguments import Add
 
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
-EPILOG = "A NAME is one of `zoo list`; a FILE is a .safetensors file that `zoo.write` wrote."
+EPILOG = (
+    "A NAME is one of `zoo list`, or owner/name[@revision] of the Hugging Face Hub; a FILE is a "
+    ".safetensors file that `zoo.write` wrote."
+)
 
 
 class Wide(argparse.HelpFormatter):
@@ -32,7 +44,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    for group in (shelf, drawing, raising, measuring):
+    for group in (shelf, drawing, coding, restoring, exploring, raising, measuring, sharing):
         group.enter(verb)
     return top
 
@@ -42,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = list(sys.argv[1:] if arguments is None else arguments)
     kept = len(given)
     if given[:1] == ["fit"]:  # what follows the recipe belongs to Lightning
+        given.sort(key=lambda word: word == "--fast")  # but this one, wherever it stands
         kept = 3 if given[1:2] == ["--config"] else 2
     options = parser().parse_args(given[:kept])
     options.overrides = given[kept:]

@@ -6,8 +6,11 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.distributions import Normal
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
 from zoo.errors import ZooError
@@ -77,6 +80,20 @@ class Quantised(Protocol):
 
 
 @runtime_checkable
+class Sparse(Protocol):
+    """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
+
+    def activity(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Denoiser(Reconstructor, Protocol):
+    """It reconstructs what was spoiled, as images (n, channels, size, size) were in training."""
+
+    def corrupt(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
 class Classifier(Protocol):
     """It tells classes apart, and says by which features; `head` makes logits of them."""
 
@@ -110,6 +127,10 @@ class Animal(LightningModule):
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         self.images_seen += len(batch[0]) * self.trainer.world_size
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        for buffer in self.buffers() if self.trainer.world_size > 1 else ():
+            torch.distributed.broadcast(buffer, 0)  # so that the ranks average the same statistics
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["images_seen"] = self.images_seen
 
@@ -122,6 +143,13 @@ class Animal(LightningModule):
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and step % every == 0:
             self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
+
+    def one_cycle(self, optimizer: Optimizer, peak: float) -> OptimizerLRSchedulerConfig:
+        """The optimizer, its learning rate up to `peak` and down to nothing, once in the training.
+        Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = OneCycleLR(optimizer, peak, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
 class LatentVariableModel(Animal, ABC):
@@ -194,6 +222,12 @@ class Autoencoder(LatentVariableModel):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
         return self.decode(self.encode(x))
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Log the mean squared error of a pixel in [0, 1]."""
+        x, _ = batch
+        error = (self.reconstruct(x) - x).div(2).square().mean()
+        self.log("val/mse", error, prog_bar=True, sync_dist=True)
 
     def fit_sampler(self, codes: Tensor) -> None:
         """Fit what `sample` draws codes from, on those of training images (n, latent)."""

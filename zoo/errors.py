@@ -32,3 +32,14 @@ class BadRecipe(ZooError):
 
 class MissingData(ZooError):
     """A data set that is not there and could not be downloaded."""
+
+
+class Diverged(ZooError):
+    """A training whose numbers are none any more."""
+
+    def __init__(self, player: str, step: int, words: str) -> None:
+        super().__init__(
+            f"after step {step} the {player} {words}: the training has diverged, and the last "
+            "checkpoint keeps the weights from before; start anew with a smaller learning rate, or "
+            "with --trainer.precision 32-true"
+        )

@@ -9,26 +9,39 @@ from pathlib import Path
 
 from lightning import LightningDataModule, LightningModule
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from recipes.callbacks.logbook import Logbook
-from zoo.checkpoints import read_checkpoint
+from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
+from zoo.fast import cut_down, toy
+from zoo.opponents import begin
+from zoo.refusals import Parser, check
+from zoo.runs import RUN, Run, place
 
-RUNS = Path("runs")
-RUN = "ZOO_RUN"  # tells the other processes of a run where the first one works
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
-CHECKPOINTS = {"save_last": True, "save_top_k": 0, "save_on_exception": True}
+CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
+FROM = "start from the weights of a NAME, a FILE or an owner/name of the Hub, opponents included"
 
 
 class Fit(LightningCLI):
-    """LightningCLI with a checkpoint each epoch and a logbook, from which a card is written."""
+    """LightningCLI with checkpoints, a logbook from which a card is written, and a guard."""
+
+    @staticmethod
+    def subcommands() -> dict[str, set[str]]:
+        """Only `fit` is used here: to describe the others takes as long again each."""
+        return {"fit": LightningCLI.subcommands()["fit"]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
-        parser.add_lightning_class_args(ModelCheckpoint, "checkpoint")
+        parser.add_lightning_class_args(Checkpoint, "checkpoint")
         parser.add_lightning_class_args(Logbook, "logbook")
+        parser.add_lightning_class_args(Guard, "guard")
+        parser.add_lightning_class_args(Pace, "pace")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
+        parser.add_argument("--from", type=str | None, help=FROM)
+
+    def before_instantiate_classes(self) -> None:
+        check(self.config.get("fit", self.config))
 
     def instantiate_classes(self) -> None:
         """Unwrap what a class refused: jsonargparse buries it under its own errors."""
@@ -39,60 +52,69 @@ class Fit(LightningCLI):
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
             raise (cause or error) from None
+        settings = self.config.get("fit", self.config)
+        if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
+            self.begin(settings["from"])
+
+    def begin(self, origin: str) -> None:
+        """Start from weights that are there, and note from which."""
+        origin, anew = begin(self.model, origin)
+        print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
+        for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Logbook):
+                callback.entries["begun_from"] = origin
 
 
-def fit(name: str, recipe: Path, overrides: list[str]) -> Path:
+class Fast(Fit):
+    """The same on a few images: a check that everything runs."""
+
+    def before_fit(self) -> None:
+        cut_down(self.datamodule, self.trainer)
+
+
+def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Path:
     """Train a recipe with Lightning's overrides; return the run folder.
 
     `--ckpt_path last` goes on with the newest run, by the recipe and the overrides that it began
-    with; else a run never writes over another. Raises BadRecipe and BadWeights, and SystemExit
-    for arguments that Lightning refuses and when interrupted.
+    with; else a run never writes over another. `fast` trains for seconds, at toy size. Raises
+    BadRecipe and BadWeights, and SystemExit when interrupted.
     """
     overrides = [
         part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
     ]
-    folder, recipe, overrides = place(name, recipe, overrides)
-    os.environ[RUN] = str(folder)
-    settings = ["--config", str(recipe), "--checkpoint.dirpath", str(folder)]
-    safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
+    run = place(f"{name}-fast" if fast else name, recipe, overrides)
+    if fast:
+        run = run._replace(overrides=[*toy(recipe, run.overrides), *run.overrides])
+    os.environ[RUN] = str(run.folder)
     with quiet():
         try:
-            Fit(
-                LightningModule,
-                LightningDataModule,
-                subclass_mode_model=True,
-                subclass_mode_data=True,
-                save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
-                trainer_defaults={"default_root_dir": str(folder), "logger": loggers(folder)},
-                args=["fit", *settings, *safety, *overrides],
-            )
+            train(Fast if fast else Fit, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
+        except SIGTERMException:
+            raise SystemExit(1) from None
         finally:
             del os.environ[RUN]
-    return folder
+    return run.folder
 
 
-def place(name: str, recipe: Path, overrides: list[str]) -> tuple[Path, Path, list[str]]:
-    """The run folder, the recipe to follow, and the overrides with `--ckpt_path last` a path."""
-    if "--ckpt_path" in overrides:
-        at = overrides.index("--ckpt_path") + 1
-        if overrides[at : at + 1] == ["last"]:
-            folder = newest_run(name)
-            overrides[at] = str(folder / "last.ckpt")
-            read_checkpoint(folder / "last.ckpt")
-            put_aside(folder / "metrics.csv")
-            begun = folder / "recipe.yaml"
-            return folder, begun if begun.is_file() else recipe, overrides
-        read_checkpoint(Path(*overrides[at : at + 1]))
-    return fresh_run(name), recipe, overrides
-
-
-def put_aside(log: Path) -> None:
-    """Keep the log of the run so far, metrics-1.csv and on: CSVLogger begins a new one."""
-    if log.exists():
-        count = len(list(log.parent.glob("metrics-*.csv"))) + 1
-        log.rename(log.with_name(f"metrics-{count}.csv"))
+def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
+    """Parse, build and fit, with all that is made in the run's folder; or parse and build alone."""
+    folder = str(run.folder)
+    settings = ["--config", str(run.recipe), "--checkpoint.dirpath", folder]
+    safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
+    words = ["fit", *settings, *safety] if at_once else settings
+    return kind(
+        LightningModule,
+        LightningDataModule,
+        run=at_once,
+        subclass_mode_model=True,
+        subclass_mode_data=True,
+        parser_class=Parser,
+        save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
+        trainer_defaults={"default_root_dir": folder, "logger": loggers(run.folder)},
+        args=[*words, *run.overrides],
+    )
 
 
 @contextmanager
@@ -104,6 +126,7 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", ".*exists and is not empty")
         warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
         warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
+        warnings.filterwarnings("ignore", ".*no pre-optimization state")  # after the step is right
         warnings.filterwarnings("ignore", ".*LeafSpec.*")
         warnings.filterwarnings("ignore", module="lightning.pytorch.cli")  # of its own calls
         try:
@@ -120,23 +143,3 @@ def loggers(folder: Path) -> list[dict[str, object]]:
     """Both write into the run folder itself."""
     where = {"save_dir": str(folder), "name": "", "version": ""}
     return [{"class_path": f"lightning.pytorch.loggers.{k}", "init_args": where} for k in LOGGERS]
-
-
-def fresh_run(name: str) -> Path:
-    """The first of runs/name, runs/name.2, ... that is empty; all processes of a run share it."""
-    if RUN in os.environ:
-        return Path(os.environ[RUN])
-    folder, count = RUNS / name, 1
-    while folder.exists() and any(folder.iterdir()):
-        count += 1
-        folder = RUNS / f"{name}.{count}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def newest_run(name: str) -> Path:
-    """The run of `name` whose last.ckpt is the newest; raises BadRecipe."""
-    found = [*RUNS.glob(f"{name}/last.ckpt"), *RUNS.glob(f"{name}.[0-9]*/last.ckpt")]
-    if not found:
-        raise BadRecipe(f"there is no {RUNS / name}/last.ckpt: leave out --ckpt_path to start anew")
-    return max(found, key=lambda path: path.stat().st_mtime).parent

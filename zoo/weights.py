@@ -7,7 +7,8 @@ where nothing is allocated; tensors are looked at only when their names and shap
 import inspect
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import file_digest
 from importlib import import_module
 from pathlib import Path
@@ -21,8 +22,10 @@ from torch import Tensor, nn
 from zoo.contracts import Animal
 from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.files import replacing
+from zoo.limits import HEADER, few_parts
 
 FORMAT = "zoo/1"
+REMEDY = "export the model again"
 LARGEST = 65_536  # no argument of a model comes near it
 CLASS_PATH = re.compile(r"zoo\.([a-z_]+)\.([a-z0-9_]+)\.([A-Z]\w*)")
 
@@ -39,6 +42,12 @@ class Absent(nn.Module):
     def forward(self, *inputs: Tensor) -> Tensor:
         raise BadWeights(f"the {self.part} did not ship: this file holds what sampling needs")
 
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
+        raise BadWeights(
+            f"the {self.part} did not ship, so the model cannot be trained as it was loaded: "
+            "train on from it with `zoo fit NAME --from`, which has or makes one"
+        )
+
 
 def sha256(path: Path) -> str:
     """The digest that a card promises."""
@@ -54,6 +63,11 @@ def shipped(model: Animal) -> dict[str, Tensor]:
 
 def write(model: Animal, path: str | Path) -> None:
     """Write a model of the zoo where `read` finds it: beside the target first, then renamed."""
+    save(shipped(model), header(model), Path(path))
+
+
+def header(model: Animal) -> dict[str, str]:
+    """What rebuilds the model, as a safetensors header takes it: one key, so that bytes repeat."""
     kind = type(model)
     class_path = f"{kind.__module__}.{kind.__qualname__}"
     if not CLASS_PATH.fullmatch(class_path):
@@ -61,36 +75,57 @@ def write(model: Animal, path: str | Path) -> None:
             f"{class_path} is not a class of the zoo: its file could not be read again"
         )
     arguments = {k: v for k, v in model.hparams.items() if not k.startswith("_")}
-    header = {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
-    tensors = {k: v.detach().cpu().contiguous() for k, v in shipped(model).items()}
-    with replacing(Path(path)) as beside:
-        save_file(tensors, beside, header)
+    return {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
+
+
+def save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+    """Write tensors: beside the target first, then renamed."""
+    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    with replacing(path) as beside:
+        save_file(plain, beside, metadata)
 
 
 def read(path: str | Path, device: str | torch.device | None = None) -> Animal:
     """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights,
     and ZooError for a device that is not there."""
-    path = Path(path)
-    if not path.is_file():
-        raise BadWeights(f"there is no file {path}")
-    place = find_device(device)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            model = build(path, file.metadata())
-            wanted = shipped(model)
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            compare(path, wanted, found)
-            tensors = {name: file.get_tensor(name) for name in wanted}
-    except SafetensorError as error:
-        raise BadWeights(f"{path} {complaint(path)} ({error})") from error
-    for name, tensor in tensors.items():
-        if tensor.dtype != wanted[name].dtype:
-            raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {wanted[name].dtype}")
+    path, place = Path(path), find_device(device)
+    with opened(path) as file:
+        model = build(path, file.metadata())
+        tensors = matching(path, file, shipped(model))
     for part in [part for part, _ in model.named_children() if model.ships]:
         if part not in model.ships:
             setattr(model, part, Absent(part))
     model.load_state_dict(tensors, assign=True)
     return model.to(place).eval()
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[safe_open]:
+    """A safetensors file with a header of a sane size; raises BadWeights for anything else."""
+    if not path.is_file():
+        raise BadWeights(f"there is no file {path}")
+    with path.open("rb") as start:
+        size = int.from_bytes(start.read(8), "little")
+    if HEADER < size < path.stat().st_size:
+        raise BadWeights(f"{path} has a header of {size:,} bytes, more than any model needs")
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            yield file
+    except SafetensorError as error:
+        raise BadWeights(f"{path} {complaint(path)} ({error})") from error
+
+
+def matching(
+    path: Path, file: safe_open, wanted: Mapping[str, Tensor], remedy: str = REMEDY
+) -> dict[str, Tensor]:
+    """The tensors of a file, which are those wanted by name, shape and type; else BadWeights."""
+    found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    compare(path, wanted, found, remedy)
+    tensors = {name: file.get_tensor(name) for name in wanted}
+    for name, tensor in tensors.items():
+        if tensor.dtype != wanted[name].dtype:
+            raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {wanted[name].dtype}")
+    return tensors
 
 
 def find_device(device: str | torch.device | None) -> torch.device:
@@ -110,7 +145,7 @@ def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
     kind = find_class(path, header["class"])
     arguments = check_arguments(path, kind, header["arguments"])
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), few_parts():
             return kind(**arguments)
     except (BadRecipe, TypeError, ValueError, RuntimeError) as error:
         raise BadWeights(
@@ -122,7 +157,7 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
     """The zoo's part of a safetensors header: one JSON object (one key, so that bytes repeat)."""
     try:
         header = json.loads((metadata or {}).get("zoo", "null"))
-    except (ValueError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadWeights(f"the zoo header of {path} is not JSON: {error}") from error
     if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
         raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
@@ -163,12 +198,12 @@ def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[st
 
 
 def fits(value: Plain, hint: object) -> bool:
-    """Whether a JSON value is of an annotated type and of a sane size."""
+    """Whether a value, of JSON or of a recipe, is of an annotated type and of a sane size."""
     if get_origin(hint) is Literal:
         return value in get_args(hint)
     if get_origin(hint) in (tuple, list):
         return (
-            isinstance(value, list)
+            isinstance(value, list | tuple)
             and len(value) <= 64
             and all(fits(item, get_args(hint)[0]) for item in value)
         )
@@ -181,7 +216,12 @@ def fits(value: Plain, hint: object) -> bool:
     return hint is str and isinstance(value, str)
 
 
-def compare(path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]]) -> None:
+def compare(
+    path: Path,
+    wanted: Mapping[str, Tensor],
+    found: Mapping[str, tuple[int, ...]],
+    remedy: str = REMEDY,
+) -> None:
     """Refuse a file whose tensors are not, by name and shape, those of its model."""
     missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
     wrong = [
@@ -192,7 +232,7 @@ def compare(path: Path, wanted: Mapping[str, Tensor], found: Mapping[str, tuple[
     for title, rows in ("lacks", missing), ("has unknown", extra), ("has wrong shapes:", wrong):
         if rows:
             more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-            raise BadWeights(f"{path} {title} {', '.join(rows[:3])}{more}: export the model again")
+            raise BadWeights(f"{path} {title} {', '.join(rows[:3])}{more}: {remedy}")
 
 
 def complaint(path: Path) -> str:

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.seed import isolate_rng
@@ -11,7 +10,7 @@ from torch import Tensor
 from recipes.callbacks.averaging import averaged
 from recipes.callbacks.requirements import image_data, reconstructor, sampler
 from recipes.data.images import normalise
-from zoo.pictures import grid, save
+from zoo.pictures import grid, rows, save
 
 COLUMNS = 8
 
@@ -55,15 +54,7 @@ class Reconstructions(Callback):
         true = normalise(pixels.to(pl_module.device))
         with averaged(trainer, pl_module), isolate_rng():
             again = reconstructor(self, pl_module).reconstruct(true)
-        show(trainer, grid(paired_rows(true, again), COLUMNS), "reconstructions")
-
-
-def paired_rows(true: Tensor, again: Tensor) -> Tensor:
-    """Images (n, channels, size, size) in rows of the one above rows of the other, filled up
-    with white."""
-    white = true.new_ones(-len(true) % COLUMNS, *true.shape[1:])
-    sides = [torch.cat([side, white]).unflatten(0, (-1, COLUMNS)) for side in (true, again)]
-    return torch.stack(sides, dim=1).flatten(0, 2)
+        show(trainer, grid(rows(true, again, columns=COLUMNS), COLUMNS), "reconstructions")
 
 
 def show(trainer: Trainer, picture: Tensor, kind: str) -> None:

@@ -6,6 +6,7 @@ from recipes.data.digits import Digits
 from recipes.data.folder import ImageFolder
 from recipes.data.images import ImageData
 from recipes.data.mnist import MNIST, BinarisedMNIST, FashionMNIST
+from recipes.data.shards import Shards
 from recipes.data.stacked import StackedMNIST
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "FashionMNIST",
     "ImageData",
     "ImageFolder",
+    "Shards",
     "StackedMNIST",
 ]

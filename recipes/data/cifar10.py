@@ -21,6 +21,18 @@ class CIFAR10(ImageData):
         "Apache-2.0",
     )
     extractor = "squeezenet"
+    classes = (
+        "airplane",
+        "automobile",
+        "bird",
+        "cat",
+        "deer",
+        "dog",
+        "frog",
+        "horse",
+        "ship",
+        "truck",
+    )
 
     def download(self) -> None:
         if not (self.root / "cifar10" / "train.npz").exists():

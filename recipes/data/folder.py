@@ -2,6 +2,7 @@
 
 from functools import cached_property
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import torch
@@ -43,16 +44,17 @@ class ImageFolder(ImageData):
         folders = sorted({path.parent for path in found})
         pixels = np.empty((len(found), 3, self.size, self.size), np.uint8)
         for i, path in enumerate(tqdm(found, "decoding pictures", leave=False, disable=None)):
-            pixels[i] = self.cut(path)
+            pixels[i] = cut(path, self.size, str(path))
         labels = torch.tensor([folders.index(path.parent) for path in found])
         return Images(torch.from_numpy(pixels), labels)
 
-    def cut(self, path: Path) -> np.ndarray:
-        """A picture's centre square (3, size, size), the way up that its camera was held."""
-        try:
-            with Image.open(path) as image:
-                upright = exif_transpose(image).convert("RGB")
-        except (UnidentifiedImageError, OSError, SyntaxError) as error:
-            raise BadRecipe(f"{path} is not an image that can be read: {error}") from error
-        square = fit(upright, (self.size, self.size), Image.Resampling.BILINEAR)
-        return np.asarray(square).transpose(2, 0, 1)
+
+def cut(file: Path | IO[bytes], size: int, name: str) -> np.ndarray:
+    """A picture's centre square (3, size, size), the way up that its camera was held."""
+    try:
+        with Image.open(file) as image:
+            upright = exif_transpose(image).convert("RGB")
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:
+        raise BadRecipe(f"{name} is not an image that can be read: {error}") from error
+    square = fit(upright, (size, size), Image.Resampling.BILINEAR)
+    return np.asarray(square).transpose(2, 0, 1)

@@ -4,7 +4,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, get_args
 from zipfile import BadZipFile
 
 import torch
@@ -12,6 +12,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from recipes.data.order import Batch, Loader, Order, as_it_is
 from zoo.errors import BadRecipe, MissingData
 
 Split = Literal["train", "test"]
@@ -35,17 +36,18 @@ class Source(NamedTuple):
 
 
 class Slices(Dataset[tuple[Tensor, Tensor]]):
-    """A whole batch by one indexing of the array."""
+    """A whole batch by one indexing of the array, on the device where it is kept."""
 
-    def __init__(self, images: Images, labels: bool) -> None:
-        self.pixels = images.pixels
-        self.labels = images.labels if labels else torch.empty(len(images.labels), 0)
+    def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
+        self.pixels = images.pixels.to(device)
+        chosen = images.labels if labels else torch.empty(len(images.labels), 0)
+        self.labels = chosen.to(device)
 
     def __len__(self) -> int:
         return len(self.pixels)
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        chosen = torch.tensor(indices)
+        chosen = torch.tensor(indices).to(self.pixels.device)
         return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
 
 
@@ -61,6 +63,7 @@ class ImageData(LightningDataModule, ABC):
     source: ClassVar[Source]
     channels: ClassVar[int] = 3
     usual_size: ClassVar[int] = 32
+    classes: ClassVar[tuple[str, ...]] = ()  # names of the labels, where numbers do not say it
     extractor: ClassVar[str]  # in whose space distances to this set are measured
     reference: ClassVar[Split] = "test"  # the split that they are measured to
 
@@ -74,10 +77,12 @@ class ImageData(LightningDataModule, ABC):
         without: int | None = None,
     ) -> None:
         super().__init__()
+        self.given, self.offline = root, False
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size = size or self.usual_size, batch_size
         self.labels, self.mirror, self.without = labels, mirror, without
         self.splits: dict[Split, Images] = {}
+        self.seed = 0
 
     @abstractmethod
     def read(self, split: Split) -> Images:
@@ -97,6 +102,18 @@ class ImageData(LightningDataModule, ABC):
             self.splits[split] = found if is_whole else self.leave_out(found)
         return self.splits[split]
 
+    def cut_down(self, n: int, root: str) -> None:
+        """Keep n images of each split, noise where there are no files, and never download; what
+        is learned of them goes below another root."""
+        self.offline = True
+        for split in get_args(Split):
+            try:
+                images = self.images(split)
+            except MissingData:
+                images = noise(n, self.channels, self.size)
+            self.splits[split] = Images(images.pixels[:n], images.labels[:n])
+        self.root = Path(root)
+
     def leave_out(self, images: Images) -> Images:
         """All images but those of class `without`; raises BadRecipe where there are none."""
         assert self.without is not None
@@ -111,8 +128,14 @@ class ImageData(LightningDataModule, ABC):
         """Bring the files below `root`, where they are not there already."""
 
     def prepare_data(self) -> None:
+        if self.given is not None and not self.root.is_dir():
+            raise MissingData(
+                f"the folder {self.root.absolute()} is not there: make it, or name the one that "
+                "has the data by --data.init_args.root"
+            )
         try:
-            self.download()
+            if not self.offline:
+                self.download()
         except (OSError, RuntimeError, ImportError) as error:
             title, url, *_, remedy = self.source
             raise MissingData(
@@ -123,12 +146,17 @@ class ImageData(LightningDataModule, ABC):
 
     def setup(self, stage: str | None = None) -> None:
         train = self.images("train").pixels
-        if self.batch_size > len(train):
+        self.prepare(len(train), tuple(train.shape[1:]))
+
+    def prepare(self, count: int, shape: tuple[int, ...]) -> None:
+        """Refuse what does not fit `count` images of a shape, and seed their order."""
+        self.seed = torch.initial_seed() % 2**31  # before ranks get seeds of their own
+        if self.batch_size > count:
             raise BadRecipe(
-                f"batch_size {self.batch_size} is more than the {len(train)} images of "
+                f"batch_size {self.batch_size} is more than the {count} images of "
                 f"{self.source.title}: make it smaller"
             )
-        self.check_model(tuple(train.shape[1:]))
+        self.check_model(shape)
 
     def check_model(self, shape: tuple[int, ...]) -> None:
         """Refuse a model that was built for other images."""
@@ -140,21 +168,41 @@ class ImageData(LightningDataModule, ABC):
                     f"the model has {name} {settings[name]}, the data {name} {here}: set "
                     f"--model.init_args.{name} {here}, or choose other data"
                 )
+        if self.batch_size % (k := settings.get("critic_steps", 1)):
+            raise BadRecipe(
+                f"a batch of {self.batch_size} images cannot be shared by {k} critic steps: make "
+                f"batch_size a multiple of {k}, as {k * max(1, round(self.batch_size / k))}"
+            )
 
-    def train_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        return self.loader("train", shuffle=True)
+    def train_dataloader(self) -> Loader:
+        """Goes on where a checkpoint left off."""
+        slices = self.slices("train")
+        return Loader(slices, self.batch_size, self.order(slices))
 
-    def val_dataloader(self) -> DataLoader[tuple[Tensor, Tensor]]:
-        return self.loader("test", shuffle=False)
+    def slices(self, split: Split) -> Slices:
+        """A split, kept on the GPU that trains if it takes a quarter of what is free there."""
+        images, device = self.images(split), torch.device("cpu")
+        there = self.trainer.strategy.root_device if self.trainer else device
+        if there.type == "cuda" and 4 * images.pixels.nbytes < torch.cuda.mem_get_info(there)[0]:
+            device = there
+        return Slices(images, self.labels, device)
 
-    def loader(self, split: Split, shuffle: bool) -> DataLoader[tuple[Tensor, Tensor]]:
-        return DataLoader(
-            Slices(self.images(split), self.labels),
-            self.batch_size,
-            shuffle=shuffle,
-            drop_last=shuffle,
-            collate_fn=as_it_is,
+    def order(self, images: Dataset[Batch]) -> Order:
+        """Each rank has its own share of every epoch."""
+        ranks, rank = (
+            (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         )
+        return Order(images, ranks, rank, seed=self.seed, drop_last=True)
+
+    def val_dataloader(self) -> DataLoader[Batch]:
+        slices, own = self.slices("test"), torch.Generator()
+        return DataLoader(slices, self.batch_size, collate_fn=as_it_is, generator=own)
+
+    def state_dict(self) -> dict[str, int]:
+        return {"seed": self.seed}
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        self.seed = state_dict["seed"]
 
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
@@ -169,13 +217,16 @@ class ImageData(LightningDataModule, ABC):
         return hashlib.sha256(self.images(split).pixels.contiguous().numpy().data).hexdigest()
 
 
-def as_it_is(batch: Any) -> Any:
-    return batch
-
-
 def normalise(pixels: Tensor) -> Tensor:
     """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
+
+
+def noise(n: int, channels: int, size: int) -> Images:
+    """Images (n, channels, size, size) of nothing, in ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (n, channels, size, size), dtype=torch.uint8, generator=generator)
+    return Images(pixels, torch.arange(n) % 10)
 
 
 def mirrored(pixels: Tensor) -> Tensor:

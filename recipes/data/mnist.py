@@ -45,6 +45,18 @@ class FashionMNIST(MNIST):
     )
     extractor = "lenet-fashion-mnist"
     files = datasets.FashionMNIST
+    classes = (
+        "T-shirt",
+        "trousers",
+        "pullover",
+        "dress",
+        "coat",
+        "sandal",
+        "shirt",
+        "sneaker",
+        "bag",
+        "ankle boot",
+    )
 
 
 class BinarisedMNIST(MNIST):

@@ -9,7 +9,6 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim import Adam
-from torch.optim.lr_scheduler import OneCycleLR
 
 from zoo.contracts import Animal, apply
 from zoo.errors import ZooError
@@ -52,10 +51,7 @@ class LeNet(Animal):
         self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        adam = Adam(self.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = OneCycleLR(adam, self.hparams["lr"], total_steps=steps)
-        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, 28 or 32, the same) in [-1, 1] to F6 (n, 84)."""

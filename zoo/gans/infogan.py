@@ -81,8 +81,7 @@ class InfoGAN(AdversarialModule):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, noise + categories + continuous); more of a seed continue the fewer."""
         noise, categories, continuous = self.sizes()
-        generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
         normal = torch.randn(-(-n // 16) * 16, noise + 1 + continuous, generator=generator)[:n]
         even = torch.erf(normal[:, noise:] / 2**0.5)  # even in [-1, 1]
         category = ((even[:, 0] + 1) / 2 * categories).long().clamp(max=categories - 1)

@@ -38,8 +38,7 @@ class GaussianMixtureSampler(nn.Module):
     def draw(self, n: int, seed: int | None = None) -> Tensor:
         """Codes (n, latent); a seed gives the same ones on every device, and more of them continue
         the fewer."""
-        generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
         components, latent = self.means.shape
         draws = torch.randn(-(-n // 16) * 16, latent + 1, generator=generator)[:n]
         uniform = (1 + torch.erf(draws[:, 0] / 2**0.5)) / 2

@@ -5,9 +5,26 @@ from collections.abc import Iterator
 import torch
 
 from recipes.data.images import ImageData, Images
-from zoo.contracts import Animal, Bounded, Classifier, Encoder, Quantised, Reconstructor, Sampler
+from zoo.contracts import (
+    Animal,
+    Bounded,
+    Classifier,
+    Denoiser,
+    Encoder,
+    Quantised,
+    Reconstructor,
+    Sampler,
+    Sparse,
+)
 from zoo.errors import ZooError
-from zoo.measures.codes import anomalies, of_codebook, of_codes, reconstruction_error
+from zoo.measures.codes import (
+    activity,
+    anomalies,
+    denoising_error,
+    of_codebook,
+    of_codes,
+    reconstruction_error,
+)
 from zoo.measures.evidence import of_evidence
 from zoo.measures.records import Protocol, Record, each, first, mean
 from zoo.measures.samples import of_samples
@@ -34,6 +51,10 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
         yield reconstruction_error(model, test)
         if data.without is not None:
             yield anomalies(model, data.images("test"), data.without)
+    if isinstance(model, Denoiser):
+        yield denoising_error(model, test)
+    if isinstance(model, Sparse):
+        yield activity(model, test)
     if isinstance(model, Quantised):
         yield from of_codebook(model, test)
     if isinstance(model, Encoder) and test.labels.ndim == 1:

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from recipes.data.images import Images
-from zoo.contracts import Animal, Encoder, Quantised, Reconstructor
+from zoo.contracts import Animal, Denoiser, Encoder, Quantised, Reconstructor, Sparse
 from zoo.measures.records import Record, each, mean, rounded
 from zoo.metrics.bounds import active_units, perplexity
 from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours
@@ -26,6 +27,26 @@ def errors(model: Animal, images: Images) -> Tensor:
 def reconstruction_error(model: Animal, images: Images) -> Record:
     """On the test split."""
     return mean("mse", errors(model, images), MSE)
+
+
+def denoising_error(model: Animal, images: Images) -> Record:
+    """What is left of the error of spoiled images, on the test split; `shown` was there before."""
+    assert isinstance(model, Denoiser)
+
+    def both(x: Tensor) -> Tensor:
+        spoiled = model.corrupt(x)
+        pair = torch.stack([model.reconstruct(spoiled), spoiled], dim=1)
+        return (pair - x[:, None]).div(2).square().flatten(2).mean(2)
+
+    left, shown = each(model, images.pixels, both, "denoising").unbind(1)
+    return mean("mse-denoised", left, MSE) | {"shown": rounded(shown.double().mean())}
+
+
+def activity(model: Animal, images: Images) -> Record:
+    """How much of a code is on, on the test split."""
+    assert isinstance(model, Sparse)
+    found = each(model, images.pixels, model.activity, "activity")
+    return mean("activity", found, "share of the code that is on")
 
 
 def anomalies(model: Animal, images: Images, held_out: int) -> Record:

@@ -52,8 +52,7 @@ class VampVAE(VAE):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, latent) from the posteriors of random pseudo-inputs; a seed gives the same
         latents on every device, and more of them continue the fewer."""
-        generator = torch.Generator()
-        generator.seed() if seed is None else generator.manual_seed(seed)
+        generator = None if seed is None else torch.Generator().manual_seed(seed)
         u = self.pseudo_inputs()
         mean = self.encode(u)
         std = apply(self, u, lambda chunk: self.posterior(chunk).stddev)

@@ -15,8 +15,13 @@ class Verb(Protocol):
 
 
 def add_drawing(add: Add, to: Path) -> None:
-    """What all drawing verbs take."""
-    add("--seed", type=seed, default=0, help="the same seed draws the same latents (0)")
+    """What verbs take that draw at random."""
+    add("--seed", type=seed, default=0, help="the same seed gives the same picture (0)")
+    add_place(add, to)
+
+
+def add_place(add: Add, to: Path) -> None:
+    """What verbs take that write a file."""
     add("--to", type=Path, default=to, help=f"where ({to})")
     add("--device", help="cpu, cuda, mps (cpu)")
 

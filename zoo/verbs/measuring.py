@@ -39,14 +39,15 @@ def evaluate(options: Namespace) -> None:
     from zoo.evaluation import data_of, enter, expectation, report
     from zoo.measures.pictures import draw
 
-    path, protocol = catalog.locate(options.name), wanted(options)
-    if options.recipe is None and path.stem not in catalog.recipes():
-        raise ZooError(f"{path.stem} has no recipe: say whose data to measure on with --recipe")
-    data = data_of(options.recipe or path.stem)
+    path, protocol, name = catalog.locate(options.name), wanted(options), catalog.stem(options.name)
+    if options.recipe is None and name not in catalog.recipes():
+        raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
+    data = data_of(options.recipe or name)
     if protocol.name == "full":
         length = expectation(path, data, protocol, options.device)
         print(f"the full protocol takes {length} here", file=sys.stderr)
     found = report(path, data, protocol, options.device)
+    found["name"] = name
     print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
     print(f"measured in {found['measured']['seconds']:.0f} s from {path}", file=sys.stderr)
     if options.card:

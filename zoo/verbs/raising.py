@@ -1,6 +1,5 @@
 """Verbs that raise a model: train it, then make weights of the checkpoint."""
 
-import os
 from argparse import Namespace
 from pathlib import Path
 
@@ -17,9 +16,10 @@ def enter(verb: Verb) -> None:
     add = verb(fit, TEXT)
     add("name", nargs="?", metavar="NAME", help="that of a recipe")
     add("--config", type=Path, metavar="FILE", help="a recipe of your own, instead of NAME")
+    add("--fast", action="store_true", help="toy size, for seconds: a check that it runs")
 
     add = verb(export, "Make weights, card and picture of a checkpoint, measured from the file.")
-    add("checkpoint", type=Path, metavar="CHECKPOINT")
+    add("checkpoint", type=Path, metavar="RUN|CHECKPOINT", help="a run folder, or one file of it")
     add("name", metavar="NAME")
     add("--to", type=Path, default=catalog.WEIGHTS, help="folder (weights)")
     add("--seeds", type=positive, default=3, help="draws of samples to measure (3)")
@@ -27,26 +27,33 @@ def enter(verb: Verb) -> None:
 
 def fit(options: Namespace) -> None:
     from zoo.fit import fit as train
+    from zoo.runs import is_first
 
     recipe = options.config or catalog.recipe(options.name or "")
     if not recipe.is_file():
         raise ZooError(f"there is no recipe {recipe}")
-    name = recipe.stem
+    fast = "--fast" in options.overrides
     try:
-        folder = train(name, recipe, options.overrides)
+        folder = train(recipe.stem, recipe, [w for w in options.overrides if w != "--fast"], fast)
     except SystemExit as stop:
-        if stop.code == 1:  # Ctrl-C
+        if stop.code == 1 and is_first():  # Ctrl-C or SIGTERM
             again = options.name or f"--config {options.config}"
-            print(f"\nstopped; go on with: zoo fit {again} --ckpt_path last")
+            print(f"\nstopped; go on with: zoo fit {again}{' --fast' * fast} --ckpt_path last")
         raise
-    if os.environ.get("LOCAL_RANK", "0") != "0":
-        return
+    if is_first():
+        tell(folder, recipe, fast)
+
+
+def tell(folder: Path, recipe: Path, fast: bool) -> None:
+    """Where to look, and how to ship it."""
     print(f"\ncheckpoint and logs are in {folder}")
     for kind in ("samples", "reconstructions"):
         for picture in sorted((folder / kind).glob("*.png"))[-1:]:
             print(f"look at {picture}")
-    if name in catalog.recipes():
-        print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}")
+    if fast:
+        print("it runs; at this size it learns nothing: leave out --fast to train")
+    elif recipe.stem in catalog.recipes():
+        print(f"ship it with: zoo export {folder} {recipe.stem}")
     else:
         print(f"to ship it, put {recipe} into {catalog.RECIPES}, then zoo export it by that name")
 

@@ -1,0 +1,132 @@
+"""What precision costs and saves: `python benchmarks/precision.py [--models ...] [--seeds 0 1 2]`.
+
+Each model is trained to its end in each precision that the device computes in, from each seed, by
+`zoo fit`; then the Frechet distance of the samples of its averaged weights is measured, to as many
+real images. Rows go into benchmarks/precision.csv, and benchmarks/precision.md is made of all of
+its rows. float16 needs a GPU: without one its rows are missing, and the table says so.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import mean, stdev
+
+import torch
+
+from recipes.data.features import extract, real_features
+from recipes.data.images import ImageData
+from zoo import catalog
+from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.contracts import Sampler
+from zoo.evaluation import data_of
+from zoo.extractors import load_extractor, metric_name
+from zoo.fit import fit
+from zoo.metrics.extrapolation import statistics
+from zoo.metrics.frechet import frechet_distance
+from zoo.pictures import to_uint8
+from zoo.provenance import commit
+
+HERE = Path(__file__).parent
+IMAGES = 10_000
+NARROW = ["--model.width=16", "--trainer.max_epochs=2"]
+AT_8 = ["--data=recipes.data.Digits", "--data.size=8", "--data.batch_size=160"]
+AT_8 += ["--model.size=8", "--model.width=32", "--trainer.max_epochs=150"]
+MODELS: dict[str, tuple[str, list[str]]] = {  # a name of the table: a recipe and its overrides
+    "dcgan-digits": ("dcgan-digits", []),
+    "vae-digits": ("vae-digits", []),
+    "wgan-gp at 8 pixels": ("wgan-gp-fashion-mnist", AT_8),
+    "dcgan-fashion-mnist, narrow": ("dcgan-fashion-mnist", NARROW),
+    "vae-fashion-mnist, narrow": ("vae-fashion-mnist", NARROW),
+}
+PRECISIONS = ["32-true", "bf16-mixed", *(["16-mixed"] if torch.cuda.is_available() else [])]
+Row = dict[str, str | int | float]
+
+
+def measured(model: str, precision: str, seed: int) -> Row:
+    """Train, and measure what came of it."""
+    recipe, overrides = MODELS[model]
+    words = [f"--trainer.precision={precision}", f"--seed_everything={seed}"]
+    words += ["--trainer.enable_progress_bar=false"]
+    folder = fit(recipe, catalog.recipe(recipe), [*overrides, *words])
+    path = newest_checkpoint([folder])
+    state = read_checkpoint(path)
+    data = data_of(str(folder / "recipe.yaml"))
+    logbook = state["callbacks"]["Logbook"]  # type: ignore[index]
+    return {
+        "model": model,
+        "precision": precision,
+        "seed": seed,
+        "metric": metric_name(data.extractor),
+        "value": round(distance(revive(path, state), data), 4),
+        "steps": state["global_step"],  # type: ignore[dict-item]
+        "steps_per_second": round(state["global_step"] / logbook["seconds"], 2),  # type: ignore[operator]
+        "hardware": logbook["hardware"],
+        "commit": commit(),
+        "torch": str(torch.__version__),
+    }
+
+
+def distance(model: Sampler, data: ImageData) -> float:
+    """Between samples and the first images of the data's reference split."""
+    extractor = load_extractor(data.extractor)
+    real = real_features(extractor, data, data.reference, IMAGES)
+    fake = extract(extractor, to_uint8(model.sample(len(real), 0)), "samples")
+    return float(frechet_distance(*statistics(real), *statistics(fake)))
+
+
+def append(path: Path, row: Row) -> None:
+    fresh = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, list(row), lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+def table(rows: list[dict[str, str]]) -> Iterator[str]:
+    """A line for each model and precision: mean and spread over seeds."""
+    yield "# Precision"
+    yield ""
+    yield "Made by `python benchmarks/precision.py` of its runs in [precision.csv](precision.csv):"
+    yield "trained to the end, mean and standard deviation over seeds. `16-mixed` needs a GPU, and"
+    yield "none was at hand where it is missing. Speed is of one CPU core unless said otherwise."
+    yield ""
+    yield "| Model | Precision | Distance | Seeds | Steps a second | Hardware |"
+    yield "|---|---|---|---:|---:|---|"
+    for model in MODELS:
+        for precision in ("32-true", "bf16-mixed", "16-mixed"):
+            yield line(model, precision, rows)
+
+
+def line(model: str, precision: str, rows: list[dict[str, str]]) -> str:
+    chosen = [r for r in rows if (r["model"], r["precision"]) == (model, precision)]
+    if not chosen:
+        return f"| {model} | {precision} | not run | | | |"
+    values = [float(row["value"]) for row in chosen]
+    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+    speed = mean(float(row["steps_per_second"]) for row in chosen)
+    measure = f"{chosen[0]['metric']} {mean(values):.4g}{spread}"
+    hardware = ", ".join(sorted({row["hardware"] for row in chosen}))
+    return f"| {model} | {precision} | {measure} | {len(values)} | {speed:.3g} | {hardware} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--models", nargs="*", choices=MODELS, default=list(MODELS))
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    wanted = parser.parse_args()
+    path = HERE / "precision.csv"
+    for model in wanted.models:
+        for seed in wanted.seeds:
+            for precision in PRECISIONS:
+                row = measured(model, precision, seed)
+                print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
+                append(path, row)
+    with path.open(newline="") as file:
+        lines = table(list(csv.DictReader(file)))
+        (HERE / "precision.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

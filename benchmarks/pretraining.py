@@ -1,0 +1,138 @@
+"""What it is worth to train without labels first: `python benchmarks/pretraining.py [--name NAME]`.
+
+The encoder of an autoencoder that ships, a linear layer on top, all of it trained on a few labels;
+against the same net from fresh weights. Both see the same images in the same order. Accuracies on
+the whole test split go into benchmarks/pretraining.csv, their curve into a picture.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from copy import deepcopy
+from pathlib import Path
+from statistics import mean, stdev
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Adam
+from tqdm import tqdm
+
+import zoo
+from recipes.data.images import Images, normalise
+from zoo.charts import Curve, chart
+from zoo.contracts import CHUNK, Animal
+from zoo.evaluation import data_of
+from zoo.metrics.codes import labelled
+from zoo.pictures import save
+
+HOME = Path(__file__).parent
+LABELS = (100, 500, 5000)
+STARTS = {"pretrained": "pre-trained without labels", "scratch": "from scratch"}
+
+
+class Result(NamedTuple):
+    """One training: how it started, from how many labels, and its accuracy on the test split."""
+
+    name: str
+    start: str
+    labels: int
+    seed: int
+    accuracy: float
+
+
+def encoder_of(model: Animal) -> nn.Module:
+    """The network that makes codes, to be trained on: a copy."""
+    return deepcopy(model.get_submodule("encoder"))
+
+
+def fresh(model: Animal) -> Animal:
+    """The same model before any training."""
+    return type(model)(**{k: v for k, v in model.hparams.items() if not k.startswith("_")})
+
+
+def train(encoder: nn.Module, x: Tensor, y: Tensor, steps: int, batch: int) -> nn.Module:
+    """The encoder and a linear layer, fitted to images x with labels y by Adam."""
+    head = nn.Linear(encoder(x[:2]).shape[1], int(y.max()) + 1)
+    network = nn.Sequential(encoder, head).train()
+    optimizer = Adam(network.parameters(), lr=1e-3)
+    order = torch.cat([torch.randperm(len(x)) for _ in range(-(-steps * batch // len(x)))])
+    for chosen in order[: steps * batch].split(batch):
+        optimizer.zero_grad()
+        cross_entropy(network(x[chosen]), y[chosen]).backward()
+        optimizer.step()
+    return network.eval()
+
+
+@torch.no_grad()
+def accuracy(network: nn.Module, test: Images) -> float:
+    chunks = zip(test.pixels.split(CHUNK), test.labels.split(CHUNK), strict=True)
+    right = [(network(normalise(x)).argmax(1) == y).double() for x, y in chunks]
+    return float(torch.cat(right).mean())
+
+
+def race(name: str, seeds: int, steps: int, batch: int) -> Iterator[Result]:
+    model, data = zoo.load(name), data_of(name)
+    known, test = data.images("train"), data.images("test")
+    places = torch.arange(len(known.labels))
+    for seed in range(seeds):
+        for n in LABELS:
+            chosen, y = labelled(places, known.labels, n, seed)
+            x = normalise(known.pixels[chosen])
+            for start in STARTS:
+                torch.manual_seed(seed)
+                encoder = encoder_of(model if start == "pretrained" else fresh(model))
+                torch.manual_seed(seed)  # the same head and the same order for both
+                network = train(encoder, x, y, steps, batch)
+                yield Result(name, start, n, seed, accuracy(network, test))
+
+
+def curves(results: list[Result]) -> list[Curve]:
+    """Mean accuracies in per cent over labels, and one standard deviation over seeds."""
+    found = []
+    for start, title in STARTS.items():
+        groups = [
+            [100 * r.accuracy for r in results if (r.start, r.labels) == (start, n)] for n in LABELS
+        ]
+        spread = [stdev(group) if len(group) > 1 else 0.0 for group in groups]
+        found.append(Curve(title, LABELS, [mean(group) for group in groups], spread))
+    return found
+
+
+def table(results: list[Result]) -> str:
+    """Markdown, for the card."""
+    head = "| Labels | " + " | ".join(f"{n:,}" for n in LABELS) + " |"
+    lines = [head, "|---|" + "---:|" * len(LABELS)]
+    for curve in curves(results):
+        cells = [f"{y:.1f} ± {s:.1f}" for y, s in zip(curve.y, curve.spread, strict=True)]
+        lines.append(f"| {curve.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def write(results: list[Result], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(Result._fields)
+        writer.writerows(results)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--name", default="stacked-ae-fashion-mnist", help="whose encoder")
+    parser.add_argument("--seeds", type=int, default=5, help="draws of labels and of fresh weights")
+    parser.add_argument("--steps", type=int, default=500, help="of Adam, in every training")
+    parser.add_argument("--batch", type=int, default=50)
+    parser.add_argument("--to", type=Path, default=HOME, help="folder")
+    wanted = parser.parse_args()
+    total = wanted.seeds * len(LABELS) * len(STARTS)
+    trainings = race(wanted.name, wanted.seeds, wanted.steps, wanted.batch)
+    results = list(tqdm(trainings, total=total, disable=None))
+    write(results, wanted.to / "pretraining.csv")
+    picture = chart(curves(results), "labels", "accuracy, %", logarithmic=True)
+    save(picture, wanted.to / "pictures" / "pretraining.png")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

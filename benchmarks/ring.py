@@ -1,0 +1,100 @@
+"""What a linear autoencoder does, in one picture: a noisy ring in space, and its codes in a plane.
+
+python benchmarks/ring.py  # writes benchmarks/ring.png
+"""
+
+import math
+from pathlib import Path
+
+import torch
+from lightning import Trainer
+from PIL import Image, ImageDraw
+from sklearn.decomposition import PCA
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zoo.autoencoders.linear import LinearAutoencoder
+
+SIDE, SCALE, DOT = 420, 140, 4  # of a panel, of a unit and of a point, in pixels
+VIEW = torch.tensor([[0.87, 0.5, 0.0], [-0.25, 0.43, 0.87]])  # from the front, a little from above
+PAPER, PLANE, INK, LINK = "white", (226, 235, 246), (120, 120, 120), (150, 165, 185)
+
+
+def ring(n: int = 120) -> Tensor:
+    """A noisy oval, denser on one side, in a tilted plane of space: points (n, 3)."""
+    draw = torch.Generator().manual_seed(3)
+    turn = 2 * math.pi * torch.rand(n, generator=draw).pow(2)
+    oval = torch.stack([0.9 * turn.cos(), 0.5 * turn.sin(), torch.zeros(n)], dim=1)
+    axes, _ = torch.linalg.qr(torch.randn(3, 3, generator=draw))
+    return oval @ axes + 0.1 * torch.randn(n, 3, generator=draw)
+
+
+def train(x: Tensor) -> LinearAutoencoder:
+    """Three values a point are an image of one pixel and three channels."""
+    torch.manual_seed(0)
+    model = LinearAutoencoder(size=1, channels=3, latent=2, lr=0.05)
+    batches = [(chunk[:, :, None, None], chunk[:, :0]) for chunk in x.split(40)]
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(max_epochs=300, accelerator="cpu", enable_checkpointing=False, **quiet)
+    trainer.fit(model, DataLoader(batches, batch_size=None))
+    return model
+
+
+def on_paper(points: Tensor, left: int) -> list[tuple[float, float]]:
+    """Points (n, 2) as pixels of the panel that begins at `left`."""
+    pixels = points * torch.tensor([1.0, -1.0]) * SCALE + SIDE / 2 + torch.tensor([left, 0.0])
+    return [(float(a), float(b)) for a, b in pixels]
+
+
+def colours(codes: Tensor) -> list[tuple[int, int, int]]:
+    """A hue for each direction from the middle of codes (n, 2)."""
+    angle = torch.atan2(*(codes - codes.mean(0)).T.flip(0))
+    hues = [angle + shift * 2 * math.pi / 3 for shift in range(3)]
+    levels = torch.stack([(h.cos() * 0.45 + 0.5) * 235 for h in hues], dim=1).int()
+    return [tuple(level) for level in levels.tolist()]
+
+
+def dots(canvas: ImageDraw.ImageDraw, points: Tensor, left: int, ink: list) -> None:
+    for (a, b), colour in zip(on_paper(points, left), ink, strict=True):
+        canvas.ellipse((a - DOT, b - DOT, a + DOT, b + DOT), fill=colour)
+
+
+def plane(feet: Tensor) -> Tensor:
+    """The corners (4, 3) of a rectangle around points of a plane (n, 3)."""
+    *_, axes = torch.linalg.svd(feet - feet.mean(0), full_matrices=False)
+    reach = 1.15 * ((feet - feet.mean(0)) @ axes[:2].T).abs().amax(0)
+    return feet.mean(0) + reach * torch.tensor([[-1, -1], [1, -1], [1, 1], [-1, 1]]) @ axes[:2]
+
+
+def draw(x: Tensor, model: LinearAutoencoder) -> Image.Image:
+    """Left the points, and the plane that the decoder spans; right their codes."""
+    picture = Image.new("RGB", (2 * SIDE, SIDE), PAPER)
+    canvas = ImageDraw.Draw(picture)
+    codes = model.encode(x[:, :, None, None])
+    feet = model.decoder(codes).detach().flatten(1)
+    canvas.polygon(on_paper(plane(feet) @ VIEW.T, 0), fill=PLANE)
+    for ends in zip(on_paper(x @ VIEW.T, 0), on_paper(feet @ VIEW.T, 0), strict=True):
+        canvas.line(ends, fill=LINK, width=1)
+    dots(canvas, x @ VIEW.T, 0, colours(codes))
+    for axis in torch.tensor([[[-1.0, 0], [1, 0]], [[0, -1], [0, 1]]]):
+        canvas.line(on_paper(axis, SIDE), fill=LINK)
+    dots(canvas, codes / codes.abs().max(), SIDE, colours(codes))
+    canvas.text((10, 8), "points in space, and the plane of the decoder", INK, font_size=15)
+    canvas.text((SIDE + 10, 8), "their codes", INK, font_size=15)
+    return picture
+
+
+def main() -> None:
+    x = ring()
+    model = train(x)
+    again = model.decoder(model.encoder(x[:, :, None, None])).flatten(1)
+    pca = PCA(2).fit(x)
+    best = torch.from_numpy(pca.inverse_transform(pca.transform(x)))
+    print(f"squared error {(again - x).square().mean():.6f}, PCA {(best - x).square().mean():.6f}")
+    path = Path(__file__).with_suffix(".png")
+    draw(x, model).save(path, optimize=True)
+    print(f"wrote {path}")
+
+
+if __name__ == "__main__":
+    main()

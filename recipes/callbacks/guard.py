@@ -1,0 +1,63 @@
+"""A training that has gone wrong is stopped before it spoils the weights."""
+
+from typing import Any
+
+import torch
+from lightning import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.optim import Optimizer
+
+from zoo.errors import Diverged
+
+PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
+
+
+class Guard(Callback):
+    """Raises Diverged when a player's gradient is not a number, or longer than `limit`, before the
+    step is taken; and for weights that are not numbers, before a checkpoint is written over a good
+    one. It looks every `every_n_steps` steps.
+
+    Under float16 the loss is scaled until it fits, which some steps are skipped for: there it takes
+    20 of them in a row.
+    """
+
+    def __init__(self, limit: float = 1e10, every_n_steps: int = 1) -> None:
+        self.limit, self.every_n_steps = limit, every_n_steps
+        self.overflows: dict[str, int] = {}
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        if trainer.global_step % self.every_n_steps:
+            return
+        player = name(pl_module, optimizer)
+        length = float(norm(optimizer))
+        if length <= self.limit:
+            self.overflows[player] = 0
+            return
+        self.overflows[player] = self.overflows.get(player, 0) + 1
+        scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
+        if not scaled or self.overflows[player] > PATIENCE:
+            raise Diverged(player, trainer.global_step, f"has a gradient of length {length:.3g}")
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        for key, value in checkpoint["state_dict"].items():
+            if value.is_floating_point() and not value.isfinite().all():
+                raise Diverged("model", trainer.global_step, f"has weights {key} without a number")
+
+
+def name(module: LightningModule, optimizer: Optimizer) -> str:
+    """Who moves by an optimizer: a player, where there are several, else the model."""
+    names: list[str] = getattr(module, "names", ["model"])
+    optimizers: Any = module.optimizers(use_pl_optimizer=False)
+    several = optimizers if isinstance(optimizers, list) else [optimizers]
+    return next((n for n, o in zip(names, several, strict=False) if o is optimizer), "model")
+
+
+def norm(optimizer: Optimizer) -> Tensor:
+    """The length of all gradients that an optimizer is about to follow."""
+    groups = optimizer.param_groups
+    slopes = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+    return torch.nn.utils.get_total_norm(slopes)

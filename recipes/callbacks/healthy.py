@@ -1,0 +1,29 @@
+"""A state of a training that can be gone back to while it runs."""
+
+from pathlib import Path
+
+from lightning import LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
+
+
+def keep(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint that both `go_back` and `--ckpt_path` take."""
+    trainer.save_checkpoint(path, weights_only=False)
+
+
+def go_back(trainer: Trainer, pl_module: LightningModule, path: Path) -> None:
+    """Restore weights, their average, optimizers and schedules in place.
+
+    Steps, images seen and random numbers run on: they count what the training took, and a stream
+    that was not rewound draws other latents and batches than those that led astray.
+    """
+    state = trainer.strategy.load_checkpoint(path, weights_only=True)
+    state["images_seen"] = getattr(pl_module, "images_seen", 0)
+    pl_module.on_load_checkpoint(state)
+    trainer.strategy.load_model_state_dict(state, strict=pl_module.strict_loading)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, WeightAveraging):
+            callback.on_load_checkpoint(trainer, pl_module, state)
+    trainer.strategy.load_optimizer_state_dict(state)
+    for config, schedule in zip(trainer.lr_scheduler_configs, state["lr_schedulers"], strict=True):
+        config.scheduler.load_state_dict(schedule)

@@ -1,0 +1,127 @@
+"""A training goes on where a published one ended, opponents included."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from hub_server import TOKEN, Hub
+from lightning import Trainer
+from safetensors.torch import load_file
+
+import zoo
+from recipes.data import Digits
+from zoo.checkpoints import read_checkpoint, revive
+from zoo.cli import main
+from zoo.errors import BadWeights
+from zoo.gans.dcgan import DCGAN
+from zoo.opponents import begin, left_out, write_opponents
+from zoo.vaes.vae import VAE
+from zoo.weights import write
+
+ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8}
+SIZES = {"size": 8, "channels": 1, "latent": 32, "width": 64}  # of dcgan-digits
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_two_files_hold_the_whole_model(tmp_path: Path) -> None:
+    old, new = DCGAN(**ARGUMENTS), DCGAN(**ARGUMENTS)
+    write(old, tmp_path / "model.safetensors")
+    write_opponents(old, tmp_path / "opponents.safetensors")
+    assert {n.split(".")[0] for n in load_file(tmp_path / "opponents.safetensors")} == {
+        "discriminator"
+    }
+    assert not same(old.state_dict(), new.state_dict())
+    origin, anew = begin(new, str(tmp_path / "model.safetensors"))  # a copy of a repository
+    assert same(old.state_dict(), new.state_dict())
+    assert (origin, anew) == (str(tmp_path / "model.safetensors"), [])
+
+
+def test_what_ships_whole_has_no_opponents(tmp_path: Path) -> None:
+    assert left_out(VAE(**ARGUMENTS)) == {}
+    write_opponents(VAE(**ARGUMENTS), tmp_path / "opponents.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_brings_no_opponents() -> None:
+    model = DCGAN(**SIZES)
+    before = left_out(model)
+    before = {name: tensor.clone() for name, tensor in before.items()}
+    assert begin(model, "dcgan-digits") == ("dcgan-digits", ["discriminator"])
+    assert same(left_out(model), before)
+    assert torch.allclose(model.sample(2, 0), zoo.load("dcgan-digits").sample(2, 0), atol=1e-5)
+
+
+@pytest.mark.parametrize("origin", ["vae-digits", "model.safetensors", "opponents.safetensors"])
+def test_other_tensors_are_refused(
+    origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    wide = DCGAN(**ARGUMENTS | {"width": 16})
+    write(wide, tmp_path / "model.safetensors")
+    write_opponents(wide, tmp_path / "opponents.safetensors")
+    model = DCGAN(**ARGUMENTS)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    with pytest.raises(BadWeights, match="begin from weights of the recipe's own model"):
+        begin(model, origin)
+    assert same(model.state_dict(), before)
+
+
+def test_a_loaded_gan_says_why_it_cannot_be_trained() -> None:
+    trainer = Trainer(max_steps=1, logger=False, enable_checkpointing=False)
+    with pytest.raises(BadWeights, match=r"the discriminator did not ship.*`zoo fit NAME --from`"):
+        trainer.fit(zoo.load("dcgan-digits"), Digits())
+
+
+def test_opponents_of_a_stranger_are_checked(hub: Hub, offer: Callable[..., str]) -> None:
+    name = "someone/dcgan-toy"
+    offer(name, DCGAN(**ARGUMENTS), opponents_sha256="0" * 64)
+    files = hub.repositories[name].commits[hub.repositories[name].branches["main"]]
+    hub.repositories[name].commit(files | {"opponents.safetensors": files["model.safetensors"]})
+    with pytest.raises(
+        BadWeights, match=r"opponents.safetensors of .* is not the file of its card"
+    ):
+        begin(DCGAN(**ARGUMENTS), name)
+
+
+def test_fit_publish_fit_from(
+    hub: Hub,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """From a checkpoint to the Hub and back into a training, by the command line."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    quick = ["--trainer.max_epochs=1", "--trainer.enable_progress_bar", "false"]
+    name, checkpoint = "someone/my-digits", "runs/dcgan-digits/last.ckpt"
+    main(["fit", "dcgan-digits", "--from", "dcgan-digits", *quick])
+    main(["publish", checkpoint, name])
+    card = zoo.card(name)
+    assert card.facts["recipe"] == "dcgan-digits/recipe.yaml"
+    assert "Nobody has looked" in card.prose
+
+    hub.requests.clear()
+    trained = revive(Path(checkpoint), read_checkpoint(Path(checkpoint)))
+    assert torch.allclose(zoo.load(name).sample(4, 0), trained.sample(4, 0), atol=1e-5)
+    assert not hub.asked("opponents")  # sampling needs none
+
+    model = DCGAN(**SIZES)
+    assert begin(model, name) == (card.facts["hub"], [])
+    assert same(model.state_dict(), trained.state_dict())
+    again = DCGAN(**SIZES)
+    assert begin(again, checkpoint) == (checkpoint, [])
+    assert same(again.state_dict(), trained.state_dict())
+
+    capsys.readouterr()
+    main(["fit", "dcgan-digits", "--from", name, "--trainer.max_steps=2", *quick[1:]])
+    assert f"begun from {card.facts['hub']}\n" in capsys.readouterr().out
+    state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
+    assert state["callbacks"]["Logbook"]["begun_from"] == card.facts["hub"]
+    main(["fit", "dcgan-digits", "--ckpt_path", "last", "--trainer.max_steps=4", *quick[1:]])
+    assert "begun from" not in capsys.readouterr().out
+    state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
+    assert state["callbacks"]["Logbook"]["begun_from"] == card.facts["hub"]

@@ -1,0 +1,149 @@
+"""Every family trains in every precision, and a training that goes wrong is stopped in time."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.plugins import MixedPrecision
+from test_every_recipe import batches, toy
+from torch import nn
+from toys import fit, last
+
+from recipes.callbacks import Guard
+from zoo import catalog
+from zoo.contracts import Animal, Sampler
+from zoo.errors import Diverged
+from zoo.gans.wgan_gp import WGANGP
+
+PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
+SCALE = 1.0  # of float16 losses: two steps are too few to find one
+
+
+def train(
+    model: Animal, name: str, precision: str, *callbacks: Callback, steps: int = 2
+) -> Trainer:
+    """With float16 and its scaler on the CPU too, where Lightning would take bfloat16."""
+    float16 = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=SCALE))
+    how: dict[str, Any] = (
+        {"plugins": float16} if precision == "16-mixed" else {"precision": precision}
+    )
+    trainer = Trainer(
+        max_steps=steps,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[Guard(), *callbacks],
+        **how,
+    )
+    trainer.fit(model, batches(name))
+    return trainer
+
+
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_trains(name: str, precision: str) -> None:
+    """Weights and moments stay in float32, every player moves, samples are float32."""
+    model = toy(name)
+    if precision == "16-mixed" and any(isinstance(m, nn.RNNBase) for m in model.modules()):
+        pytest.skip("torch has no recurrent networks in float16 on a CPU")
+    before = {key: p.detach().clone() for key, p in model.named_parameters()}
+    trainer = train(model, name, precision)
+    assert trainer.global_step == 2
+    for optimizer in trainer.optimizers:
+        for group in optimizer.param_groups:
+            assert {p.dtype for p in group["params"]} == {torch.float32}
+        mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        mine_moved = [not p.equal(before[k]) for k, p in model.named_parameters() if id(p) in mine]
+        assert any(mine_moved)
+        moments = [m for state in optimizer.state.values() for m in state.values()]
+        assert all(m.dtype == torch.float32 for m in moments if isinstance(m, torch.Tensor))
+    assert all(p.isfinite().all() for p in model.parameters())
+    if isinstance(model, Sampler):
+        assert model.sample(3, seed=0).dtype == torch.float32
+
+
+def test_two_players_share_one_scaler(tmp_path: Path) -> None:
+    """Its state is part of a checkpoint, so that a resumed training scales alike."""
+    trainer = train(toy("dcgan-digits"), "dcgan-digits", "16-mixed")
+    trainer.save_checkpoint(tmp_path / "one.ckpt")
+    state = torch.load(tmp_path / "one.ckpt", weights_only=True)["MixedPrecision"]
+    assert state["scale"] == SCALE
+    assert state["_growth_tracker"] == 2 * 2  # updated by each player in each step
+
+
+def test_a_penalty_is_computed_in_float32() -> None:
+    """Under autocast its gradient is that without."""
+    from zoo.losses.penalties import gradient_penalty
+
+    torch.manual_seed(0)
+    critic = WGANGP(size=8, channels=1, width=8).critic
+    real, fake = torch.randn(2, 8, 1, 8, 8)
+    with torch.random.fork_rng():
+        exact = gradient_penalty(critic, real, fake)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        again = gradient_penalty(critic, real, fake.bfloat16().float())
+    assert again.dtype == torch.float32
+    torch.testing.assert_close(again, exact, rtol=0.05, atol=0)
+
+
+class Poison(Callback):
+    """Spoils one weight of the discriminator after some steps."""
+
+    def __init__(self, step: int) -> None:
+        self.step = step
+
+    def on_train_batch_start(
+        self, trainer: Trainer, module: LightningModule, batch: object, index: int
+    ) -> None:
+        if trainer.global_step == self.step:
+            module.discriminator[0].weight.data[0] = torch.nan
+
+
+def test_the_player_and_the_step_are_named() -> None:
+    with pytest.raises(
+        Diverged, match="after step 1 the discriminator has a gradient of length nan"
+    ):
+        train(toy("dcgan-digits"), "dcgan-digits", "32-true", Poison(1), steps=3)
+
+
+def test_a_scaler_may_overflow_but_not_for_ever() -> None:
+    """The first losses are scaled too much, and the steps skipped; not numbers stay so."""
+    model = toy("vae-digits")
+    float16 = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**30))
+    trainer = Trainer(
+        max_steps=20, accelerator="cpu", logger=False, enable_checkpointing=False, plugins=float16,
+        enable_progress_bar=False, enable_model_summary=False, callbacks=[Guard()],
+    )  # fmt: skip
+    trainer.fit(model, batches("vae-digits"))
+    assert float16.scaler.get_scale() < 2.0**30
+    with pytest.raises(Diverged, match="discriminator"):
+        train(toy("dcgan-digits"), "dcgan-digits", "16-mixed", Poison(1), steps=40)
+
+
+def test_the_last_good_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A learning rate that ends in no numbers: the error says so, and the checkpoint is good."""
+    monkeypatch.chdir(tmp_path)
+    words = ["--trainer.callbacks+", "test_precision.Poison", "--trainer.callbacks.step", "4"]
+    with pytest.raises(
+        SystemExit, match=r"after step 4 the discriminator .* smaller learning rate"
+    ):
+        fit("dcgan-digits", *words)
+    state = last("dcgan-digits")
+    assert state["global_step"] == 3
+    assert all(v.isfinite().all() for v in state["current_model_state"].values())
+    assert "Diverged" in (tmp_path / "runs" / "dcgan-digits-fast" / "log.txt").read_text()
+
+
+def test_a_length_beyond_the_limit() -> None:
+    guard = Guard(limit=1e-9)
+    model = toy("vae-digits")
+    trainer = Trainer(
+        max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, callbacks=[guard],
+    )  # fmt: skip
+    with pytest.raises(Diverged, match="after step 0 the model has a gradient of length"):
+        trainer.fit(model, batches("vae-digits"))

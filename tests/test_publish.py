@@ -1,0 +1,332 @@
+"""What is published can be fetched again, and what is not good is not published."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hub_server import TOKEN, File, Hub, Repository
+from huggingface_hub import ModelCard, parse_eval_result_entries
+
+import zoo
+from zoo import catalog, pictures
+from zoo.cards import Card
+from zoo.cli import main
+from zoo.errors import ZooError
+from zoo.export import picture
+from zoo.hub import Place
+from zoo.hub.page import evaluation, read_page, write_page
+from zoo.publish import check_progress, inspect, packed
+from zoo.vaes.vae import VAE
+from zoo.weights import sha256
+
+NAME = "someone/vae-digits"
+FILES = {".gitattributes", "README.md", "config.json", "model.safetensors", "samples.png"}
+
+
+@pytest.fixture(autouse=True)
+def writer(hub: Hub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A token that may write, and an empty folder to work in."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def mine(tmp_path: Path) -> Path:
+    """A copy of a model that ships, to be changed."""
+    for ending in ("md", "png", "safetensors"):
+        source = catalog.WEIGHTS / f"vae-digits.{ending}"
+        shutil.copyfile(source, tmp_path / f"mine.{ending}")
+    return tmp_path / "mine.safetensors"
+
+
+def change(path: Path, before: str, after: str) -> None:
+    """Edit the card beside a file."""
+    card = path.with_suffix(".md")
+    text = card.read_text()
+    assert before in text
+    card.write_text(text.replace(before, after, 1))
+
+
+def fails(*arguments: str) -> str:
+    """What a command says when it stops."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    said = str(stop.value.code)
+    assert said.startswith("zoo: ")
+    assert "\n" not in said
+    return said
+
+
+def held(hub: Hub, name: str = NAME, revision: str = "main") -> dict[str, File]:
+    repository = hub.repositories[name]
+    return repository.commits[str(repository.resolve(revision))]
+
+
+def test_publish_fetch_load_same_samples(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["publish", "vae-digits", NAME])
+    assert f'zoo.load("{NAME}")' in capsys.readouterr().out
+    monkeypatch.delenv("HF_TOKEN")
+    ours = zoo.load("vae-digits")
+    assert torch.equal(zoo.load(NAME).sample(64, 0), ours.sample(64, 0))
+    card, local = zoo.card(NAME), zoo.card("vae-digits")
+    commit = hub.repositories[NAME].branches["main"]
+    assert card == Card(local.name, local.facts | {"hub": f"{NAME}@{commit}"}, local.prose)
+    assert set(held(hub)) == FILES
+    assert held(hub)["model.safetensors"].sha256 == local.facts["sha256"]
+    main(["verify", NAME])
+    main(["compare", NAME, "vae-digits"])
+    main(["sample", f"{NAME}@{commit}", "-n", "4"])
+    main(["show", NAME])
+    assert f"hub: {NAME}@{commit}" in capsys.readouterr().out
+
+
+def test_config_is_the_header(hub: Hub) -> None:
+    main(["publish", "vae-digits", NAME])
+    model = zoo.load("vae-digits")
+    assert json.loads(held(hub)["config.json"]) == {
+        "format": "zoo/1",
+        "class": "zoo.vaes.vae.VAE",
+        "arguments": dict(model.hparams),
+    }
+
+
+def test_the_page_reads_as_a_model_card(hub: Hub) -> None:
+    main(["publish", "vae-digits", NAME])
+    page = ModelCard(held(hub)["README.md"].decode())
+    data = page.data
+    assert (data.license, data.library_name) == ("apache-2.0", "generative-zoo")
+    assert data.pipeline_tag == "unconditional-image-generation"
+    assert {"generative-zoo", "vaes", "vae"} <= set(data.tags)
+    found = {result.metric_type: result for result in data.eval_results}
+    for record in zoo.card("vae-digits").metrics:
+        assert found[record["metric"]].metric_value == record["value"]
+        assert found[record["metric"]].dataset_split == record["split"]
+        assert found[record["metric"]].metric_args.get("seeds") == record.get("seeds")
+    assert "![What the model draws first, from seed 0](samples.png)" in page.content
+    usage = page.content.partition("```python\n")[2].partition("```")[0]
+    assert len(usage.splitlines()) == 3
+    namespace: dict[str, torch.Tensor] = {}
+    exec(usage, namespace)
+    assert namespace["images"].shape == (64, 1, 8, 8)
+
+
+@pytest.mark.parametrize("name", zoo.names())
+def test_every_card_survives_its_page(name: str) -> None:
+    card = zoo.card(name)
+    page = write_page(card, f"someone/{name}", "unconditional-image-generation", "")
+    assert read_page(page, Place(f"someone/{name}")) == card
+
+
+def test_evaluation_results_are_in_the_hubs_format() -> None:
+    """Of data sets that the Hub has; the value and its protocol."""
+    assert evaluation(zoo.card("vae-digits"), NAME) == ""
+    card = zoo.card("vae-fashion-mnist")
+    entries = parse_eval_result_entries(yaml.safe_load(evaluation(card, NAME)))
+    assert {entry.dataset_id for entry in entries} == {"zalando-datasets/fashion_mnist"}
+    first = entries[0]
+    assert (first.task_id, first.value) == ("fd-lenet", card.metrics[0]["value"])
+    assert first.notes.startswith("split test, real 10000, fake 10000, seeds 3")
+    assert first.source_url.endswith(NAME)
+
+
+def test_evaluation_results_are_sent(hub: Hub) -> None:
+    main(["publish", "lenet-mnist", "someone/lenet-mnist"])
+    files = held(hub, "someone/lenet-mnist")
+    results = yaml.safe_load(files[".eval_results/generative-zoo.yaml"])
+    assert results[0]["dataset"] == {"id": "ylecun/mnist", "task_id": "accuracy"}
+    assert ModelCard(files["README.md"].decode()).data.pipeline_tag == "image-classification"
+
+
+def test_a_dry_run_sends_nothing(hub: Hub, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["publish", "vae-digits", NAME, "--dry-run"])
+    said = capsys.readouterr().out
+    for name in FILES - {".gitattributes"}:
+        assert f"MB  {name}" in said
+    assert "license: apache-2.0" in said
+    assert "nothing was sent" in said
+    assert {request.split()[0] for request in hub.requests} <= {"HEAD", "GET"}
+    assert not hub.repositories
+
+
+def test_private_revision_and_pull_request(
+    hub: Hub, mine: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["publish", "vae-digits", NAME, "--private"])
+    assert hub.repositories[NAME].private
+    main(["publish", "vae-digits", "someone/open"])
+    assert not hub.repositories["someone/open"].private
+    assert "is public already" in fails("publish", "vae-digits", "someone/open", "--private")
+    change(mine, "# vae-digits", "# mine")
+    main(["publish", "mine.safetensors", NAME, "--revision", "v2"])
+    assert b"# mine" in held(hub, revision="v2")["README.md"]
+    assert b"# mine" not in held(hub)["README.md"]
+    capsys.readouterr()
+    main(["publish", "mine.safetensors", NAME, "--create-pr"])
+    assert "proposed at" in capsys.readouterr().out
+    assert b"# mine" in held(hub, revision="refs/pr/1")["README.md"]
+    assert b"# mine" not in held(hub)["README.md"]
+    both = fails("publish", "vae-digits", NAME, "--create-pr", "--revision", "v2")
+    assert "leave out the revision" in both
+
+
+def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
+    main(["publish", "vae-digits", NAME])
+    old = {"opponents.safetensors": File(b"old"), "notes.txt": File(b"kept")}
+    hub.repositories[NAME].commit(held(hub) | old)
+    main(["publish", "vae-digits", NAME])
+    assert set(held(hub)) == FILES | {"notes.txt"}
+
+
+# The gate
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("licence: Apache-2.0", "licence:", "does not say the licence of its weights"),
+        ("licence: Apache-2.0", "licence: yours to decide", "write them into its card"),
+        ("terms: CC BY 4.0, by Alpaydin & Kaynak", "terms: yours", "say the terms of its data"),
+        ("\nsha256: ", "\nsha256: 00", "is not the file of its card"),
+        ("metrics:\n", "metrics:\n- {metric: missing-classes, value: 2.0}\n", "of 2 classes"),
+    ],
+)
+def test_a_card_with_gaps_is_not_published(
+    hub: Hub, mine: Path, before: str, after: str, words: str
+) -> None:
+    change(mine, before, after)
+    assert words in fails("publish", "mine.safetensors", NAME, "--force")
+    assert not hub.repositories
+
+
+def test_a_model_that_fails_verify_is_not_published(hub: Hub, mine: Path) -> None:
+    pictures.save(pictures.grid(torch.zeros(64, 1, 8, 8)), mine.with_suffix(".png"))
+    assert "is not what seed 0 draws" in fails("publish", str(mine), NAME)
+    mine.with_suffix(".md").unlink()
+    assert "there is no card" in fails("publish", str(mine), NAME)
+    assert not hub.repositories
+
+
+def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> None:
+    model = VAE(size=8, channels=1, latent=16, noise=0.4)
+    with torch.no_grad():
+        model.decoder[0].weight.zero_()
+    zoo.write(model, mine)
+    pictures.save(picture(zoo.read(mine)), mine.with_suffix(".png"))
+    change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
+    assert "has collapsed: two of its samples differ by 0 on average" in fails(
+        "publish", "mine.safetensors", NAME, "--force"
+    )
+
+
+@pytest.mark.parametrize(
+    ("by", "words"),
+    [(0, ""), (-0.2, ""), (3.5, ""), (4.5, "fd-pixels of someone/vae-digits is")],
+)
+def test_a_worse_model_is_published_by_force_alone(
+    hub: Hub, mine: Path, by: float, words: str
+) -> None:
+    """Worse by more than both intervals, of twice the spread over seeds on either side."""
+    main(["publish", "vae-digits", NAME])
+    headline = zoo.card("vae-digits").metrics[0]
+    value = headline["value"] + by * headline["spread"]
+    change(mine, f"value: {headline['value']}", f"value: {value:.6f}")
+    if words:
+        said = fails("publish", "mine.safetensors", NAME)
+        assert words in said
+        assert "--force" in said
+    main(["publish", "mine.safetensors", NAME, *(["--force"] if words else [])])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "words"),
+    [
+        ("seeds: 3", "seeds: 1", "was measured with seeds 3 here and 1 there"),
+        ("metric: fd-pixels", "metric: fd-other", "has no fd-other to compare with"),
+    ],
+)
+def test_numbers_that_cannot_be_compared(
+    hub: Hub, mine: Path, before: str, after: str, words: str
+) -> None:
+    main(["publish", "vae-digits", NAME])
+    change(mine, before, after)
+    assert words in fails("publish", "mine.safetensors", NAME)
+
+
+def test_better_depends_on_the_metric(hub: Hub) -> None:
+    main(["publish", "lenet-mnist", "someone/lenet"])
+    card = zoo.card("lenet-mnist")
+    for value, good in ((0.98, False), (0.999, True)):
+        record = card.metrics[0] | {"value": value}
+        new = Card(card.name, card.facts | {"metrics": [record]}, card.prose)
+        if good:
+            check_progress(new, Place("someone/lenet"))
+        else:
+            with pytest.raises(ZooError, match="that is worse"):
+                check_progress(new, Place("someone/lenet"))
+
+
+def test_another_kind_of_repository_is_not_written_over(hub: Hub) -> None:
+    hub.repositories[NAME] = Repository()
+    hub.repositories[NAME].commit({"README.md": File(b"---\nlicense: mit\n---\nSomething else")})
+    said = fails("publish", "vae-digits", NAME)
+    assert "has no card of the zoo" in said
+    assert "--force publishes over it" in said
+    main(["publish", "vae-digits", NAME, "--force"])
+
+
+# Who may
+
+
+def test_publishing_needs_a_token_that_may_write(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.tokens["hf_reader"] = False
+    monkeypatch.setenv("HF_TOKEN", "hf_reader")
+    said = fails("publish", "vae-digits", NAME)
+    assert "the Hub does not allow this with someone/vae-digits" in said
+    assert "make one, to read or to write, at" in said
+    monkeypatch.delenv("HF_TOKEN")
+    assert "publishing needs a token that may write" in fails("publish", "vae-digits", NAME)
+    assert "No token is set: run `hf auth login`" in fails("publish", "vae-digits", NAME)
+
+
+def test_faults_while_publishing(hub: Hub) -> None:
+    hub.faults.statuses += [("PUT", 500), ("POST .*preupload", 429)]  # asked again
+    main(["publish", "vae-digits", NAME])
+    for pattern, status, words in (
+        ("POST /api/validate-yaml", 400, "refuses this with someone/other"),
+        ("PUT .*lfs", 403, "does not allow this"),
+        ("POST .*commit", 500, "the Hub is busy"),
+    ):
+        hub.faults.statuses = [(pattern, status)] * 2
+        hub.objects.clear()
+        assert words in fails("publish", "vae-digits", "someone/other")
+    assert set(held(hub, "someone/other")) == {".gitattributes"}  # all in one commit, or nothing
+    hub.stop()
+    assert "cannot be reached" in fails("publish", "vae-digits", "someone/third")
+    hub.restart()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["vae-digit", NAME], "did you mean vae-digits"),
+        (["vae-digits", "nowhere"], "nowhere is not a repository: name it as owner/name"),
+        (["a/b", NAME], "a/b is published already"),
+        (["no.ckpt", NAME], "there is no checkpoint no.ckpt"),
+        (["no.safetensors", NAME], "there is no file no.safetensors"),
+        (["vae-digits", f"{NAME}@v1", "--revision", "v2"], "leave one out"),
+    ],
+)
+def test_errors_are_one_line(arguments: list[str], words: str) -> None:
+    assert words in fails("publish", *arguments)
+
+
+def test_a_parcel_is_whole_before_it_is_sent() -> None:
+    with packed("dcgan-digits", "someone/x") as parcel:
+        assert set(parcel.files()) == FILES - {".gitattributes"}
+        inspect(parcel, Place("someone/x"))
+    assert not parcel.folder.exists()

@@ -1,0 +1,107 @@
+"""A recipe that cannot be followed is refused before the first step, in one line of words."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+
+from zoo import catalog, refusals
+from zoo.cli import main
+from zoo.errors import BadRecipe
+
+CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about a machine without a GPU")
+
+
+def refused(*arguments: str) -> str:
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", *arguments])
+    words = str(stop.value.code)
+    assert words.startswith("zoo: ")
+    assert "\n" not in words
+    return words
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("--model.init_args.widht=3", "VAE called 'widht'; did you mean width"),
+        ("--model.latnet=3", "called 'latnet'; did you mean latent"),
+        ("--data.init_args.bach_size=3", "called 'bach_size'; did you mean batch_size"),
+        ("--data=recipes.data.Digitz", "called 'Digitz'; did you mean Digits"),
+        ("--trainr.max_epochs=3", "called 'trainr.max_epochs'; did you mean trainer.max_epochs"),
+        ("--model.init_args.width=wide", "width"),
+        ("--trainer.max_steps=0", "train nothing"),
+        ("--trainer.strategy=fsdp", "weights are sharded"),
+        ("--data.init_args.root=nowhere", "nowhere is not there: make it, or name the one"),
+        ("--data.init_args.batch_size=2000", "more than the 1500 images"),
+        ("--model.init_args.channels=3", "the model has channels 3, the data channels 1"),
+    ],
+)  # fmt: skip
+def test_in_words(override: str, words: str) -> None:
+    assert words in refused("vae-digits", override)
+
+
+@CPU
+def test_what_this_machine_lacks() -> None:
+    assert "16-mixed needs a GPU" in refused("vae-digits", "--trainer.precision", "16-mixed")
+    assert "made for GPUs" in refused("vae-digits", "--trainer.sync_batchnorm", "true")
+
+
+@pytest.mark.parametrize(
+    ("limit", "interval"),
+    [("max_steps", "every_n_train_steps"), ("max_epochs", "every_n_epochs")],
+)
+def test_an_end_before_the_first_checkpoint(limit: str, interval: str) -> None:
+    asked = f"--trainer.{limit}", "5", f"--checkpoint.{interval}", "6"
+    assert f"{limit} 5 ends before the first checkpoint" in refused("vae-digits", *asked)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right", "words"),
+    [
+        ("latnet", "latent", "called 'latnet'; did you mean latent"),
+        ("decya", "decay", "called 'decya'; did you mean decay"),
+        ("SampleGird", "SampleGrid", "called 'SampleGird'; did you mean SampleGrid"),
+        ("max_epoch:", "max_epochs:", "did you mean trainer.max_epochs"),
+        ("tariner:", "trainer:", "called 'tariner"),
+    ],
+)  # fmt: skip
+def test_misspelt_in_a_recipe(wrong: str, right: str, words: str, here: Path) -> None:
+    text = catalog.recipe("dcgan-digits").read_text().replace(right, wrong, 1)
+    (here / "mine.yaml").write_text(text)
+    assert words in refused("--config", "mine.yaml")
+
+
+def test_critic_steps_that_do_not_divide_the_batch() -> None:
+    data = "--data", "recipes.data.Digits", "--data.size", "8", "--data.batch_size", "64"
+    words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")
+    assert "a batch of 64 images cannot be shared by 5 critic steps" in words
+    assert "as 65" in words
+
+
+def test_bfloat16_that_is_imitated_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refusals, "native_bfloat16", lambda: False)
+    with pytest.warns(UserWarning, match="30 times slower"):
+        refusals.check_precision("bf16-mixed", "cpu")
+    monkeypatch.setattr(refusals, "native_bfloat16", lambda: True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        refusals.check_precision("bf16-mixed", "cpu")
+        refusals.check_precision("32-true", "cpu")
+    with pytest.raises(BadRecipe):
+        refusals.check_precision("16-true", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("devices", "number"), [("auto", 1), (2, 2), ("2", 2), ("0,1,2", 3), ([0, 1], 2), ([4], 1)]
+)
+def test_devices_are_counted(devices: object, number: int) -> None:
+    assert refusals.count(devices, "cpu") == number

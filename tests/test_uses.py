@@ -1,0 +1,327 @@
+"""What people do with codes: verbs as they are typed, and the facts behind their pictures."""
+
+import math
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+import zoo
+from recipes.data import Digits
+from recipes.data.images import normalise
+from zoo import compression, latents, maps, pictures
+from zoo.autoencoders.denoising import DenoisingAutoencoder
+from zoo.charts import Curve, chart, decades, even
+from zoo.cli import main
+from zoo.metrics.bounds import divergence_per_dimension
+from zoo.metrics.rates import entropy, psnr, quantised
+from zoo.verbs.exploring import activity
+
+VAE = zoo.load("vae-digits")
+DIGITS = Digits().images("test").pixels
+CELL = 66  # an image of 8 pixels, enlarged to 64, and its border
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fails(*arguments: str) -> str:
+    """What a command says when it stops."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return str(stop.value.code)
+
+
+def cell(picture: torch.Tensor, row: int, column: int) -> torch.Tensor:
+    """One image of a grid, without its border."""
+    y, x = 2 + CELL * row, 2 + CELL * column
+    return picture[:, y : y + 64, x : x + 64].int()
+
+
+def drawn(images: torch.Tensor) -> torch.Tensor:
+    """An image (1, 1, 8, 8) in [-1, 1] as grids show it."""
+    return cell(pictures.grid(images), 0, 0)
+
+
+def close(a: torch.Tensor, b: torch.Tensor) -> bool:
+    """Whether two images differ by one grey level at most."""
+    return a.shape == b.shape and int((a - b).abs().max()) <= 1
+
+
+def test_encode_writes_codes_and_labels(here: Path) -> None:
+    main(["encode", "vae-digits"])
+    found = load_file("codes.safetensors")
+    assert torch.allclose(found["codes"], VAE.encode(normalise(DIGITS)), atol=1e-5)
+    assert found["labels"].equal(Digits().images("test").labels)
+    main(["encode", "vae-digits", "--split", "train", "--to", "codes.npy"])
+    assert np.load("codes.npy").shape == (1500, 16)
+
+
+def test_decode_draws_what_was_encoded(here: Path) -> None:
+    for name in ("codes.safetensors", "codes.npy"):
+        main(["encode", "vae-digits", "--to", name])
+        main(["decode", "vae-digits", name, "-n", "3"])
+        again = drawn(VAE.reconstruct(normalise(DIGITS[2:3])))
+        assert close(cell(pictures.read(here / "decoded.png"), 0, 2), again)
+
+
+def test_reconstruct_sets_images_above_reconstructions(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["reconstruct", "vae-digits", "-n", "10"])
+    picture, true = pictures.read(here / "reconstructions.png"), normalise(DIGITS[:10])
+    assert cell(picture, 2, 1).equal(drawn(true[9:]))
+    assert close(cell(picture, 3, 1), drawn(VAE.reconstruct(true[9:])))
+    assert f"PSNR {psnr(VAE.reconstruct(true), true).mean():.1f} dB" in capsys.readouterr().out
+
+
+def test_own_pictures_are_cut_to_the_model(here: Path) -> None:
+    for name, shade in ("a.png", 0), ("b.jpg", 255):
+        Image.new("RGB", (40, 20), (shade,) * 3).save(name)
+    main(["reconstruct", "vae-digits", "--folder", "."])
+    picture = pictures.read(here / "reconstructions.png")
+    assert (cell(picture, 0, 0) == 0).all()
+    assert (cell(picture, 0, 1) == 255).all()
+    main(["encode", "vae-digits", "--folder", "."])
+    assert load_file("codes.safetensors")["codes"].shape == (3, 16)  # the drawn picture, too
+
+
+def test_interpolation_goes_from_true_to_true(here: Path) -> None:
+    main(["interpolate", "vae-digits", "--between", "real", "--rows", "2", "--steps", "5"])
+    picture = pictures.read(here / "interpolation.png")
+    order = torch.randperm(len(DIGITS), generator=torch.Generator().manual_seed(0))
+    a, b = normalise(DIGITS[order[1:2]]), normalise(DIGITS[order[3:4]])
+    right = picture[:, :, -CELL - 2 :]
+    assert cell(picture, 1, 0).equal(drawn(a))
+    assert cell(right, 1, 0).equal(drawn(b))
+    between = picture[:, :, CELL + 2 + 6 :]
+    assert close(cell(between, 1, 0), drawn(VAE.reconstruct(a)))
+    assert close(cell(between, 1, 4), drawn(VAE.reconstruct(b)))
+    middle = VAE.decode((VAE.encode(a) + VAE.encode(b)) / 2)
+    assert close(cell(between, 1, 2), drawn(middle))
+
+
+def test_traversal_stays_in_the_middle(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["traverse", "vae-digits", "--image", "7", "--rows", "3", "--steps", "5"])
+    picture, x = pictures.read(here / "traversal.png"), normalise(DIGITS)
+    for row in range(3):
+        assert close(cell(picture, row, 2), drawn(VAE.reconstruct(x[7:8])))
+    q = VAE.posterior(x)
+    first = divergence_per_dimension(q.mean, q.stddev).argmax().item()
+    assert capsys.readouterr().out.startswith(f"latents {first}, ")
+    code, spread = VAE.encode(x[7:8]), VAE.encode(x).std(0)
+    code[0, first] += 3 * spread[first]
+    assert close(cell(picture, 0, 4), drawn(VAE.decode(code)))
+
+
+def test_without_a_posterior_activity_is_variance() -> None:
+    codes = torch.randn(50, 3) * torch.tensor([1.0, 3.0, 2.0])
+    assert activity(zoo.load("dcgan-digits"), DIGITS, codes).equal(codes.var(0))
+
+
+def test_traverse_moves_one_latent_at_a_time() -> None:
+    code, spread = torch.tensor([1.0, 2.0]), torch.tensor([0.5, 10.0])
+    path = latents.traverse(code, spread, torch.tensor([1, 0]), steps=3, reach=2)
+    moves = [[1, -18], [1, 2], [1, 22], [0, 2], [1, 2], [2, 2]]
+    assert path.equal(torch.tensor(moves).float())
+
+
+def test_a_seed_gives_one_map(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["map", "vae-digits", "-n", "60"])
+    first = pictures.read(here / "map.png")
+    main(["map", "vae-digits", "-n", "60", "--to", "again.png"])
+    assert pictures.read(here / "again.png").equal(first)
+    assert first.shape == (3, maps.SIDE, maps.SIDE)
+
+
+def test_thumbnails_do_not_overlap() -> None:
+    spots = torch.rand(300, 2, generator=torch.Generator().manual_seed(0)) * 100
+    chosen = spots[list(maps.apart(spots, 10))]
+    distances = torch.cdist(chosen, chosen, p=math.inf).fill_diagonal_(10)
+    assert distances.min() >= 10
+    assert (torch.cdist(spots, chosen, p=math.inf).amin(1) < 10).all()  # and no room is left
+    assert chosen[0].equal(spots[0])
+
+
+def test_colour_images_keep_their_colours() -> None:
+    pixels = torch.full((3, 3, 32, 32), 90, dtype=torch.uint8)
+    picture = maps.draw(torch.tensor([[0.0, 0], [1, 1], [0, 1]]), pixels, torch.arange(3))
+    centre = picture[:, maps.SIDE - maps.MARGIN - 14, maps.SIDE - maps.MARGIN - 14]
+    assert (centre.int() - 90).abs().max() <= 8
+
+
+def test_psnr_is_that_of_the_mean_square() -> None:
+    true = torch.rand(4, 1, 6, 6) * 2 - 1
+    off = true + torch.tensor([0.02, 0.2, 2.0, 0.0])[:, None, None, None]  # 1 %, 10 % and 100 %
+    assert torch.allclose(psnr(off, true)[:3], torch.tensor([40.0, 20.0, 0.0]), atol=1e-2)
+    assert psnr(off, true)[3] == math.inf
+
+
+def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Half of the noise on black and white is cut off, so the noisy are better than 12 dB."""
+    main(["denoise", "vae-digits", "--noise", "0.5", "--seed", "1"])
+    first = pictures.read(here / "denoised.png")
+    noisy, clean = map(float, re.findall(r"([\d.]+) dB", capsys.readouterr().out))
+    assert 12.0 < noisy < 16.0 < clean
+    main(["denoise", "vae-digits", "--noise", "0.5", "--seed", "1"])
+    assert pictures.read(here / "denoised.png").equal(first)
+
+
+@pytest.mark.parametrize("bits", [1, 3, 8])
+def test_quantisation_is_within_half_a_step(bits: int) -> None:
+    codes = torch.randn(500, 4) * torch.tensor([0.1, 1.0, 10.0, 0.0])
+    symbols, middles = quantised(codes, bits)
+    width = (codes.amax(0) - codes.amin(0)) / 2**bits
+    assert ((codes - middles).abs() <= width / 2 * 1.001 + 1e-6).all()
+    assert symbols.min() == 0
+    assert symbols.max() == 2**bits - 1
+
+
+def test_entropy_of_what_is_even_and_of_what_never_changes() -> None:
+    symbols = torch.stack([torch.arange(64) % 8, torch.zeros(64).long(), torch.arange(64) % 2], 1)
+    assert entropy(symbols) == pytest.approx(3 + 0 + 1)
+    assert entropy(torch.tensor([[0], [0], [0], [5]])) == pytest.approx(0.811278, abs=1e-6)
+
+
+@pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3)])
+def test_jpeg_returns_each_image_to_its_place(size: int, channels: int) -> None:
+    """Flat images come back as they were, so that none reached into another."""
+    shades = torch.linspace(-1, 1, 7)[:, None, None, None]
+    flat = shades.expand(7, channels, size, size)
+    few, again = compression.through_jpeg(flat, quality=90)
+    assert (again - flat).abs().max() < 0.05
+    noisy = torch.rand(7, channels, size, size) * 2 - 1
+    assert compression.through_jpeg(noisy, quality=90)[0] > few
+
+
+def test_compression_trades_bits_for_quality() -> None:
+    x = normalise(DIGITS)
+    ours, jpeg = list(compression.by_codes(VAE, x)), list(compression.by_jpeg(x))
+    assert [way.bits for way in ours] == sorted(way.bits for way in ours)
+    assert ours[-1].psnr == pytest.approx(float(psnr(VAE.reconstruct(x), x).mean()), abs=0.2)
+    assert ours[-1].bits < 6 * 16 / 64
+    best = compression.best_within(ours[-1].bits, jpeg)
+    assert best is None or best.bits <= ours[-1].bits
+    assert compression.best_within(0, jpeg) is None
+    edge = compression.frontier(jpeg)
+    assert [way.psnr for way in edge] == sorted(way.psnr for way in edge)
+    assert max(way.psnr for way in jpeg) == edge[-1].psnr
+
+
+class Codebook:
+    """Writes each half of an image as black or white, and prices every entry at one bit."""
+
+    codebook_size = 2
+
+    def codes(self, x: torch.Tensor) -> torch.Tensor:
+        return (x.unflatten(3, (2, -1)).mean((1, 2, 4)) > 0).long()
+
+    def encode(self, x: torch.Tensor) -> torch.Tensor:
+        return self.codes(x).float() * 2 - 1
+
+    def decode(self, z: torch.Tensor) -> torch.Tensor:
+        return z[:, None, None].repeat_interleave(4, 3).expand(-1, -1, 8, -1)
+
+    def nats(self, codes: torch.Tensor) -> torch.Tensor:
+        return torch.full((len(codes),), 2 * math.log(2))
+
+
+def test_entries_of_a_codebook_cost_their_entropy() -> None:
+    z = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    x = Codebook().decode(z)
+    counted, priced = compression.by_codes(Codebook(), x)
+    assert counted.bits == pytest.approx(2 / 64)
+    assert priced.bits == pytest.approx(2 / 64)
+    assert counted.psnr == math.inf
+    dark, _ = compression.by_codes(Codebook(), -torch.ones(4, 1, 8, 8))
+    assert dark.bits == 0
+
+
+def test_a_denoiser_is_shown_what_it_knows(here: Path) -> None:
+    torch.manual_seed(0)
+    model = DenoisingAutoencoder(size=8, widths=(16,), latent=8, amount=0.9).eval()
+    zoo.write(model, "mine.safetensors")
+    main(["denoise", "mine.safetensors", "--recipe", "vae-digits", "-n", "1"])
+    left = pictures.read(here / "denoised.png").shape[2] - CELL - 2
+    noisy = pictures.read(here / "denoised.png")[:, :, left:]
+    assert (cell(noisy, 0, 0) == 0).float().mean() > 0.8  # pixels are blackened
+
+
+def test_compress_sets_jpeg_beside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["compress", "vae-digits", "-n", "100"])
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split("dB")[1].split()[0] for line in said[1:7]] == [
+        f"{bits}-bit" for bits in range(1, 7)
+    ]
+    assert pictures.read(here / "compression.png").shape[0] == 3
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (61.0, 88.0), (-3.0, 4.5), (5.0, 5.0)])
+def test_axes_have_few_round_ticks(low: float, high: float) -> None:
+    axis = even(low, high + 1e-9)
+    assert axis.low <= low
+    assert axis.high >= high
+    assert 2 <= len(axis.ticks) <= 10
+    assert axis.share(axis.low) == 0
+    assert axis.share(axis.high) == 1
+
+
+def test_logarithmic_ticks_are_1_2_5() -> None:
+    axis = decades(100, 5000)
+    assert axis.ticks == [100, 200, 500, 1000, 2000, 5000]
+    assert axis.share(1000) - axis.share(100) == pytest.approx(axis.share(2000) - axis.share(200))
+
+
+def test_a_chart_shows_every_point() -> None:
+    curve = Curve("rising", [1, 2, 3], [0.0, 0.5, 1.0], [0.1, 0.1, 0.1])
+    picture = chart([curve], "x", "y")
+    assert picture.shape == (3, 400, 640)
+    blue = torch.tensor([0x3B, 0x6F, 0xB6])[:, None, None]
+    assert ((picture.int() - blue).abs().amax(0) <= 2).sum() > 3 * 50  # three dots and a line
+
+
+@pytest.mark.parametrize("colours", [1, 200, 256, 5000])
+def test_pictures_are_kept_as_they_are(colours: int, tmp_path: Path) -> None:
+    """Grey levels, palettes and true colours alike."""
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randint(256, (colours, 3), generator=generator).to(torch.uint8)
+    picture = table[torch.randint(colours, (90, 80), generator=generator)].permute(2, 0, 1)
+    grey = picture[:1].expand(3, -1, -1)
+    for each in (picture, grey, picture[:1]):
+        pictures.save(each, tmp_path / "a.png")
+        assert pictures.read(tmp_path / "a.png").equal(each.expand(3, -1, -1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["encode", "dcgan-digits"], "has no codes of images: it is a DCGAN"),
+        (["reconstruct", "lenet-mnist"], "reconstructs no images: it is a LeNet"),
+        (["map", "lenet-mnist"], "has no codes of images: it is a LeNet"),
+        (["encode", "vae-digits", "--to", "codes.txt"], "kept in .safetensors or .npy files"),
+        (["decode", "vae-digits", "nowhere.npy"], "nowhere.npy"),
+        (["decode", "vae-digits", "wrong.npy"], "has codes of 5 numbers, which vae-digits cannot"),
+        (["decode", "vae-digits", "deep.npy"], "holds numbers of shape (2, 2, 2)"),
+        (["decode", "vae-digits", "broken.safetensors"], "holds no codes that `zoo encode` wrote"),
+        (["traverse", "vae-digits", "--image", "297"], "there are 297 images, 0 to 296: no 297"),
+        (["interpolate", "vae-digits", "--between", "real", "--rows", "200"], "there are 297"),
+        (["reconstruct", "vae-digits", "--recipe", "lenet-mnist"], "the model has size 8"),
+        (["reconstruct", "vae-digits", "--folder", "empty"], "there are no images below"),
+    ],
+)
+def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, here: Path) -> None:
+    np.save("wrong.npy", np.zeros((2, 5)))
+    np.save("deep.npy", np.zeros((2, 2, 2)))
+    (here / "broken.safetensors").write_bytes(b"nothing")
+    said = fails(*arguments)
+    assert said.startswith("zoo: ")
+    assert words in said
+    assert "\n" not in said.rstrip()

@@ -1,0 +1,83 @@
+"""Convolutional autoencoder. Masci et al., 2011, https://doi.org/10.1007/978-3-642-21735-7_7
+
+Feature maps instead of features, shared over the image, and max pooling, which leaves so few of
+them on that no other price on activity is needed.
+"""
+
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zoo.contracts import Autoencoder
+from zoo.errors import BadRecipe
+from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.losses.reconstruction import squared_error
+
+
+class Encoder(nn.Sequential):
+    """Images (n, channels, size, size) to codes (n, latent): two poolings, then a dense layer."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__(
+            convolution(channels, width),
+            nn.MaxPool2d(2),
+            convolution(width, 2 * width),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(2 * width * (size // 4) ** 2, latent),
+        )
+
+
+class Decoder(nn.Sequential):
+    """Codes (n, latent) to images (n, channels, size, size), unbounded."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        side = size // 4
+        super().__init__(
+            nn.Linear(latent, 2 * width * side**2),
+            nn.Unflatten(1, (2 * width, side, side)),
+            nn.BatchNorm2d(2 * width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+        )
+
+
+def convolution(a: int, b: int) -> nn.Sequential:
+    conv = nn.Conv2d(a, b, 3, padding=1, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
+
+
+class ConvolutionalAutoencoder(Autoencoder):
+    """For images whose size is a multiple of four; a dense code and batch norm were added since."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        latent: int = 30,
+        width: int = 32,
+        components: int = 10,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        if size % 4:
+            raise BadRecipe(f"size {size} cannot be halved twice: make it a multiple of 4, as 28")
+        self.save_hyperparameters()
+        self.encoder = Encoder(latent, width, size, channels)
+        self.decoder = Decoder(latent, width, size, channels)
+        self.sampler = GaussianMixtureSampler(latent, components)
+        self.to(memory_format=torch.channels_last)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend |x - D(E(x))|^2."""
+        x, _ = batch
+        loss = squared_error(self.decoder(self.encoder(x)), x)
+        self.note({"squared_error": loss})
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

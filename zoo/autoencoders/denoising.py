@@ -1,0 +1,45 @@
+"""Denoising autoencoder. Vincent et al., 2008, https://doi.org/10.1145/1390156.1390294
+
+The stacked autoencoder, shown a corrupted image and asked for the clean one: it cannot copy, and
+has to know what images are like.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from zoo.autoencoders.stacked import StackedAutoencoder
+from zoo.losses.reconstruction import cross_entropy
+
+
+class DenoisingAutoencoder(StackedAutoencoder):
+    """`dropout` blackens the share `amount` of the pixels; `gaussian` adds noise of that standard
+    deviation to pixels in [0, 1]."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        widths: tuple[int, ...] = (100,),
+        latent: int = 30,
+        corruption: Literal["dropout", "gaussian"] = "dropout",
+        amount: float = 0.25,
+        components: int = 10,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__(size, channels, widths, latent, components, lr)
+
+    def corrupt(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1], as the encoder is shown them (section 3)."""
+        amount = self.hparams["amount"]
+        if self.hparams["corruption"] == "gaussian":
+            return x + 2 * amount * torch.randn_like(x)
+        return torch.where(torch.rand_like(x) < amount, -1.0, x)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend the cross-entropy of x and D(E(corrupted x)), in nats per image."""
+        x, _ = batch
+        loss = cross_entropy(self.decoder(self.encoder(self.corrupt(x))), x)
+        self.note({"cross_entropy": loss})
+        return loss

@@ -1,0 +1,42 @@
+"""Linear autoencoder. Bourlard & Kamp, 1988, https://doi.org/10.1007/BF00332918
+
+Without non-linearities, squared error has one minimum: the code spans the subspace of the principal
+components (Baldi & Hornik, 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
+"""
+
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zoo.contracts import Autoencoder
+from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.losses.reconstruction import squared_error
+
+
+class LinearAutoencoder(Autoencoder):
+    """Images (n, channels, size, size) to codes (n, latent) and back by one affine map each way."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        latent: int = 30,
+        components: int = 10,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        shape = (channels, size, size)
+        self.encoder = nn.Sequential(nn.Flatten(), nn.Linear(channels * size**2, latent))
+        self.decoder = nn.Sequential(nn.Linear(latent, channels * size**2), nn.Unflatten(1, shape))
+        self.sampler = GaussianMixtureSampler(latent, components)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend |x - D(E(x))|^2."""
+        x, _ = batch
+        loss = squared_error(self.decoder(self.encoder(x)), x)
+        self.note({"squared_error": loss})
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

@@ -1,0 +1,71 @@
+"""Recurrent autoencoder. Srivastava et al., 2015, https://arxiv.org/abs/1502.04681
+
+An image is a sequence of its rows: one LSTM reads them into a vector, another writes them out of
+it, shown the same code at every row.
+"""
+
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zoo.contracts import Autoencoder
+from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.losses.reconstruction import squared_error
+
+
+class Reader(nn.Module):
+    """Images (n, channels, size, size), row by row, to codes (n, latent)."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(channels * size, width, batch_first=True)
+        self.head = nn.Linear(width, latent)
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = x.transpose(1, 2).flatten(2)
+        _, (last, _) = self.lstm(rows)
+        return self.head(last[0])
+
+
+class Writer(nn.Module):
+    """Codes (n, latent) to images (n, channels, size, size), row by row, unbounded."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.shape = (channels, size)
+        self.lstm = nn.LSTM(latent, width, batch_first=True)
+        self.head = nn.Linear(width, channels * size)
+
+    def forward(self, z: Tensor) -> Tensor:
+        repeated = z[:, None].expand(-1, self.shape[1], -1)
+        rows, _ = self.lstm(repeated)
+        return self.head(rows).unflatten(2, self.shape).transpose(1, 2)
+
+
+class RecurrentAutoencoder(Autoencoder):
+    """Sequence to vector and vector to sequence, over the rows of an image from the top."""
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        latent: int = 30,
+        width: int = 128,
+        components: int = 10,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.encoder = Reader(latent, width, size, channels)
+        self.decoder = Writer(latent, width, size, channels)
+        self.sampler = GaussianMixtureSampler(latent, components)
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend |x - D(E(x))|^2."""
+        x, _ = batch
+        loss = squared_error(self.decoder(self.encoder(x)), x)
+        self.note({"squared_error": loss})
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

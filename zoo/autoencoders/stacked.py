@@ -1,0 +1,68 @@
+"""Stacked autoencoder. Hinton & Salakhutdinov, 2006, https://doi.org/10.1126/science.1127647
+
+Several layers down to a narrow code and, unrolled, the same layers back: each decoder layer is the
+transpose of its encoder layer. SELU (https://arxiv.org/abs/1706.02515) trains it in one go.
+"""
+
+from itertools import pairwise
+
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from torch import Tensor, nn
+from torch.optim import Adam
+
+from zoo.contracts import Autoencoder, apply
+from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.layers.tied import Transposed
+from zoo.losses.reconstruction import cross_entropy
+
+
+class StackedAutoencoder(Autoencoder):
+    """By default 784-100-30-100-784; pixels are taken as probabilities of white."""
+
+    encoder: nn.Sequential
+    decoder: nn.Sequential
+
+    def __init__(
+        self,
+        size: int = 28,
+        channels: int = 1,
+        widths: tuple[int, ...] = (100,),
+        latent: int = 30,
+        components: int = 10,
+        lr: float = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        units = [channels * size**2, *widths, latent]
+        layers = [dense(a, b) for a, b in pairwise(units)]
+        first, *others = [Transposed(layer) for layer in layers]
+        self.encoder = nn.Sequential(
+            nn.Flatten(), *(nn.Sequential(layer, nn.SELU()) for layer in layers)
+        )
+        self.decoder = nn.Sequential(
+            *(nn.Sequential(layer, nn.SELU()) for layer in others[::-1]),
+            nn.Sequential(first, nn.Unflatten(1, (channels, size, size))),  # logits
+        )
+        self.sampler = GaussianMixtureSampler(latent, components)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+        return apply(self, z, lambda chunk: self.decoder(chunk).float().sigmoid()) * 2 - 1
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend the cross-entropy of x and D(E(x)), in nats per image."""
+        x, _ = batch
+        loss = cross_entropy(self.decoder(self.encoder(x)), x)
+        self.note({"cross_entropy": loss})
+        return loss
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])
+
+
+def dense(a: int, b: int) -> nn.Linear:
+    """A layer as SELU wants it: weights of variance 1 / a."""
+    layer = nn.Linear(a, b)
+    nn.init.normal_(layer.weight, std=a**-0.5)
+    nn.init.zeros_(layer.bias)
+    return layer

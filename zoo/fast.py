@@ -1,0 +1,39 @@
+"""`zoo fit NAME --fast`: any recipe in seconds, end to end, as a check that it runs."""
+
+import inspect
+from importlib import import_module
+from pathlib import Path
+
+import yaml
+from lightning import LightningDataModule, Trainer
+
+from recipes.data.images import ImageData
+
+WIDTH, BATCHES, EPOCHS = 8, 3, 2
+SHORT = {
+    "max_epochs": EPOCHS,
+    "max_steps": -1,
+    "check_val_every_n_epoch": 1,
+    "limit_val_batches": 2,
+    "log_every_n_steps": 1,
+}
+
+
+def toy(recipe: Path, overrides: list[str]) -> list[str]:
+    """Overrides that make a recipe small; a resumed model stays as it is."""
+    words = [part for key, value in SHORT.items() for part in (f"--trainer.{key}", str(value))]
+    module, _, name = yaml.safe_load(recipe.read_text())["model"]["class_path"].rpartition(".")
+    arguments = inspect.signature(getattr(import_module(module), name)).parameters
+    if "width" in arguments and "--ckpt_path" not in overrides:
+        words += ["--model.init_args.width", str(WIDTH)]
+    return words
+
+
+def cut_down(data: LightningDataModule, trainer: Trainer) -> None:
+    """A few batches of the data, noise where there are no files; callbacks at every occasion."""
+    if isinstance(data, ImageData):
+        data.cut_down(BATCHES * data.batch_size * trainer.world_size, trainer.default_root_dir)
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        for name, most in (("every_n_epochs", 1), ("n", 64)):
+            if name in vars(callback):
+                setattr(callback, name, min(most, getattr(callback, name)))

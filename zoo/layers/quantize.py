@@ -1,0 +1,108 @@
+"""Vector quantisation. van den Oord et al., 2017, https://arxiv.org/abs/1711.00937
+
+A codebook that follows the vectors it stands for. It starts from k-means (Łańcucki et al., 2020,
+https://arxiv.org/abs/2005.08520); codes that fall out of use are set upon vectors of the batch
+(Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341, section 3.1).
+"""
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.functional import embedding, one_hot
+
+from zoo.errors import BadRecipe
+
+
+class Quantizer(nn.Module):
+    """The nearest of `size` codes for each vector of a map (n, dim, h, w).
+
+    `codebook` is (size, dim); `counts` (size,) is how often a batch uses each code, as a moving
+    average of weight `decay`, and all zero until the codebook has started. A code used less often
+    than `least` is dead. On several processes the codebooks stay the same.
+    """
+
+    codebook: Tensor
+    counts: Tensor
+
+    def __init__(self, size: int, dim: int, decay: float = 0.99, least: float = 1.0) -> None:
+        super().__init__()
+        self.decay, self.least = decay, least
+        self.register_buffer("codebook", torch.randn(size, dim))
+        self.register_buffer("counts", torch.zeros(size))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """The quantised map (n, dim, h, w), whose gradient passes straight on to z, and its codes
+        (n, h, w). In training the codebook moves afterwards; raises BadRecipe where the first
+        batch is too small for it to start."""
+        if self.training and not self.counts.any():
+            self.start(rows(z))
+        codes = self.codes(z)
+        quantised = self.look_up(codes)
+        if self.training:
+            self.follow(rows(z), codes.flatten())
+        return z + (quantised - z).detach(), codes  # section 3.2: the gradient is copied
+
+    @torch.no_grad()
+    def codes(self, z: Tensor) -> Tensor:
+        """The nearest code of each vector: (n, h, w). Equation 1."""
+        with torch.autocast(z.device.type, enabled=False):  # rounded distances mistake neighbours
+            scores = rows(z) @ self.codebook.T - self.codebook.square().sum(1) / 2
+        return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        """Codes (n, h, w) to their vectors (n, dim, h, w)."""
+        return embedding(codes, self.codebook).movedim(-1, 1)
+
+    @torch.no_grad()
+    def follow(self, vectors: Tensor, codes: Tensor) -> None:
+        """Move each code towards the mean of its vectors: appendix A.1."""
+        assigned = one_hot(codes, len(self.codebook)).to(vectors.dtype)  # (vectors, size)
+        with torch.autocast(vectors.device.type, enabled=False):
+            n, m = agreed_sum(assigned.sum(0)), agreed_sum(assigned.T @ vectors)
+        sums = self.decay * self.counts.unsqueeze(1) * self.codebook + (1 - self.decay) * m
+        self.counts.mul_(self.decay).add_((1 - self.decay) * n)
+        self.codebook.copy_(sums / self.counts.clamp(min=1e-9).unsqueeze(1))
+        self.revive(vectors)
+
+    def revive(self, vectors: Tensor) -> None:
+        """Set dead codes upon vectors of the batch, drawn at random."""
+        dead = self.counts < self.least
+        if dead.any():
+            chosen = torch.randint(len(vectors), dead.shape, device=vectors.device)
+            self.codebook[dead] = of_rank_zero(vectors[chosen])[dead]
+            self.counts[dead] = self.least
+
+    def start(self, vectors: Tensor) -> None:
+        """Set the codebook upon the centres of k-means over a batch of vectors."""
+        from sklearn.cluster import KMeans
+
+        size = len(self.codebook)
+        if len(vectors) < size:
+            raise BadRecipe(
+                f"a batch has {len(vectors)} vectors, too few to start {size} codes: "
+                f"make batch_size {-(-size // len(vectors))} times as large"
+            )
+        found = KMeans(size, n_init=1, random_state=0).fit(vectors.cpu().numpy())
+        counts = torch.bincount(torch.from_numpy(found.labels_).long(), minlength=size)
+        centres = torch.from_numpy(found.cluster_centers_)
+        self.codebook.copy_(of_rank_zero(centres.to(self.codebook)))
+        self.counts.copy_(of_rank_zero(counts.to(self.counts)).clamp(min=self.least))
+
+
+def rows(z: Tensor) -> Tensor:
+    """Each vector of a map (n, dim, h, w), in float32: (n h w, dim)."""
+    return z.detach().float().movedim(1, -1).flatten(0, -2)
+
+
+def agreed_sum(values: Tensor) -> Tensor:
+    """The sum of every process's values; alone, the values."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.all_reduce(values)
+    return values
+
+
+def of_rank_zero(values: Tensor) -> Tensor:
+    """The first process's values; alone, the values."""
+    if distributed.is_available() and distributed.is_initialized():
+        values = values.contiguous()
+        distributed.broadcast(values, 0)
+    return values

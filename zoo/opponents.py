@@ -1,0 +1,76 @@
+"""Opponents: what a model is trained with and sampling does not need, in a file of their own."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from torch import Tensor
+
+from zoo import catalog
+from zoo.checkpoints import read_checkpoint, revive
+from zoo.contracts import Animal
+from zoo.weights import compare, header, matching, opened, parse, save, shipped
+
+FILE = "opponents.safetensors"
+REMEDY = "begin from weights of the recipe's own model"
+
+
+class Beginning(NamedTuple):
+    """Where a training began: a pinned name or a path, and the parts that no file brought."""
+
+    origin: str
+    anew: list[str]
+
+
+def left_out(model: Animal) -> dict[str, Tensor]:
+    """The tensors that a weights file of this model leaves out, by name."""
+    ships = shipped(model)
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in ships}
+
+
+def write_opponents(model: Animal, path: Path) -> None:
+    """Write what a weights file leaves out; of a model that leaves out nothing, write nothing."""
+    if opponents := left_out(model):
+        save(opponents, header(model), path)
+
+
+def begin(model: Animal, origin: str) -> Beginning:
+    """Fill a new model with the tensors of a name, a file or a checkpoint, opponents included.
+
+    Its class may be another where the tensors fit. Raises ZooError where nothing is found, and
+    BadWeights for tensors that do not fit.
+    """
+    if origin.endswith(".ckpt"):
+        tensors = revive(Path(origin), read_checkpoint(Path(origin))).state_dict()
+        shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        compare(Path(origin), model.state_dict(), shapes, REMEDY)
+        model.load_state_dict(tensors)
+        return Beginning(origin, [])
+    path, second, origin = found(origin)
+    opponents = left_out(model)
+    tensors = tensors_of(path, shipped(model))
+    if second is not None:
+        tensors |= tensors_of(second, opponents)
+        opponents = {}
+    model.load_state_dict(tensors, strict=False)
+    return Beginning(origin, sorted({name.partition(".")[0] for name in opponents}))
+
+
+def found(origin: str) -> tuple[Path, Path | None, str]:
+    """The weights file of a name, that of its opponents if there is one, and the name, pinned."""
+    place = catalog.repository(origin)
+    if place is None:
+        path = catalog.locate(origin)
+        beside = path.with_name(FILE)  # in a folder that holds a copy of a repository
+        copied = path.name == "model.safetensors" and beside.is_file()
+        return path, beside if copied else None, origin
+    from zoo.hub import fetch
+
+    pinned = fetch.pinned(place)
+    return fetch.weights(pinned), fetch.opponents(pinned), str(pinned)
+
+
+def tensors_of(path: Path, wanted: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a file of the zoo, which are those wanted; else BadWeights."""
+    with opened(path) as file:
+        parse(path, file.metadata())
+        return matching(path, file, wanted, REMEDY)

@@ -1,0 +1,63 @@
+"""What a result came from: the commit, the versions, the machine."""
+
+import platform
+import subprocess
+from pathlib import Path
+
+import lightning
+import numpy
+import torch
+import torchvision
+
+HOME = Path(__file__).resolve().parents[1]
+
+
+def commit() -> str:
+    """The commit of the clone that the zoo runs from, `unknown` outside of one or without git."""
+    if not (HOME / ".git").exists():
+        return "unknown"
+    return git("rev-parse", "--short=12", "HEAD") or "unknown"
+
+
+def changes() -> list[str]:
+    """The files of the clone that are not as they were committed."""
+    if commit() == "unknown":
+        return []
+    return [line[3:] for line in git("status", "--porcelain").splitlines()]
+
+
+def git(*words: str) -> str:
+    """What git says of the clone; nothing where it is not installed or fails."""
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(HOME), *words], capture_output=True, text=True, check=False
+        )
+    except OSError:
+        return ""
+    return answer.stdout.rstrip() if answer.returncode == 0 else ""
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that a result depends on."""
+    libraries = torch, torchvision, lightning, numpy
+    return {"python": platform.python_version()} | {
+        library.__name__: str(library.__version__) for library in libraries
+    }
+
+
+def hardware(device: torch.device, count: int) -> str:
+    """The devices that train, in words."""
+    if device.type == "cuda":
+        return f"{count} x {torch.cuda.get_device_name(device)}"
+    cores = count * torch.get_num_threads()
+    return f"{cores} CPU core{'s' * (cores > 1)} ({platform.machine()})"
+
+
+def native_bfloat16() -> bool | None:
+    """Whether the CPU computes in bfloat16; None where it does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return None
+    flags = {f for line in lines if line.startswith(("flags", "Features")) for f in line.split()}
+    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}) if flags else None

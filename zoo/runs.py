@@ -1,0 +1,100 @@
+"""Run folders: where a training keeps all that it makes, and where it goes on."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from zoo.checkpoints import newest_checkpoint, read_checkpoint
+from zoo.errors import BadRecipe
+
+RUNS = Path("runs")
+RUN = "ZOO_RUN"  # tells the processes that Lightning starts where the first one works
+
+
+class Run(NamedTuple):
+    """A folder, the recipe to follow, and the overrides with `--ckpt_path last` a path."""
+
+    folder: Path
+    recipe: Path
+    overrides: list[str]
+
+
+def place(name: str, recipe: Path, overrides: list[str]) -> Run:
+    """Where to train; with `--ckpt_path last`, where the newest run can go on, as it began.
+
+    Raises BadRecipe where there is none, or for overrides that a resumed model cannot follow, and
+    BadWeights for a checkpoint that cannot be read.
+    """
+    if "--ckpt_path" not in overrides:
+        return Run(agreed(lambda: fresh_run(name)), recipe, overrides)
+    at = overrides.index("--ckpt_path") + 1
+    refuse_another_model(overrides)
+    if overrides[at : at + 1] != ["last"]:
+        read_checkpoint(Path(*overrides[at : at + 1]))
+        return Run(agreed(lambda: fresh_run(name)), recipe, overrides)
+    folder = agreed(lambda: newest_run(name))
+    overrides = [*overrides[:at], str(newest_checkpoint([folder])), *overrides[at + 1 :]]
+    if is_first():
+        tidy(folder)
+    begun = folder / "recipe.yaml"
+    return Run(folder, begun if begun.is_file() else recipe, overrides)
+
+
+def refuse_another_model(overrides: list[str]) -> None:
+    """Lightning takes the model's arguments from the checkpoint, and overrides would be lost."""
+    if lost := [word for word in overrides if word.startswith("--model")]:
+        raise BadRecipe(
+            f"a training goes on with the model that it began with: leave out {' '.join(lost)}, or "
+            "leave out --ckpt_path to start anew"
+        )
+
+
+def is_first() -> bool:
+    """Whether this is the first of a training's processes, or the only one."""
+    return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
+
+
+def agreed(choose: Callable[[], Path]) -> Path:
+    """The folder that the first of a training's processes chooses; the others are told."""
+    if RUN in os.environ:
+        return Path(os.environ[RUN])
+    if "TORCHELASTIC_RUN_ID" not in os.environ:
+        return choose()
+    from torch import distributed
+    from torch.distributed.rendezvous import rendezvous
+
+    if distributed.is_initialized():  # by a training before this one
+        box = [str(choose()) if is_first() else ""]
+        distributed.broadcast_object_list(box)
+        return Path(box[0])
+    store, rank, _ = next(iter(rendezvous("env://")))
+    if rank == 0:
+        store.set(RUN, str(choose()))
+    return Path(store.get(RUN).decode())
+
+
+def fresh_run(name: str) -> Path:
+    """The first of runs/name, runs/name.2, ... that is empty."""
+    folder, count = RUNS / name, 1
+    while folder.exists() and any(folder.iterdir()):
+        count += 1
+        folder = RUNS / f"{name}.{count}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def newest_run(name: str) -> Path:
+    """The run of `name` with the newest checkpoint that can be read; raises BadRecipe."""
+    return newest_checkpoint([RUNS / name, *RUNS.glob(f"{name}.[0-9]*")]).parent
+
+
+def tidy(folder: Path) -> None:
+    """Clear away what a kill in the middle of a save left, and keep the log of the run so far as
+    metrics-1.csv and on: CSVLogger begins a new one."""
+    for half in folder.glob(".*.part"):
+        half.unlink()
+    log = folder / "metrics.csv"
+    if log.exists():
+        count = len(list(folder.glob("metrics-*.csv"))) + 1
+        log.rename(log.with_name(f"metrics-{count}.csv"))

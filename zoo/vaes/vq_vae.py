@@ -1,0 +1,124 @@
+"""VQ-VAE. van den Oord, Vinyals & Kavukcuoglu, 2017, https://arxiv.org/abs/1711.00937
+
+An autoencoder whose codes are picked from a codebook, and a PixelCNN that learns which codes go
+together, so that it samples: first the one, then, the codes being kept, the other.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from zoo.layers.quantize import Quantizer
+from zoo.metrics.bounds import perplexity
+from zoo.vaes.pixel_cnn import PixelCNN
+from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
+
+
+class Residual(nn.Module):
+    """Section 4.1: ReLU, 3x3 convolution, ReLU, 1x1 convolution."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1, bias=False),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.block(x)
+
+
+class Encoder(nn.Sequential):
+    """Images (n, channels, size, size) to maps (n, dim, size / 4, size / 4)."""
+
+    def __init__(self, dim: int, width: int, channels: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(channels, width, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 4, stride=2, padding=1),
+            Residual(width),
+            Residual(width),
+            nn.ReLU(),
+            nn.Conv2d(width, dim, 1),
+        )
+
+
+class Decoder(nn.Sequential):
+    """Maps (n, dim, size / 4, size / 4) to images (n, channels, size, size) in [-1, 1]."""
+
+    def __init__(self, dim: int, width: int, channels: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(dim, width, 3, padding=1),
+            Residual(width),
+            Residual(width),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, width, 4, stride=2, padding=1),
+            nn.ReLU(),
+            nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+            nn.Tanh(),
+        )
+
+
+class VQVAE(QuantizedModel):
+    """The defaults are the paper's; `depth` is the number of the prior's layers."""
+
+    def __init__(
+        self,
+        size: int = 32,
+        channels: int = 3,
+        width: int = 256,
+        codebook: int = 512,
+        dim: int = 64,
+        commitment: float = 0.25,
+        depth: int = 12,
+        share: float = 0.5,
+        lr: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.side = shrunk(size, 4)
+        self.positions = self.side**2
+        self.encoder = Encoder(dim, width, channels)
+        self.quantizer = Quantizer(codebook, dim)
+        self.decoder = Decoder(dim, width, channels)
+        self.prior = PixelCNN(codebook, self.side, width, depth)
+        self.to(memory_format=torch.channels_last)
+
+    @property
+    def codebook_size(self) -> int:
+        return self.hparams["codebook"]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Descend equation 3, whose middle term is the codebook's own; then -log p(codes)."""
+        x, _ = batch
+        if self.learns_codes():
+            z = self.encoder(x)
+            e, _ = self.quantizer(z)
+            error = squared_error(self.decoder(e), x)
+            commitment = squared_error(z, e.detach())
+            usage = torch.tensor(perplexity(self.quantizer.counts))
+            self.note({"error": error, "commitment": commitment, "perplexity": usage})
+            return error + self.hparams["commitment"] * commitment
+        nats = self.nats(self.codes(x)).mean()
+        self.note({"nats": nats})
+        return nats
+
+    def quantize(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to codes (n, size / 4 * size / 4)."""
+        return self.quantizer.codes(self.encoder(x)).flatten(1)
+
+    def look_up(self, codes: Tensor) -> Tensor:
+        return self.quantizer.look_up(self.grid(codes)).flatten(1)
+
+    def picture(self, z: Tensor) -> Tensor:
+        return self.decoder(z.unflatten(1, (-1, self.side, self.side)))
+
+    def nats(self, codes: Tensor) -> Tensor:
+        return self.prior.nats(self.grid(codes))
+
+    def draw(self, chances: Tensor) -> Tensor:
+        return self.prior.draw(self.grid(chances)).flatten(1)
+
+    def grid(self, codes: Tensor) -> Tensor:
+        return codes.unflatten(1, (self.side, self.side))

@@ -1,0 +1,87 @@
+"""Which images a verb works on: those of a data set, or one's own."""
+
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo import catalog
+from zoo.errors import ZooError
+from zoo.verbs.arguments import Add
+
+if TYPE_CHECKING:
+    from recipes.data.images import ImageData, Images
+    from zoo.codecs import Codec
+    from zoo.contracts import Animal, Reconstructor
+
+
+def add_images(add: Add) -> None:
+    """What all verbs take that look at images."""
+    add("--recipe", metavar="NAME|FILE", help="whose data to take (that of the same name)")
+    add("--split", choices=["test", "train"], default="test", help="which part of them (test)")
+
+
+def add_folder(add: Add) -> None:
+    """What those take that need no labels."""
+    add("--folder", type=Path, help="your own pictures instead: their centre squares, resized")
+
+
+def data_for(options: Namespace, model: "Animal") -> "ImageData":
+    """The data set that a verb's options name; raises ZooError where it does not fit the model."""
+    from zoo.evaluation import data_of
+    from zoo.measures.abilities import check
+
+    name = options.recipe or catalog.stem(options.name)
+    if options.recipe is None and name not in catalog.recipes():
+        raise ZooError(f"{name} has no recipe: say whose images to take with --recipe")
+    data = data_of(name)
+    check(model, data)
+    return data
+
+
+def images_for(options: Namespace, model: "Animal", n: int | None = None) -> "Images":
+    """The first n of the images that a verb's options name, all unless given."""
+    from zoo.measures.records import first
+
+    if getattr(options, "folder", None) is None:
+        found = data_for(options, model).images(options.split)
+    else:
+        found = own_pictures(options, model)
+    return first(found, len(found.pixels) if n is None else n)
+
+
+def own_pictures(options: Namespace, model: "Animal") -> "Images":
+    """Every picture below a folder, in the size and the channels that the model takes."""
+    import torch
+
+    from recipes.data import ImageFolder
+    from recipes.data.images import Images
+
+    size, channels = model.hparams.get("size"), model.hparams.get("channels")
+    if size is None or channels is None:
+        data = data_for(options, model)
+        size, channels = data.size, data.channels
+    pixels, labels = ImageFolder(root=str(options.folder), size=size).everything
+    if channels == 1:
+        luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
+        pixels = (luma * pixels).sum(1, keepdim=True).round().to(torch.uint8)
+    return Images(pixels, labels)
+
+
+def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
+    """The model that a verb's options name, twice: as it is, and as one with codes."""
+    from zoo.codecs import Codec
+
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, Codec):
+        raise ZooError(f"{options.name} has no codes of images: it is a {type(model).__name__}")
+    return model, model
+
+
+def load_reconstructor(options: Namespace) -> tuple["Animal", "Reconstructor"]:
+    """The model that a verb's options name, twice: as it is, and as one that reconstructs."""
+    from zoo.contracts import Reconstructor
+
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, Reconstructor):
+        raise ZooError(f"{options.name} reconstructs no images: it is a {type(model).__name__}")
+    return model, model
