@@ -203,6 +203,16 @@ def test_a_card_with_gaps_is_not_published(
     assert not hub.repositories
 
 
+def test_terms_are_asked_for_before_a_checkpoint_is_measured(tmp_path: Path) -> None:
+    """What was learned from one's own pictures has the terms that one writes into its card."""
+    recipe = yaml.safe_load(catalog.recipe("vae-digits").read_text())
+    recipe["data"] = {"class_path": "recipes.data.ImageFolder", "init_args": {"root": "pictures"}}
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    said = fails("publish", "last.ckpt", "someone/shells")
+    assert "shells does not say the licence of its weights and the terms of its data" in said
+    assert "`zoo export` it to a folder of yours, write them into its card there" in said
+
+
 def test_a_model_that_fails_verify_is_not_published(hub: Hub, mine: Path) -> None:
     pictures.save(pictures.grid(torch.zeros(64, 1, 8, 8)), mine.with_suffix(".png"))
     assert "is not what seed 0 draws" in fails("publish", str(mine), NAME)

@@ -25,12 +25,14 @@ from zoo.checkpoints import read_checkpoint, revive
 from zoo.comparison import refuse_to_mix, shown, verdict
 from zoo.contracts import Animal, Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
-from zoo.export import export, promises_kept
+from zoo.evaluation import data_of
+from zoo.export import export, promises_kept, recipe_of
 from zoo.hub import Place
 from zoo.hub.faults import API, in_words
 from zoo.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
 from zoo.hub.page import evaluation, read_page, write_page
 from zoo.leaderboard import rank
+from zoo.measures import PROTOCOLS, Protocol
 from zoo.opponents import write_opponents
 from zoo.weights import header, read, sha256
 
@@ -59,12 +61,15 @@ class Parcel(NamedTuple):
 
 
 @contextmanager
-def packed(source: str, repository: str) -> Iterator[Parcel]:
+def packed(
+    source: str, repository: str, protocol: Protocol = PROTOCOLS["full"]
+) -> Iterator[Parcel]:
     """A parcel of a checkpoint, which is exported first; of a name, as it ships; or of a weights
     file with card and picture beside it. Raises ZooError for one that `zoo verify` would refuse.
     """
     with TemporaryDirectory(prefix="zoo-") as aside, TemporaryDirectory(prefix="zoo-") as home:
-        card, path, sample = originals(source, repository.partition("/")[2], Path(aside))
+        name = repository.partition("/")[2]
+        card, path, sample = originals(source, name, Path(aside), protocol)
         promises_kept(card, path, sample)
         folder, model = Path(home), read(path)
         shutil.copyfile(path, folder / WEIGHTS)
@@ -79,10 +84,12 @@ def packed(source: str, repository: str) -> Iterator[Parcel]:
         yield Parcel(folder, card, model)
 
 
-def originals(source: str, name: str, aside: Path) -> tuple[Card, Path, Path]:
+def originals(source: str, name: str, aside: Path, protocol: Protocol) -> tuple[Card, Path, Path]:
     """Card, weights and picture of what is to be published."""
     if source.endswith(".ckpt"):
-        card = export(Path(source), name, aside)
+        terms = data_of(str(recipe_of(Path(source), name))).source
+        check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
+        card = export(Path(source), name, aside, protocol)
         return card, aside / f"{name}.safetensors", aside / f"{name}.png"
     if catalog.is_path(source):
         path = catalog.locate(source)
@@ -107,21 +114,21 @@ def dress(folder: Path, card: Card, repository: str, model: Animal) -> None:
 def inspect(parcel: Parcel, place: Place, force: bool = False) -> None:
     """Refuse, with a ZooError, what has no terms, has collapsed, or by its headline metric is
     worse than what is published there already; the last unless forced."""
-    check_terms(parcel.card)
+    data = parcel.card.facts["data"]
+    terms = data.get("terms") if isinstance(data, dict) else None
+    check_terms(parcel.card.name, parcel.card.facts["licence"], terms)
     check_variety(parcel.card, parcel.model)
     if not force:
         check_progress(parcel.card, place)
 
 
-def check_terms(card: Card) -> None:
+def check_terms(name: str, licence: object, terms: object) -> None:
     """A licence of the weights, and the terms of the data that they were learned from."""
-    data = card.facts["data"]
-    terms = data.get("terms") if isinstance(data, dict) else None
-    asked = {"licence of its weights": card.facts["licence"], "terms of its data": terms}
+    asked = {"licence of its weights": licence, "terms of its data": terms}
     if missing := [what for what, said in asked.items() if str(said).strip() in NO_ANSWER]:
         raise ZooError(
-            f"the card of {card.name} does not say the {' and the '.join(missing)}: `zoo export` "
-            "it to a folder of yours, write them into its card, and publish the file"
+            f"{name} does not say the {' and the '.join(missing)}: `zoo export` it to a folder of "
+            "yours, write them into its card there, and publish the file"
         )
 
 

@@ -5,13 +5,14 @@ from argparse import Namespace
 from zoo import catalog
 from zoo.errors import UnknownName, ZooError
 from zoo.hub import Place
-from zoo.verbs.arguments import Verb
+from zoo.verbs.arguments import Verb, positive
 
 
 def enter(verb: Verb) -> None:
     add = verb(publish, "Send a model to the Hugging Face Hub, from where anyone can load it.")
     add("source", metavar="CHECKPOINT|NAME|FILE", help="a FILE has its .md and .png beside it")
     add("repository", metavar="OWNER/NAME")
+    add("--seeds", type=positive, default=3, help="draws to measure a checkpoint by (3)")
     add("--private", action="store_true", help="make a repository that only its owner sees")
     add("--revision", metavar="BRANCH", help="publish to this branch, made if need be (main)")
     add("--create-pr", action="store_true", help="propose it to the owner as a pull request")
@@ -25,9 +26,11 @@ def enter(verb: Verb) -> None:
 
 def publish(options: Namespace) -> None:
     place = destination(options)
+    from zoo.measures import PROTOCOLS
     from zoo.publish import inspect, packed, send
 
-    with packed(options.source, place.repository) as parcel:
+    protocol = PROTOCOLS["full"]._replace(seeds=options.seeds)
+    with packed(options.source, place.repository, protocol) as parcel:
         inspect(parcel, place, options.force)
         print(f"{parcel.card.name} keeps what its card promises; for {place} there are")
         for name, size in parcel.files().items():
@@ -43,7 +46,7 @@ def publish(options: Namespace) -> None:
     print(f'published at {commit.commit_url}\nload it with: zoo.load("{place}")')
     if options.source in catalog.names():
         pinned = Place(place.repository, commit.oid)
-        print(f"its card may say so: `hub: {pinned}` in weights/{options.source}.md")
+        print(f"where its file is not, its card may name it: `hub: {pinned}`")
 
 
 def destination(options: Namespace) -> Place:
