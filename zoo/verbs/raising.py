@@ -50,17 +50,11 @@ def tell(folder: Path, recipe: Path, fast: bool) -> None:
     for kind in ("samples", "reconstructions"):
         for picture in sorted((folder / kind).glob("*.png"))[-1:]:
             print(f"look at {picture}")
-<<<<<<< HEAD
     if fast:
         print("it runs; at this size it learns nothing: leave out --fast to train")
-    elif recipe.stem in catalog.recipes():
-        print(f"ship it with: zoo export {folder} {recipe.stem}")
     else:
-        print(f"to ship it, put {recipe} into {catalog.RECIPES}, then zoo export it by that name")
-=======
-    own = "" if name in catalog.recipes() else " --to FOLDER"
-    print(f"ship it with: zoo export {folder / 'last.ckpt'} {name}{own}")
->>>>>>> hub
+        own = "" if recipe.stem in catalog.recipes() else " --to FOLDER"
+        print(f"ship it with: zoo export {folder} {recipe.stem}{own}")
 
 
 def export(options: Namespace) -> None:
