@@ -25,6 +25,10 @@ os.environ |= {  # read when huggingface_hub is first imported, and by the comma
 for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
     os.environ.pop(name, None)
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a thread each: the workers share the cores
+    torch.set_num_threads(1)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
 from zoo.cards import Card  # noqa: E402
 from zoo.contracts import Animal  # noqa: E402
 from zoo.hub.fetch import WEIGHTS  # noqa: E402

@@ -9,7 +9,8 @@ from lightning import LightningDataModule, Trainer
 
 from recipes.data.images import ImageData
 
-WIDTH, BATCHES, EPOCHS = 8, 3, 2
+SMALL = {"width": 8, "discriminator_width": 8, "depth": 2}  # of a model, where it has them
+IMAGES, BATCHES, EPOCHS = 40, 3, 2
 SHORT = {
     "max_epochs": EPOCHS,
     "max_steps": -1,
@@ -22,10 +23,15 @@ SHORT = {
 def toy(recipe: Path, overrides: list[str]) -> list[str]:
     """Overrides that make a recipe small; a resumed model stays as it is."""
     words = [part for key, value in SHORT.items() for part in (f"--trainer.{key}", str(value))]
-    module, _, name = yaml.safe_load(recipe.read_text())["model"]["class_path"].rpartition(".")
-    arguments = inspect.signature(getattr(import_module(module), name)).parameters
-    if "width" in arguments and "--ckpt_path" not in overrides:
-        words += ["--model.init_args.width", str(WIDTH)]
+    settings = yaml.safe_load(recipe.read_text())
+    module, _, name = settings["model"]["class_path"].rpartition(".")
+    if "--ckpt_path" in overrides:
+        return words
+    for key in inspect.signature(getattr(import_module(module), name)).parameters:
+        if key in SMALL:
+            words += [f"--model.init_args.{key}", str(SMALL[key])]
+    if settings["data"].get("init_args", {}).get("batch_size", 0) > IMAGES:
+        words += ["--data.init_args.batch_size", str(IMAGES)]
     return words
 
 

@@ -52,9 +52,9 @@ def tell(folder: Path, recipe: Path, fast: bool) -> None:
             print(f"look at {picture}")
     if fast:
         print("it runs; at this size it learns nothing: leave out --fast to train")
-        return
-    own = "" if recipe.stem in catalog.recipes() else " --to FOLDER"
-    print(f"ship it with: zoo export {folder} {recipe.stem}{own}")
+    else:
+        own = "" if recipe.stem in catalog.recipes() else " --to FOLDER"
+        print(f"ship it with: zoo export {folder} {recipe.stem}{own}")
 
 
 def export(options: Namespace) -> None:
