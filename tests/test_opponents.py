@@ -99,7 +99,7 @@ def test_fit_publish_fit_from(
     quick = ["--trainer.max_epochs=1", "--trainer.enable_progress_bar", "false"]
     name, checkpoint = "someone/my-digits", "runs/dcgan-digits/last.ckpt"
     main(["fit", "dcgan-digits", "--from", "dcgan-digits", *quick])
-    main(["publish", checkpoint, name])
+    main(["publish", "runs/dcgan-digits", name])
     card = zoo.card(name)
     assert card.facts["recipe"] == "dcgan-digits/recipe.yaml"
     assert "Nobody has looked" in card.prose
@@ -113,7 +113,7 @@ def test_fit_publish_fit_from(
     assert begin(model, name) == (card.facts["hub"], [])
     assert same(model.state_dict(), trained.state_dict())
     again = DCGAN(**SIZES)
-    assert begin(again, checkpoint) == (checkpoint, [])
+    assert begin(again, checkpoint) == begin(again, "runs/dcgan-digits") == (checkpoint, [])
     assert same(again.state_dict(), trained.state_dict())
 
     capsys.readouterr()

@@ -90,7 +90,8 @@ def picture(name: str) -> Path:
 def stem(name: str) -> str:
     """What a name, a file or a repository is called by itself, as its recipe if it has one."""
     place = repository(name)
-    return place.repository.rpartition("/")[2] if place else Path(name).stem
+    own = place.repository if place else name.removesuffix(".safetensors")
+    return own.rpartition("/")[2]
 
 
 def is_path(name: str | Path) -> bool:

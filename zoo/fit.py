@@ -21,7 +21,7 @@ from zoo.runs import RUN, Run, place
 
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
-FROM = "start from the weights of a NAME, a FILE or an owner/name of the Hub, opponents included"
+FROM = "start from the weights, and opponents, of a NAME, a FILE, a run or owner/name of the Hub"
 
 
 class Fit(LightningCLI):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo import catalog
-from zoo.checkpoints import read_checkpoint, revive
+from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import Animal
 from zoo.weights import compare, header, matching, opened, parse, save, shipped
 
@@ -34,17 +34,17 @@ def write_opponents(model: Animal, path: Path) -> None:
 
 
 def begin(model: Animal, origin: str) -> Beginning:
-    """Fill a new model with the tensors of a name, a file or a checkpoint, opponents included.
+    """Fill a new model with the tensors of a name, a file or a run, opponents included.
 
     Its class may be another where the tensors fit. Raises ZooError where nothing is found, and
     BadWeights for tensors that do not fit.
     """
-    if origin.endswith(".ckpt"):
-        tensors = revive(Path(origin), read_checkpoint(Path(origin))).state_dict()
+    if checkpoint := checkpoint_of(origin):
+        tensors = revive(checkpoint, read_checkpoint(checkpoint)).state_dict()
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        compare(Path(origin), model.state_dict(), shapes, REMEDY)
+        compare(checkpoint, model.state_dict(), shapes, REMEDY)
         model.load_state_dict(tensors)
-        return Beginning(origin, [])
+        return Beginning(str(checkpoint), [])
     path, second, origin = found(origin)
     opponents = left_out(model)
     tensors = tensors_of(path, shipped(model))
@@ -53,6 +53,14 @@ def begin(model: Animal, origin: str) -> Beginning:
         opponents = {}
     model.load_state_dict(tensors, strict=False)
     return Beginning(origin, sorted({name.partition(".")[0] for name in opponents}))
+
+
+def checkpoint_of(origin: str) -> Path | None:
+    """The checkpoint that a file, or a run folder, means; None for other names."""
+    if origin.endswith(".ckpt"):
+        return Path(origin)
+    is_run = origin not in catalog.names() and any(Path(origin).glob("*.ckpt"))
+    return newest_checkpoint([Path(origin)]) if is_run else None
 
 
 def found(origin: str) -> tuple[Path, Path | None, str]:

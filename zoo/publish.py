@@ -33,7 +33,7 @@ from zoo.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, tex
 from zoo.hub.page import evaluation, read_page, write_page
 from zoo.leaderboard import rank
 from zoo.measures import PROTOCOLS, Protocol
-from zoo.opponents import write_opponents
+from zoo.opponents import checkpoint_of, write_opponents
 from zoo.weights import header, read, sha256
 
 RESULTS = ".eval_results/generative-zoo.yaml"
@@ -64,33 +64,41 @@ class Parcel(NamedTuple):
 def packed(
     source: str, repository: str, protocol: Protocol = PROTOCOLS["full"]
 ) -> Iterator[Parcel]:
-    """A parcel of a checkpoint, which is exported first; of a name, as it ships; or of a weights
-    file with card and picture beside it. Raises ZooError for one that `zoo verify` would refuse.
+    """A parcel of a checkpoint or a run, which is exported first; of a name, as it ships; or of a
+    weights file with card and picture beside it. Raises ZooError for one that `zoo verify` refuses.
     """
     with TemporaryDirectory(prefix="zoo-") as aside, TemporaryDirectory(prefix="zoo-") as home:
         name = repository.partition("/")[2]
-        card, path, sample = originals(source, name, Path(aside), protocol)
+        checkpoint = checkpoint_of(source)
+        if checkpoint is None:
+            card, path, sample = originals(source)
+        else:
+            card, path, sample = exported(checkpoint, name, Path(aside), protocol)
+            write_opponents(revive(checkpoint, read_checkpoint(checkpoint)), Path(home) / OPPONENTS)
         promises_kept(card, path, sample)
         folder, model = Path(home), read(path)
         shutil.copyfile(path, folder / WEIGHTS)
         shutil.copyfile(sample, folder / PICTURE)
         facts = {k: v for k, v in card.facts.items() if k not in ("hub", "opponents_sha256")}
-        if source.endswith(".ckpt"):
-            write_opponents(revive(Path(source), read_checkpoint(Path(source))), folder / OPPONENTS)
         if (folder / OPPONENTS).exists():
             facts["opponents_sha256"] = sha256(folder / OPPONENTS)
-        card = Card(str(facts["name"]), facts, card.prose)
+        card = Card(card.name, facts | {"name": card.name}, card.prose)
         dress(folder, card, repository, model)
         yield Parcel(folder, card, model)
 
 
-def originals(source: str, name: str, aside: Path, protocol: Protocol) -> tuple[Card, Path, Path]:
-    """Card, weights and picture of what is to be published."""
-    if source.endswith(".ckpt"):
-        terms = data_of(str(recipe_of(Path(source), name))).source
-        check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
-        card = export(Path(source), name, aside, protocol)
-        return card, aside / f"{name}.safetensors", aside / f"{name}.png"
+def exported(
+    checkpoint: Path, name: str, aside: Path, protocol: Protocol
+) -> tuple[Card, Path, Path]:
+    """Card, weights and picture that are made of a checkpoint."""
+    terms = data_of(str(recipe_of(checkpoint, name))).source
+    check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
+    card = export(checkpoint, name, aside, protocol)
+    return card, aside / f"{name}.safetensors", aside / f"{name}.png"
+
+
+def originals(source: str) -> tuple[Card, Path, Path]:
+    """Card, weights and picture of a name or a file."""
     if catalog.is_path(source):
         path = catalog.locate(source)
         return Card.read(path.with_suffix(".md")), path, path.with_suffix(".png")

@@ -10,7 +10,7 @@ from zoo.verbs.arguments import Verb, positive
 
 def enter(verb: Verb) -> None:
     add = verb(publish, "Send a model to the Hugging Face Hub, from where anyone can load it.")
-    add("source", metavar="CHECKPOINT|NAME|FILE", help="a FILE has its .md and .png beside it")
+    add("source", metavar="RUN|CHECKPOINT|NAME|FILE", help="a FILE has its .md and .png beside it")
     add("repository", metavar="OWNER/NAME")
     add("--seeds", type=positive, default=3, help="draws to measure a checkpoint by (3)")
     add("--private", action="store_true", help="make a repository that only its owner sees")
