@@ -92,7 +92,7 @@ class PosteriorCollapse(Monitor):
         share = in_use(codes(pl_module, batch[0]))
         words = (
             f"posterior collapse? {share:.0%} of the latents depend on the image (less than "
-            f"{self.watch.threshold:.0%}): a warm-up or free bits keep more of them alive"
+            f"{self.watch.threshold:.0%}): free bits or a smaller `noise` keep more alive"
         )
         self.report(
             trainer, pl_module, share, words, lambda: self.beside_reals(pl_module, batch[0])
