@@ -20,6 +20,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
+from zoo import catalog
 from zoo.autoencoders.contractive import ContractiveAutoencoder
 from zoo.autoencoders.convolutional import ConvolutionalAutoencoder
 from zoo.autoencoders.denoising import DenoisingAutoencoder
@@ -342,11 +343,12 @@ def test_both_sides_of_a_tied_weight_have_their_gradient() -> None:
 
 def test_widths_may_be_a_tuple_or_a_list() -> None:
     """As Python has them, or as a recipe and a header do."""
+    recipe = catalog.recipe("stacked-ae-fashion-mnist")
     for widths in (100,), [100]:
         model = StackedAutoencoder(widths=widths, lr=0.003)  # type: ignore[arg-type]
-        assert differences(model, "stacked-ae-fashion-mnist") == {}
+        assert differences(model, recipe) == {}
     model = StackedAutoencoder(widths=(50,), lr=0.003)
-    assert differences(model, "stacked-ae-fashion-mnist") == {"widths": [50]}
+    assert differences(model, recipe) == {"widths": [50]}
 
 
 class Moved(Callback):
