@@ -346,9 +346,9 @@ def test_widths_may_be_a_tuple_or_a_list() -> None:
     recipe = catalog.recipe("stacked-ae-fashion-mnist")
     for widths in (100,), [100]:
         model = StackedAutoencoder(widths=widths, lr=0.003)  # type: ignore[arg-type]
-        assert differences(model, catalog.recipe(recipe)) == {}
+        assert differences(model, recipe) == {}
     model = StackedAutoencoder(widths=(50,), lr=0.003)
-    assert differences(model, catalog.recipe(recipe)) == {"widths": [50]}
+    assert differences(model, recipe) == {"widths": [50]}
 
 
 class Moved(Callback):
