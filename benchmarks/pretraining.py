@@ -21,8 +21,8 @@ from tqdm import tqdm
 
 import zoo
 from recipes.data.images import Images, normalise
+from zoo.animals import CHUNK, Animal
 from zoo.charts import Curve, chart
-from zoo.contracts import CHUNK, Animal
 from zoo.evaluation import data_of
 from zoo.metrics.codes import labelled
 from zoo.pictures import save

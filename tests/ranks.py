@@ -17,7 +17,7 @@ from toys import Strike, fit
 from recipes.callbacks import FrechetDistance, ModeCollapse, SampleGrid
 from recipes.data import Digits
 from zoo import catalog
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
 from zoo.vaes.vae import VAE

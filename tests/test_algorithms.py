@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from recipes.data import Digits
 from recipes.data.images import normalise
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP

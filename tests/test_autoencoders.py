@@ -21,6 +21,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
 from zoo import catalog
+from zoo.animals import Autoencoder
 from zoo.autoencoders.contractive import ContractiveAutoencoder
 from zoo.autoencoders.convolutional import ConvolutionalAutoencoder
 from zoo.autoencoders.denoising import DenoisingAutoencoder
@@ -30,7 +31,7 @@ from zoo.autoencoders.linear import LinearAutoencoder
 from zoo.autoencoders.recurrent import RecurrentAutoencoder
 from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.autoencoders.stacked import StackedAutoencoder
-from zoo.contracts import Autoencoder, Encoder, Reconstructor, Sampler, Sparse
+from zoo.contracts import Encoder, Reconstructor, Sampler, Sparse
 from zoo.errors import BadRecipe
 from zoo.export import differences
 from zoo.layers.tied import Transposed

@@ -27,7 +27,7 @@ from recipes.callbacks import (
 from recipes.callbacks.averaging import averaged
 from recipes.data import Digits
 from recipes.data.images import normalise
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.errors import BadRecipe
 from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN

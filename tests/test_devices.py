@@ -17,7 +17,7 @@ from recipes.data import Digits
 from recipes.data.images import normalise
 from recipes.data.order import Order
 from zoo import catalog
-from zoo.contracts import Animal
+from zoo.animals import Animal
 
 HERE = Path(__file__).parent
 STEPS = 8

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
 from zoo import catalog
-from zoo.contracts import Animal, Sampler
+from zoo.animals import Animal
+from zoo.contracts import Sampler
 from zoo.evaluation import data_of
 from zoo.export import UNSEEN, verify
 from zoo.weights import find_class, read, write

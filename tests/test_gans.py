@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import parametrize
 
-from zoo.contracts import ConditionalModel, LatentVariableModel
+from zoo.animals import ConditionalModel, LatentVariableModel
 from zoo.errors import BadRecipe, UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo.contracts import LatentVariableModel
+from zoo.animals import LatentVariableModel
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic

@@ -11,7 +11,7 @@ from torch.distributions import Normal
 
 import zoo
 from recipes.data import Digits, StackedMNIST
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.errors import UnknownName
 from zoo.extractors import load_extractor
 from zoo.measures import Protocol, Record, measure

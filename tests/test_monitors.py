@@ -23,7 +23,7 @@ from recipes.callbacks import (
 from recipes.callbacks.watch import Monitor, Watch
 from recipes.data import Digits
 from recipes.data.images import normalise
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.gans.dcgan import DCGAN
 from zoo.pictures import grid, read
 from zoo.vaes.vae import VAE

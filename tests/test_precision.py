@@ -13,7 +13,8 @@ from toys import fit, last
 
 from recipes.callbacks import Guard
 from zoo import catalog
-from zoo.contracts import Animal, Sampler
+from zoo.animals import Animal
+from zoo.contracts import Sampler
 from zoo.errors import Diverged
 from zoo.gans.wgan_gp import WGANGP
 

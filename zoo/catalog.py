@@ -11,7 +11,7 @@ from zoo.hub import Place
 if TYPE_CHECKING:
     import torch
 
-    from zoo.contracts import Animal
+    from zoo.animals import Animal
 
 HOME = Path(__file__).resolve().parents[1]  # the clone, or site-packages
 WEIGHTS = HOME / "weights"

@@ -8,7 +8,7 @@ from pickle import UnpicklingError
 import torch
 from torch import Tensor
 
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.errors import BadRecipe, BadWeights
 from zoo.weights import check_arguments, find_class
 

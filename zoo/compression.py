@@ -11,8 +11,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.codecs import Codec, Priced
-from zoo.contracts import CHUNK, Quantised
+from zoo.animals import CHUNK
+from zoo.contracts import Codec, Priced, Quantised
 from zoo.metrics.rates import entropy, psnr, quantised
 
 QUALITIES = (1, 2, 4, 6, 8, 10, 12, 15, 17, 20, 25, 30, 35, 40, 50, 60, 70, 80)

@@ -1,22 +1,9 @@
-"""What an animal can do, and the little that all of them share."""
+"""What an animal can do."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
-import torch
-from lightning import LightningModule
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.distributions import Normal
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
-from tqdm import tqdm
-
-from zoo.errors import ZooError
-from zoo.layers.samplers import GaussianMixtureSampler
-
-CHUNK = 256  # images that pass through a network at once, outside of training
 
 
 @runtime_checkable
@@ -33,6 +20,13 @@ class Encoder(Protocol):
     """It turns images (n, channels, size, size) into codes (n, latent)."""
 
     def encode(self, x: Tensor) -> Tensor: ...
+
+
+@runtime_checkable
+class Codec(Encoder, Protocol):
+    """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
+
+    def decode(self, z: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
@@ -80,6 +74,15 @@ class Quantised(Protocol):
 
 
 @runtime_checkable
+class Priced(Quantised, Protocol):
+    """It also knows how likely the entries are together."""
+
+    def nats(self, codes: Tensor) -> Tensor:
+        """How many nats it takes to write indices (n, ...): -log p, (n,)."""
+        ...
+
+
+@runtime_checkable
 class Sparse(Protocol):
     """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
 
@@ -106,145 +109,3 @@ class Classifier(Protocol):
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
         ...
-
-
-class Animal(LightningModule):
-    """A module of the zoo: it counts the images it has seen, and it logs sparingly.
-
-    `ships` names the children that a weights file holds; empty means all of them.
-    """
-
-    ships: ClassVar[tuple[str, ...]] = ()
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.images_seen = 0
-
-    def on_fit_start(self) -> None:
-        if self.trainer.world_size > 1:  # each rank draws latents of its own
-            torch.manual_seed(torch.initial_seed() + self.global_rank)
-
-    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        self.images_seen += len(batch[0]) * self.trainer.world_size
-
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        for buffer in self.buffers() if self.trainer.world_size > 1 else ():
-            torch.distributed.broadcast(buffer, 0)  # so that the ranks average the same statistics
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        checkpoint["images_seen"] = self.images_seen
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.images_seen = checkpoint["images_seen"]
-
-    def note(self, values: Mapping[str, Tensor]) -> None:
-        """Log, but only on the steps that reach a logger: a `self.log` a step costs dearly."""
-        step = self.trainer.fit_loop.epoch_loop._batches_that_stepped + 1  # as loggers count
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and step % every == 0:
-            self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
-
-    def one_cycle(self, optimizer: Optimizer, peak: float) -> OptimizerLRSchedulerConfig:
-        """The optimizer, its learning rate up to `peak` and down to nothing, once in the training.
-        Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule = OneCycleLR(optimizer, peak, total_steps=steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
-
-
-class LatentVariableModel(Animal, ABC):
-    """It explains an image by a latent z ~ N(0, I); needs `hparams.latent`."""
-
-    @abstractmethod
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-
-    def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw z (n, latent); a seed gives the same latents on every device, and more of them
-        continue the fewer."""
-        if seed is None:
-            return torch.randn(n, self.hparams["latent"], device=self.device)
-        generator = torch.Generator().manual_seed(seed)
-        rows = -(-n // 16) * 16  # randn fills blocks of 16: whole ones make prefixes agree
-        return torch.randn(rows, self.hparams["latent"], generator=generator)[:n].to(self.device)
-
-    def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
-        return self.decode(self.prior(n, seed))
-
-
-class ConditionalModel(LatentVariableModel):
-    """It explains an image by a latent and its class; needs `hparams.classes`."""
-
-    @abstractmethod
-    def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]."""
-
-    def in_turn(self, n: int) -> Tensor:
-        """Labels (n,): every class in its turn."""
-        return torch.arange(n, device=self.device) % self.hparams["classes"]
-
-    def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
-        `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
-        if labels is not None:
-            self.check_labels(n, labels)
-        return self.decode(self.prior(n, seed), labels)
-
-    def check_labels(self, n: int, labels: Tensor) -> None:
-        """Refuse labels that are not n classes of this model."""
-        classes = self.hparams["classes"]
-        if labels.shape != (n,) or labels.is_floating_point():
-            raise ZooError(f"labels must be {n} whole numbers, not {labels.dtype} {labels.shape}")
-        if n and not 0 <= labels.min() <= labels.max() < classes:
-            raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
-
-
-class Autoencoder(LatentVariableModel):
-    """It encodes and decodes; a density fitted on its codes afterwards makes a generator of it.
-
-    A subclass builds `encoder`, images to codes (n, latent); `decoder`, codes to images in [-1, 1];
-    and `sampler`, which `zoo export` fits on the training images.
-    """
-
-    encoder: nn.Module
-    decoder: nn.Module
-    sampler: GaussianMixtureSampler
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
-        return apply(self, x, self.encoder).float()
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, self.decoder).float().clamp(-1, 1)
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
-        return self.decode(self.encode(x))
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Log the mean squared error of a pixel in [0, 1]."""
-        x, _ = batch
-        error = (self.reconstruct(x) - x).div(2).square().mean()
-        self.log("val/mse", error, prog_bar=True, sync_dist=True)
-
-    def fit_sampler(self, codes: Tensor) -> None:
-        """Fit what `sample` draws codes from, on those of training images (n, latent)."""
-        self.sampler.fit(codes)
-
-    def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw codes (n, latent) from the density that was fitted."""
-        return self.sampler.draw(n, seed)
-
-
-@torch.no_grad()
-def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
-    was_training = network.training
-    network.eval()
-    chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
-    try:
-        return torch.cat([through(chunk) for chunk in chunks])
-    finally:
-        network.train(was_training)

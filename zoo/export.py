@@ -10,9 +10,10 @@ from torch import Tensor, nn
 
 from recipes.data.images import ImageData
 from zoo import catalog, pictures
+from zoo.animals import Animal, Autoencoder
 from zoo.cards import Card
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.contracts import Animal, Autoencoder, Sampler
+from zoo.contracts import Sampler
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import data_of, report
 from zoo.measures import PROTOCOLS, Protocol

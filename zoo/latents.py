@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from zoo.codecs import Codec
+from zoo.contracts import Codec
 
 
 def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:

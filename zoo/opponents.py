@@ -6,8 +6,8 @@ from typing import NamedTuple
 from torch import Tensor
 
 from zoo import catalog
+from zoo.animals import Animal
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.contracts import Animal
 from zoo.weights import compare, header, matching, opened, parse, save, shipped
 
 FILE = "opponents.safetensors"

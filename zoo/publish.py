@@ -20,10 +20,11 @@ from huggingface_hub.errors import (
 )
 
 from zoo import catalog
+from zoo.animals import Animal
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
 from zoo.comparison import refuse_to_mix, shown, verdict
-from zoo.contracts import Animal, Classifier, Encoder, Reconstructor, Sampler
+from zoo.contracts import Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import data_of
 from zoo.export import export, promises_kept, recipe_of

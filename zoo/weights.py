@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from zoo.contracts import Animal
+from zoo.animals import Animal
 from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.files import replacing
 from zoo.limits import HEADER, few_parts

@@ -10,7 +10,8 @@ from torch import Tensor
 from recipes.callbacks.pictures import COLUMNS
 from recipes.callbacks.requirements import name, reconstructor, refusal, sampler
 from recipes.callbacks.watch import Batch, Monitor, Then, Watch
-from zoo.contracts import Explainer, apply
+from zoo.animals import apply
+from zoo.contracts import Explainer
 from zoo.pictures import grid, rows
 
 

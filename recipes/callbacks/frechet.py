@@ -6,7 +6,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from recipes.callbacks.averaging import averaged
 from recipes.callbacks.requirements import image_data, sampler
 from recipes.data.features import real_features
-from zoo.contracts import CHUNK
+from zoo.animals import CHUNK
 from zoo.errors import BadRecipe
 from zoo.extractors import load_extractor, metric_name
 from zoo.metrics.features import Features

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, pad
 from torch.optim import Adam
 
-from zoo.contracts import Animal, apply
+from zoo.animals import Animal, apply
 from zoo.errors import ZooError
 
 

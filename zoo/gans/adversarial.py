@@ -10,7 +10,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.contracts import ConditionalModel, LatentVariableModel, apply
+from zoo.animals import ConditionalModel, LatentVariableModel, apply
 from zoo.errors import BadRecipe
 
 

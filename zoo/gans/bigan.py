@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.contracts import apply
+from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.convnets import Encoder, widening

@@ -14,7 +14,7 @@ from torch.distributions import Normal
 from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
-from zoo.contracts import apply
+from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.convnets import widening

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.optim import Optimizer, RMSprop
 
-from zoo.contracts import apply
+from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.convnets import Encoder, widening

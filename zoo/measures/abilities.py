@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import torch
 
 from recipes.data.images import ImageData, Images
+from zoo.animals import Animal
 from zoo.contracts import (
-    Animal,
     Bounded,
     Classifier,
     Denoiser,

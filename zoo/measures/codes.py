@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from recipes.data.images import Images
-from zoo.contracts import Animal, Denoiser, Encoder, Quantised, Reconstructor, Sparse
+from zoo.animals import Animal
+from zoo.contracts import Denoiser, Encoder, Quantised, Reconstructor, Sparse
 from zoo.measures.records import Record, each, mean, rounded
 from zoo.metrics.bounds import active_units, perplexity
 from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours

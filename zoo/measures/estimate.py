@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from recipes.data.images import ImageData, normalise
-from zoo.contracts import CHUNK, Animal, Bounded, ImportanceWeighted, Reconstructor, Sampler
+from zoo.animals import CHUNK, Animal
+from zoo.contracts import Bounded, ImportanceWeighted, Reconstructor, Sampler
 from zoo.extractors import load_extractor
 from zoo.measures.evidence import FEW, SHARE, weighed
 from zoo.measures.records import Protocol

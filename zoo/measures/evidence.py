@@ -8,7 +8,8 @@ from torch.distributions import Normal
 from tqdm import tqdm
 
 from recipes.data.images import Images, normalise
-from zoo.contracts import Animal, Bounded, Explainer, ImportanceWeighted
+from zoo.animals import Animal
+from zoo.contracts import Bounded, Explainer, ImportanceWeighted
 from zoo.measures.records import Protocol, Record, each, first, mean, rounded
 from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
 

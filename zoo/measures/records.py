@@ -8,7 +8,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recipes.data.images import Images, Split, normalise
-from zoo.contracts import CHUNK, Animal
+from zoo.animals import CHUNK, Animal
 from zoo.errors import UnknownName
 
 Record = dict[str, str | int | float]

@@ -10,7 +10,8 @@ from torch import Tensor
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData, Split
 from recipes.data.stacked import StackedMNIST
-from zoo.contracts import Animal, Sampler
+from zoo.animals import Animal
+from zoo.contracts import Sampler
 from zoo.extractors import load_extractor, metric_name
 from zoo.measures.records import Protocol, Record, rounded
 from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception

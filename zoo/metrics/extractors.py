@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.contracts import Animal, Classifier
+from zoo.animals import Animal
+from zoo.contracts import Classifier
 from zoo.errors import BadWeights, MissingData
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
-from zoo.contracts import ConditionalModel, apply
+from zoo.animals import ConditionalModel, apply
 from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.contracts import Animal, apply
+from zoo.animals import Animal, apply
 from zoo.errors import BadRecipe
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.contracts import Autoencoder
+from zoo.animals import Autoencoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.samplers import GaussianMixtureSampler
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
-from zoo.contracts import LatentVariableModel, apply
+from zoo.animals import LatentVariableModel, apply
 from zoo.layers import convnets, densenets
 
 Network = Literal["convolutional", "dense", "dense-2"]

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
 from torch.nn.functional import hardtanh
 
-from zoo.contracts import apply
+from zoo.animals import apply
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 

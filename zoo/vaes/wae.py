@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.contracts import LatentVariableModel, apply
+from zoo.animals import LatentVariableModel, apply
 from zoo.layers.convnets import Decoder, Encoder
 
 

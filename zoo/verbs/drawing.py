@@ -56,7 +56,7 @@ def interpolate(options: Namespace) -> None:
 
 def between_samples(options: Namespace) -> "Tensor":
     from zoo import latents, pictures
-    from zoo.contracts import LatentVariableModel
+    from zoo.animals import LatentVariableModel
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):

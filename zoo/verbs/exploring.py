@@ -11,7 +11,7 @@ from zoo.verbs.images import add_images, data_for, images_for, load_codec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zoo.contracts import Animal
+    from zoo.animals import Animal
 
 
 def enter(verb: Verb) -> None:

@@ -10,8 +10,8 @@ from zoo.verbs.arguments import Add
 
 if TYPE_CHECKING:
     from recipes.data.images import ImageData, Images
-    from zoo.codecs import Codec
-    from zoo.contracts import Animal, Reconstructor
+    from zoo.animals import Animal
+    from zoo.contracts import Codec, Reconstructor
 
 
 def add_images(add: Add) -> None:
@@ -69,7 +69,7 @@ def own_pictures(options: Namespace, model: "Animal") -> "Images":
 
 def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
     """The model that a verb's options name, twice: as it is, and as one with codes."""
-    from zoo.codecs import Codec
+    from zoo.contracts import Codec
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, Codec):
