@@ -29,8 +29,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread each: the workers share the 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
+from zoo.animals import Animal  # noqa: E402
 from zoo.cards import Card  # noqa: E402
-from zoo.contracts import Animal  # noqa: E402
 from zoo.hub.fetch import WEIGHTS  # noqa: E402
 from zoo.hub.page import write_page  # noqa: E402
 from zoo.weights import sha256, write  # noqa: E402

@@ -13,6 +13,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
 from zoo.errors import ZooError
+from zoo.layers.draws import normal
 from zoo.layers.samplers import GaussianMixtureSampler
 
 CHUNK = 256  # images that pass through a network at once, outside of training
@@ -72,11 +73,7 @@ class LatentVariableModel(Animal, ABC):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, latent); a seed gives the same latents on every device, and more of them
         continue the fewer."""
-        if seed is None:
-            return torch.randn(n, self.hparams["latent"], device=self.device)
-        generator = torch.Generator().manual_seed(seed)
-        rows = -(-n // 16) * 16  # randn fills blocks of 16: whole ones make prefixes agree
-        return torch.randn(rows, self.hparams["latent"], generator=generator)[:n].to(self.device)
+        return normal(n, self.hparams["latent"], seed, self.device)
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
@@ -110,16 +107,12 @@ class ConditionalModel(LatentVariableModel):
             raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
 
 
-class Autoencoder(LatentVariableModel):
-    """It encodes and decodes; a density fitted on its codes afterwards makes a generator of it.
-
-    A subclass builds `encoder`, images to codes (n, latent); `decoder`, codes to images in [-1, 1];
-    and `sampler`, which `zoo export` fits on the training images.
-    """
+class EncoderDecoder(LatentVariableModel):
+    """It encodes and decodes, without chance: a subclass builds `encoder`, images to codes
+    (n, latent), and `decoder`, codes to images in [-1, 1]."""
 
     encoder: nn.Module
     decoder: nn.Module
-    sampler: GaussianMixtureSampler
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
@@ -138,6 +131,13 @@ class Autoencoder(LatentVariableModel):
         x, _ = batch
         error = (self.reconstruct(x) - x).div(2).square().mean()
         self.log("val/mse", error, prog_bar=True, sync_dist=True)
+
+
+class Autoencoder(EncoderDecoder):
+    """A density fitted on its codes afterwards makes a generator of it: a subclass also builds
+    `sampler`, which `zoo export` fits on the training images."""
+
+    sampler: GaussianMixtureSampler
 
     def fit_sampler(self, codes: Tensor) -> None:
         """Fit what `sample` draws codes from, on those of training images (n, latent)."""

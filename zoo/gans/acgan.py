@@ -5,7 +5,6 @@ right.
 """
 
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +13,6 @@ from torch.optim import Adam, Optimizer
 
 from zoo.gans import dcgan
 from zoo.gans.adversarial import ConditionalAdversarialModule
-from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating
 
 
@@ -36,14 +34,10 @@ class Discriminator(nn.Module):
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        widths = widening(width, size)
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
-            nn.LeakyReLU(0.2),
-            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
-        )
-        self.source = nn.Conv2d(widths[-1], 1, 4, bias=False)
-        self.label = nn.Conv2d(widths[-1], classes, 4)
+        features = dcgan.widest(width, size)
+        self.body = nn.Sequential(*dcgan.body(width, size, channels))
+        self.source = nn.Conv2d(features, 1, 4, bias=False)
+        self.label = nn.Conv2d(features, classes, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         seen = self.body(x)

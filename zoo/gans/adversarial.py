@@ -95,3 +95,18 @@ class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
         y = self.in_turn(len(z)) if labels is None else labels.to(z.device)
         each = torch.arange(len(z), device=z.device)
         return apply(self.generator, each, lambda i: self.generator(z[i], y[i])).float()
+
+
+class EncodingAdversarialModule(AdversarialModule):
+    """One that also encodes: a subclass builds `encoder`, images to latents (n, latent)."""
+
+    ships = ("encoder", "generator")
+    encoder: nn.Module
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to latents (n, latent)."""
+        return apply(self.encoder, x, self.encoder).float()
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] through their latents and back."""
+        return self.decode(self.encode(x))

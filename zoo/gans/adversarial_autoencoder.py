@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from zoo.animals import apply
-from zoo.gans.adversarial import AdversarialModule
+from zoo.gans.adversarial import EncodingAdversarialModule
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.losses.adversarial import non_saturating
 
@@ -37,10 +36,8 @@ class Discriminator(nn.Sequential):
         )
 
 
-class AdversarialAutoencoder(AdversarialModule):
+class AdversarialAutoencoder(EncodingAdversarialModule):
     """The prior is N(0, I); the encoder is the generator of the adversarial game."""
-
-    ships = ("encoder", "generator")
 
     def __init__(
         self,
@@ -80,11 +77,3 @@ class AdversarialAutoencoder(AdversarialModule):
 
         with self.turn("encoder") as descend:
             descend(non_saturating.generator(D(E(x))))
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
-        return apply(self.encoder, x, self.encoder).float()
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through their codes and back."""
-        return self.decode(self.encode(x))

@@ -5,16 +5,14 @@ the encoder is the generator's inverse (Dumoulin et al., 2017, found the same).
 """
 
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.animals import apply
 from zoo.gans import dcgan
-from zoo.gans.adversarial import AdversarialModule
-from zoo.layers.convnets import Encoder, widening
+from zoo.gans.adversarial import EncodingAdversarialModule
+from zoo.layers.convnets import Encoder
 from zoo.losses.adversarial import non_saturating
 
 
@@ -23,18 +21,12 @@ class Discriminator(nn.Module):
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
         super().__init__()
-        widths = widening(width, size)
-        hidden = 2 * widths[-1]
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
-            nn.LeakyReLU(0.2),
-            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
-            nn.Flatten(),
-        )
+        features = dcgan.widest(width, size)
+        self.body = nn.Sequential(*dcgan.body(width, size, channels), nn.Flatten())
         self.joint = nn.Sequential(
-            nn.Linear(16 * widths[-1] + latent, hidden),
+            nn.Linear(16 * features + latent, 2 * features),
             nn.LeakyReLU(0.2),
-            nn.Linear(hidden, 1),
+            nn.Linear(2 * features, 1),
             nn.Flatten(0),
         )
 
@@ -43,10 +35,8 @@ class Discriminator(nn.Module):
         return self.joint(torch.cat([seen, z.to(seen.dtype)], 1))
 
 
-class BiGAN(AdversarialModule):
+class BiGAN(EncodingAdversarialModule):
     """On DCGAN's networks."""
-
-    ships = ("encoder", "generator")
 
     def __init__(
         self,
@@ -80,11 +70,3 @@ class BiGAN(AdversarialModule):
 
         with self.turn("generator") as descend:
             descend(non_saturating.discriminator(D(fake, z), D(x, code)))
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to latents (n, latent)."""
-        return apply(self.encoder, x, self.encoder).float()
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through their latents and back."""
-        return self.decode(self.encode(x))

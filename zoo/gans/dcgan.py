@@ -37,14 +37,25 @@ class Discriminator(nn.Sequential):
     """Images (n, channels, size, size) to logits (n,): how real each one looks."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
-        widths = widening(width, size)  # at 64 pixels: w, 2w, 4w, 8w
         super().__init__(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),  # no norm at the pixels
-            nn.LeakyReLU(0.2),
-            *(downsample(a, b) for a, b in pairwise(widths)),
-            nn.Conv2d(widths[-1], 1, 4, bias=False),  # 1 x 1
+            *body(width, size, channels),
+            nn.Conv2d(widest(width, size), 1, 4, bias=False),  # 1 x 1
             nn.Flatten(0),
         )
+
+
+def body(width: int, size: int, channels: int) -> list[nn.Module]:
+    """The discriminator's layers up to its last map, (n, widest, 4, 4)."""
+    return [
+        nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),  # no norm at the pixels
+        nn.LeakyReLU(0.2),
+        *(downsample(a, b) for a, b in pairwise(widening(width, size))),  # at 64: w, 2w, 4w, 8w
+    ]
+
+
+def widest(width: int, size: int) -> int:
+    """The channels of a 4 x 4 map."""
+    return widening(width, size)[-1]
 
 
 def upsample(a: int, b: int) -> nn.Sequential:

@@ -6,7 +6,6 @@ to mean something: a class, a slant, a width.
 
 import math
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,7 @@ from torch.optim import Adam, Optimizer
 from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
-from zoo.layers.convnets import widening
+from zoo.layers.draws import normal, uniform
 from zoo.losses.adversarial import non_saturating
 
 
@@ -27,15 +26,11 @@ class Recogniser(nn.Module):
 
     def __init__(self, codes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        widths = widening(width, size)
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
-            nn.LeakyReLU(0.2),
-            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
-        )
-        self.source = nn.Conv2d(widths[-1], 1, 4, bias=False)
+        features = dcgan.widest(width, size)
+        self.body = nn.Sequential(*dcgan.body(width, size, channels))
+        self.source = nn.Conv2d(features, 1, 4, bias=False)
         self.code = nn.Sequential(
-            nn.Conv2d(widths[-1], 128, 4, bias=False),
+            nn.Conv2d(features, 128, 4, bias=False),
             nn.BatchNorm2d(128),
             nn.LeakyReLU(0.2),
             nn.Flatten(),
@@ -81,12 +76,10 @@ class InfoGAN(AdversarialModule):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, noise + categories + continuous); more of a seed continue the fewer."""
         noise, categories, continuous = self.sizes()
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        normal = torch.randn(-(-n // 16) * 16, noise + 1 + continuous, generator=generator)[:n]
-        even = torch.erf(normal[:, noise:] / 2**0.5)  # even in [-1, 1]
-        category = ((even[:, 0] + 1) / 2 * categories).long().clamp(max=categories - 1)
-        parts = [normal[:, :noise], one_hot(category, categories), even[:, 1:]]
-        return torch.cat(parts, 1).to(self.device)
+        draws = normal(n, noise + 1 + continuous, seed, self.device)
+        even = uniform(draws[:, noise:])
+        category = (even[:, 0] * categories).long().clamp(max=categories - 1)
+        return torch.cat([draws[:, :noise], one_hot(category, categories), 2 * even[:, 1:] - 1], 1)
 
     def sizes(self) -> tuple[int, int, int]:
         """How many normal numbers, categories and continuous codes a latent has."""

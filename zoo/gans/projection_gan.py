@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from zoo.gans.adversarial import ConditionalAdversarialModule
 from zoo.layers.convnets import widening
 from zoo.layers.norms import ConditionalBatchNorm2d
-from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.resnets import Up, initialize, trunk
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge
 
@@ -43,15 +43,7 @@ class Discriminator(nn.Module):
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        halvings = len(widening(width, size)) - 1
-        self.phi = nn.Sequential(
-            Down(channels, width, first=True),
-            *(Down(width, width) for _ in range(halvings - 1)),
-            Down(width, width, halve=False),
-            Down(width, width, halve=False),
-            nn.ReLU(),
-            Sum(),
-        )
+        self.phi = nn.Sequential(*trunk(channels, width, size))
         self.psi = nn.Linear(width, 1)
         self.embedding = nn.Embedding(classes, width)
         nn.init.xavier_uniform_(self.embedding.weight)

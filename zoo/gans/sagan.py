@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.attention import SelfAttention
 from zoo.layers.convnets import widening
-from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.resnets import Up, initialize, trunk
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge
 
@@ -42,15 +42,11 @@ class Discriminator(nn.Sequential):
     """Images (n, channels, size, size) to logits (n,): how real each one looks."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
-        halvings = len(widening(width, size)) - 1
+        first, *later = trunk(channels, width, size)
         super().__init__(
-            Down(channels, width, first=True),
+            first,
             SelfAttention(width),
-            *(Down(width, width) for _ in range(halvings - 1)),
-            Down(width, width, halve=False),
-            Down(width, width, halve=False),
-            nn.ReLU(),
-            Sum(),
+            *later,
             nn.Linear(width, 1),
             nn.Flatten(0),
         )

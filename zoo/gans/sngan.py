@@ -13,7 +13,7 @@ from torch.optim import Adam, Optimizer
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
-from zoo.layers.resnets import Down, Sum, Up, initialize
+from zoo.layers.resnets import Up, initialize, trunk
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge
 
@@ -38,14 +38,8 @@ class Discriminator(nn.Sequential):
     """Images (n, channels, size, size) to logits (n,): how real each one looks."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
-        halvings = len(widening(width, size)) - 1  # two at 32 pixels, as in table 4
         super().__init__(
-            Down(channels, width, first=True),
-            *(Down(width, width) for _ in range(halvings - 1)),
-            Down(width, width, halve=False),
-            Down(width, width, halve=False),
-            nn.ReLU(),
-            Sum(),
+            *trunk(channels, width, size),
             nn.Linear(width, 1),
             nn.Flatten(0),
         )

@@ -5,7 +5,6 @@ what the discriminator sees.
 """
 
 from functools import partial
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,8 @@ from torch.optim import Optimizer, RMSprop
 
 from zoo.animals import apply
 from zoo.gans import dcgan
-from zoo.gans.adversarial import AdversarialModule
-from zoo.layers.convnets import Encoder, widening
+from zoo.gans.adversarial import EncodingAdversarialModule
+from zoo.layers.convnets import Encoder
 from zoo.losses.adversarial import non_saturating
 
 
@@ -24,23 +23,16 @@ class Discriminator(nn.Module):
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         super().__init__()
-        widths = widening(width, size)
-        self.body = nn.Sequential(
-            nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),
-            nn.LeakyReLU(0.2),
-            *(dcgan.downsample(a, b) for a, b in pairwise(widths)),
-        )
-        self.head = nn.Conv2d(widths[-1], 1, 4, bias=False)
+        self.body = nn.Sequential(*dcgan.body(width, size, channels))
+        self.head = nn.Conv2d(dcgan.widest(width, size), 1, 4, bias=False)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         features = self.body(x)
         return self.head(features).flatten(), features.flatten(1)
 
 
-class VAEGAN(AdversarialModule):
+class VAEGAN(EncodingAdversarialModule):
     """`gamma` weighs likeness against realism in the generator's loss (section 2.4)."""
-
-    ships = ("encoder", "generator")
 
     def __init__(
         self,
@@ -102,7 +94,3 @@ class VAEGAN(AdversarialModule):
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
         return apply(self.encoder, x, lambda chunk: self.posterior(chunk).mean)
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through the mean of their posterior."""
-        return self.decode(self.encode(x))

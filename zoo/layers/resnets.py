@@ -8,6 +8,8 @@ from collections.abc import Callable
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from zoo.layers.convnets import widening
+
 
 class Up(nn.Module):
     """Maps (n, a, h, w) to (n, b, 2h, 2w); a conditional `norm` takes labels (n,) as well."""
@@ -46,6 +48,20 @@ class Sum(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum((2, 3))
+
+
+def trunk(channels: int, width: int, size: int) -> list[nn.Module]:
+    """A discriminator's layers, from images (n, channels, size, size) to features (n, width): at 32
+    pixels two blocks that halve and two that do not (Miyato et al., 2018, table 4)."""
+    halvings = len(widening(width, size)) - 1
+    return [
+        Down(channels, width, first=True),
+        *(Down(width, width) for _ in range(halvings - 1)),
+        Down(width, width, halve=False),
+        Down(width, width, halve=False),
+        nn.ReLU(),
+        Sum(),
+    ]
 
 
 def double(x: Tensor) -> Tensor:

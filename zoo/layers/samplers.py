@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from zoo.layers.draws import normal, uniform
+
 
 class GaussianMixtureSampler(nn.Module):
     """A mixture of normals over codes (n, latent), each with a full covariance; with one component
@@ -38,11 +40,10 @@ class GaussianMixtureSampler(nn.Module):
     def draw(self, n: int, seed: int | None = None) -> Tensor:
         """Codes (n, latent); a seed gives the same ones on every device, and more of them continue
         the fewer."""
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
         components, latent = self.means.shape
-        draws = torch.randn(-(-n // 16) * 16, latent + 1, generator=generator)[:n]
-        uniform = (1 + torch.erf(draws[:, 0] / 2**0.5)) / 2
-        chosen = torch.searchsorted(self.shares.cpu().cumsum(0), uniform).clamp(max=components - 1)
+        draws = normal(n, latent + 1, seed, "cpu")
+        bounds = self.shares.cpu().cumsum(0)
+        chosen = torch.searchsorted(bounds, uniform(draws[:, 0])).clamp(max=components - 1)
         noise, chosen = draws[:, 1:, None].to(self.means), chosen.to(self.means.device)
         return self.means[chosen] + (self.scales[chosen] @ noise).squeeze(-1)
 

@@ -6,7 +6,12 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 def squared_error(again: Tensor, x: Tensor) -> Tensor:
     """Of pixels in [0, 1], where both sides are (n, channels, size, size) in [-1, 1]."""
-    return (again - x).div(2).square().flatten(1).sum(1).mean()
+    return squared_distance(again / 2, x / 2)
+
+
+def squared_distance(a: Tensor, b: Tensor) -> Tensor:
+    """The sum over an image or map (n, ...), mean over the batch, in float32."""
+    return (a.float() - b.float()).square().flatten(1).sum(1).mean()
 
 
 def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:

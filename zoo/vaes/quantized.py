@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.animals import Animal, apply
 from zoo.errors import BadRecipe
+from zoo.losses.reconstruction import squared_distance
 
 
 class QuantizedModel(Animal, ABC):
@@ -72,7 +73,7 @@ class QuantizedModel(Animal, ABC):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, _ = batch
-        error = squared_error(self.reconstruct(x), x)
+        error = squared_distance(self.reconstruct(x), x)
         nats = self.nats(self.codes(x)).mean()
         self.log_dict({"val/error": error, "val/nats": nats}, prog_bar=True, sync_dist=True)
 
@@ -98,11 +99,6 @@ class QuantizedModel(Animal, ABC):
         generator = None if seed is None else torch.Generator().manual_seed(seed)
         chances = torch.rand(n, self.positions, generator=generator).to(self.device)
         return self.decode(self.look_up(apply(self, chances, self.draw)))
-
-
-def squared_error(a: Tensor, b: Tensor) -> Tensor:
-    """The sum over an image or map, mean over the batch, in float32."""
-    return (a.float() - b.float()).square().flatten(1).sum(1).mean()
 
 
 def shrunk(size: int, by: int) -> int:

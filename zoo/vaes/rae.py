@@ -11,6 +11,7 @@ from torch.optim import Adam, Optimizer
 from zoo.animals import Autoencoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.losses.reconstruction import squared_distance
 
 
 class RAE(Autoencoder):
@@ -41,7 +42,7 @@ class RAE(Autoencoder):
         """The three terms of section 3, the decoder regularised by L2."""
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
-        error = (self.decoder(z) - x).square().flatten(1).sum(1).mean()
+        error = squared_distance(self.decoder(z), x)
         code = z.square().sum(1).mean() / 2
         weights = torch.stack([p.square().sum() for p in self.decoder.parameters()]).sum()
         self.note({"error": error, "code": code, "weights": weights})

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
+from zoo.losses.reconstruction import squared_distance
 from zoo.metrics.bounds import perplexity
 from zoo.vaes.pixel_cnn import PixelCNN
-from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
+from zoo.vaes.quantized import QuantizedModel, shrunk
 
 
 class Residual(nn.Module):
@@ -95,8 +96,8 @@ class VQVAE(QuantizedModel):
         if self.learns_codes():
             z = self.encoder(x)
             e, _ = self.quantizer(z)
-            error = squared_error(self.decoder(e), x)
-            commitment = squared_error(z, e.detach())
+            error = squared_distance(self.decoder(e), x)
+            commitment = squared_distance(z, e.detach())
             usage = torch.tensor(perplexity(self.quantizer.counts))
             self.note({"error": error, "commitment": commitment, "perplexity": usage})
             return error + self.hparams["commitment"] * commitment

@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from zoo.layers.quantize import Quantizer
+from zoo.losses.reconstruction import squared_distance
 from zoo.metrics.bounds import perplexity
 from zoo.vaes.pixel_cnn import PixelCNN
-from zoo.vaes.quantized import QuantizedModel, shrunk, squared_error
+from zoo.vaes.quantized import QuantizedModel, shrunk
 from zoo.vaes.vq_vae import Decoder, Encoder, Residual
 
 
@@ -91,9 +92,9 @@ class VQVAE2(QuantizedModel):
             e_top, _ = self.quantizer_top(z_top)
             z_bottom = self.refine(h, e_top)
             e_bottom, _ = self.quantizer_bottom(z_bottom)
-            error = squared_error(self.paint(e_top, e_bottom), x)
-            commitment = squared_error(z_top, e_top.detach())
-            commitment = commitment + squared_error(z_bottom, e_bottom.detach())
+            error = squared_distance(self.paint(e_top, e_bottom), x)
+            commitment = squared_distance(z_top, e_top.detach())
+            commitment = commitment + squared_distance(z_bottom, e_bottom.detach())
             self.note({"error": error, "commitment": commitment} | self.usage())
             return error + self.hparams["commitment"] * commitment
         nats = self.nats(self.codes(x)).mean()

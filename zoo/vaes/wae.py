@@ -8,11 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.animals import LatentVariableModel, apply
+from zoo.animals import EncoderDecoder
 from zoo.layers.convnets import Decoder, Encoder
+from zoo.losses.reconstruction import squared_distance
 
 
-class WAE(LatentVariableModel):
+class WAE(EncoderDecoder):
     """Descends |x - G(z)|^2 + penalty MMD(Q_z, P_z); the defaults are section 4's, for faces."""
 
     def __init__(
@@ -34,25 +35,13 @@ class WAE(LatentVariableModel):
         """Algorithm 2."""
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
-        cost = (self.decoder(z) - x).square().flatten(1).sum(1).mean()
+        cost = squared_distance(self.decoder(z), x)
         discrepancy = maximum_mean_discrepancy(self.prior(len(x)), z)
         self.note({"cost": cost, "discrepancy": discrepancy})
         return cost + self.hparams["penalty"] * discrepancy
 
     def configure_optimizers(self) -> Optimizer:
         return Adam(self.parameters(), lr=self.hparams["lr"], betas=(0.5, 0.999))
-
-    def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
-        return apply(self, x, self.encoder).float()
-
-    def decode(self, z: Tensor) -> Tensor:
-        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, self.decoder).float()
-
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
-        return self.decode(self.encode(x))
 
 
 def maximum_mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
