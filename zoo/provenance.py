@@ -14,20 +14,18 @@ HOME = Path(__file__).resolve().parents[1]
 
 def commit() -> str:
     """The commit of the clone that the zoo runs from, `unknown` outside of one or without git."""
-    if not (HOME / ".git").exists():
-        return "unknown"
     return git("rev-parse", "--short=12", "HEAD") or "unknown"
 
 
 def changes() -> list[str]:
     """The files of the clone that are not as they were committed."""
-    if commit() == "unknown":
-        return []
     return [line[3:] for line in git("status", "--porcelain").splitlines()]
 
 
 def git(*words: str) -> str:
-    """What git says of the clone; nothing where it is not installed or fails."""
+    """What git says of the clone; nothing outside of one, or where it is not installed or fails."""
+    if not (HOME / ".git").exists():
+        return ""
     try:
         answer = subprocess.run(
             ["git", "-C", str(HOME), *words], capture_output=True, text=True, check=False

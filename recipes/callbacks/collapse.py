@@ -38,16 +38,7 @@ class ModeCollapse(Monitor):
         if stage == "fit":
             sampler(self, pl_module)
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
-        if not self.watch.is_due(trainer.global_step):
-            return
+    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         with isolate_rng():
             images = sampler(self, pl_module).sample(self.n, seed=0)
         ratio = float(spread(images) / spread(batch[0][: self.n]))
@@ -80,16 +71,7 @@ class PosteriorCollapse(Monitor):
                 raise refusal(self, f"a model with `posterior(x)`, which {name(pl_module)} has not")
             reconstructor(self, pl_module)
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
-        if not self.watch.is_due(trainer.global_step):
-            return
+    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         share = in_use(codes(pl_module, batch[0]))
         words = (
             f"posterior collapse? {share:.0%} of the latents depend on the image (less than "

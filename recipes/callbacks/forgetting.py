@@ -56,16 +56,7 @@ class ForgottenClasses(Monitor):
         reals = real_features(self.extractor, data, "train", REALS)
         self.reals, self.labels = (x.to(pl_module.device) for x in (reals, self.labels))
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: Batch,
-        batch_idx: int,
-    ) -> None:
-        if not self.watch.is_due(trainer.global_step):
-            return
+    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         with isolate_rng():
             images = sampler(self, pl_module).sample(self.n, seed=0)
         drawn, real = self.counts(images), self.labels.bincount()

@@ -24,15 +24,16 @@ class Logbook(Callback):
         self.entries: dict[str, str | float | int] = {"seconds": 0.0}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        changed = changes()
         self.entries |= {
             "hardware": hardware(trainer.strategy.root_device, trainer.world_size),
             "precision": str(trainer.precision),
-            "commit": commit() + " with changes" * bool(changes()),
+            "commit": commit() + " with changes" * bool(changed),
             **versions(),
         }
         if trainer.is_global_zero:
             command = {"date": now(), "command": shlex.join(sys.argv)}
-            words = yaml.safe_dump(command | self.entries | {"changed": changes()}, sort_keys=False)
+            words = yaml.safe_dump(command | self.entries | {"changed": changed}, sort_keys=False)
             with self.file(trainer, "environment.yaml").open("a", encoding="utf-8") as file:
                 file.write(f"---\n{words}")
 

@@ -1,6 +1,7 @@
 """When a figure that is measured now and then is a reason for alarm, and what follows from it."""
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -74,8 +75,8 @@ class Watch:
         self.recent, self.ringing = [], False
 
 
-class Monitor(Callback):
-    """Whoever is watching calls `report` at each look; its state is kept in checkpoints.
+class Monitor(Callback, ABC):
+    """A subclass says in `look` what it sees, by `report`; its state is kept in checkpoints.
 
     An alarm is a CollapseWarning and files in `alarms/`, in the run's folder: a picture, and a
     line of alarms.jsonl. Then the training goes on (`warn`), ends (`stop`), or returns to the last
@@ -89,6 +90,21 @@ class Monitor(Callback):
         self.watch, self.then = watch, then
         self.healthy: int | None = None  # the step to go back to
         self.returns = 0
+
+    @abstractmethod
+    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+        """Measure the figure, and report it."""
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        if self.watch.is_due(trainer.global_step):
+            self.look(trainer, pl_module, batch)
 
     def report(
         self,
