@@ -214,6 +214,7 @@ LIKELY = [
     lambda: toy(VAE),
     lambda: toy(VAE, network="dense"),
     lambda: toy(IWAE, network="dense-2", draws=2),
+    lambda: toy(VAE, network="dense-2-norm"),
     lambda: toy(VampVAE, components=4),
     lambda: toy(ConditionalVAE),
     lambda: toy(BetaVAE),
@@ -373,3 +374,5 @@ def test_parameters_of_the_papers_perceptrons() -> None:
     assert count(burda.encoder) == 785 * 200 + 201 * 200 + 201 * 100
     assert count(burda.decoder) == 51 * 200 + 201 * 200 + 201 * 784
     assert burda.sample(2).shape == (2, 1, 28, 28)
+    norm = VAE(28, 1, latent=50, width=200, network="dense-2-norm")
+    assert count(norm.encoder) == count(burda.encoder) + 2 * 200  # scale and shift for a bias

@@ -1,8 +1,22 @@
-"""A pair of perceptrons, the one the other's mirror image, with the tanh of the first VAEs."""
+"""A pair of perceptrons, the one the other's mirror image."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from torch import Tensor, nn
+
+Hidden = Callable[[int, int], nn.Module]
+
+
+def tanh(a: int, b: int) -> nn.Sequential:
+    """The hidden layer of the first VAEs."""
+    return nn.Sequential(nn.Linear(a, b), nn.Tanh())
+
+
+def normalised(a: int, b: int) -> nn.Sequential:
+    """One with batch norm, as deep VAEs need it. Sonderby et al., 2016,
+    https://arxiv.org/abs/1602.02282"""
+    return nn.Sequential(nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU())
 
 
 class Brightness(nn.Module):
@@ -16,7 +30,13 @@ class Encoder(nn.Sequential):
     """Images (n, channels, size, size) to codes (n, features), by `depth` layers of `width`."""
 
     def __init__(
-        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+        self,
+        features: int,
+        width: int,
+        size: int,
+        channels: int = 3,
+        depth: int = 1,
+        hidden: Hidden = tanh,
     ) -> None:
         widths = [channels * size * size, *[width] * depth]
         super().__init__(
@@ -31,7 +51,13 @@ class Decoder(nn.Sequential):
     """Codes (n, features) to images (n, channels, size, size), unbounded."""
 
     def __init__(
-        self, features: int, width: int, size: int, channels: int = 3, depth: int = 1
+        self,
+        features: int,
+        width: int,
+        size: int,
+        channels: int = 3,
+        depth: int = 1,
+        hidden: Hidden = tanh,
     ) -> None:
         widths = [features, *[width] * depth]
         super().__init__(
@@ -39,7 +65,3 @@ class Decoder(nn.Sequential):
             nn.Linear(widths[-1], channels * size * size),
             nn.Unflatten(1, (channels, size, size)),
         )
-
-
-def hidden(a: int, b: int) -> nn.Sequential:
-    return nn.Sequential(nn.Linear(a, b), nn.Tanh())

@@ -15,7 +15,7 @@ from torch.optim import Adam, Optimizer
 from zoo.animals import LatentVariableModel, apply
 from zoo.layers import convnets, densenets
 
-Network = Literal["convolutional", "dense", "dense-2"]
+Network = Literal["convolutional", "dense", "dense-2", "dense-2-norm"]
 Likelihood = Literal["gaussian", "bernoulli"]
 
 Build = Callable[[int, int, int, int], nn.Module]  # (features, width, size, channels)
@@ -24,6 +24,10 @@ NETWORKS: dict[Network, tuple[Build, Build]] = {
     "convolutional": (convnets.Encoder, convnets.Decoder),
     "dense": (densenets.Encoder, densenets.Decoder),  # one hidden layer: section 5
     "dense-2": (partial(densenets.Encoder, depth=2), partial(densenets.Decoder, depth=2)),
+    "dense-2-norm": (
+        partial(densenets.Encoder, depth=2, hidden=densenets.normalised),
+        partial(densenets.Decoder, depth=2, hidden=densenets.normalised),
+    ),
 }
 
 
