@@ -11,14 +11,15 @@ from torch.distributions import Normal
 
 import zoo
 from recipes.data import Digits, StackedMNIST
-from zoo.animals import Animal
+from recipes.data.images import normalise
+from zoo.animals import Animal, ConditionalModel
 from zoo.errors import UnknownName
 from zoo.extractors import load_extractor
-from zoo.measures import Protocol, Record, measure
+from zoo.measures import Protocol, Record, measure, samples
 from zoo.measures.codes import errors
 from zoo.measures.estimate import expected_seconds
 from zoo.measures.records import find_protocol
-from zoo.measures.samples import Space, support, told
+from zoo.measures.samples import Space, obedience, support, told
 from zoo.metrics.extractors import ClassifierFeatures, Pixels
 from zoo.metrics.modes import stacked
 
@@ -184,6 +185,47 @@ def written(numbers: Tensor) -> Tensor:
     """Images (n, 3, 4, 4) whose channels say the digits of numbers (n,)."""
     digits = torch.stack([numbers // 100, numbers // 10 % 10, numbers % 10], dim=1)
     return (255 * nn.functional.one_hot(digits, 16)).to(torch.uint8).unflatten(2, (4, 4))
+
+
+def test_the_class_that_was_asked_for() -> None:
+    """Classes a, b, a, b, ... of two draws: a is always found, b once in four times."""
+    right = torch.tensor([[True, True, True, False], [True, False, True, False]])
+    found = obedience(right, ["a", "b"])
+    assert found["value"] == 0.625
+    assert found["by_class"] == "a 1.000, b 0.250"
+    assert found["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
+    assert found["fake"] == 4
+
+
+def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it draws is judged by the data's classifier, class by class."""
+
+    class Album(ConditionalModel):
+        """Knows one image of each digit, and mistakes nines for ones."""
+
+        def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+            drawn = self.in_turn(len(z))
+            return normalise(torch.where(drawn == 9, 1, drawn).to(torch.uint8)[:, None, None, None])
+
+    class Reader(ClassifierFeatures):
+        def extract(self, x: Tensor) -> Tensor:
+            return torch.nn.functional.one_hot(((x.flatten() + 1) * 127.5).round().long(), 10)
+
+        def classes(self, features: Tensor) -> Tensor:
+            return features.argmax(1, keepdim=True)
+
+    classifier = Animal()
+    classifier.hparams["classes"] = 10
+    reader, album = Reader(classifier, ""), Album()
+    album.hparams.update({"classes": 10, "latent": 1})
+    space = Space("lenet", reader, "test", dict.fromkeys(("train", "test"), torch.eye(10)))
+    monkeypatch.setattr(samples, "find_space", lambda *_: space)
+    monkeypatch.setattr(samples, "compared", lambda *_: iter(()))
+    monkeypatch.setattr(samples, "support", lambda *_: {})
+    found = {r.get("metric"): r for r in samples.of_samples(album, Digits(), TOY)}
+    assert found["class-accuracy"]["value"] == 0.9
+    assert found["missing-classes"]["value"] == 1
+    assert str(found["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
 
 
 @pytest.mark.parametrize("modes", [1000, 200, 1])

@@ -19,7 +19,7 @@ from zoo.metrics.bounds import (
     importance_weighted,
     perplexity,
 )
-from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours
+from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
 from zoo.metrics.extrapolation import frechet_infinity, intercept, subset_sizes
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import CHUNK, kernel_distance
@@ -629,3 +629,11 @@ def test_perplexity_is_the_number_of_codes_in_use() -> None:
     assert perplexity(torch.tensor([3, 1])) == pytest.approx(4 / 3**0.75)
     with pytest.raises(ValueError, match="one chosen code"):
         perplexity(torch.zeros(8))
+
+
+def test_categories_are_matched_with_classes_one_to_one() -> None:
+    """Names do not matter; two categories of one class do not both count."""
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    assert clustering_accuracy(torch.tensor([2, 2, 0, 0, 1, 1]), labels) == 1
+    assert clustering_accuracy(torch.tensor([3, 0, 1, 1, 2, 2]), labels) == 5 / 6
+    assert clustering_accuracy(torch.zeros(6, dtype=torch.long), labels) == 2 / 6

@@ -63,6 +63,15 @@ class Explainer(Protocol):
 
 
 @runtime_checkable
+class Sorter(Protocol):
+    """It sorts images into categories that nobody named."""
+
+    def sort(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) to the number of their category (n,), from 0."""
+        ...
+
+
+@runtime_checkable
 class Quantised(Protocol):
     """It writes images in the entries of a codebook."""
 

@@ -121,3 +121,7 @@ class InfoGAN(AdversarialModule):
         code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1]).float()
         mean = code[:, categories : categories + continuous]
         return torch.cat([code[:, :categories].softmax(1), mean], 1)
+
+    def sort(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to the likeliest category (n,)."""
+        return self.encode(x)[:, : self.hparams["categories"]].argmax(1)

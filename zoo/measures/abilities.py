@@ -14,12 +14,14 @@ from zoo.contracts import (
     Quantised,
     Reconstructor,
     Sampler,
+    Sorter,
     Sparse,
 )
 from zoo.errors import ZooError
 from zoo.measures.codes import (
     activity,
     anomalies,
+    clusters,
     denoising_error,
     of_codebook,
     of_codes,
@@ -57,6 +59,8 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
         yield activity(model, test)
     if isinstance(model, Quantised):
         yield from of_codebook(model, test)
+    if isinstance(model, Sorter) and test.labels.ndim == 1:
+        yield clusters(model, test)
     if isinstance(model, Encoder) and test.labels.ndim == 1:
         yield from of_codes(model, first(data.images("train"), protocol.images), test)
 

@@ -7,10 +7,10 @@ from torch import Tensor
 
 from recipes.data.images import Images
 from zoo.animals import Animal
-from zoo.contracts import Denoiser, Encoder, Quantised, Reconstructor, Sparse
+from zoo.contracts import Denoiser, Encoder, Quantised, Reconstructor, Sorter, Sparse
 from zoo.measures.records import Record, each, mean, rounded
 from zoo.metrics.bounds import active_units, perplexity
-from zoo.metrics.codes import anomaly_auroc, linear_probe, nearest_neighbours
+from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
 
 MSE = "squared error of a pixel in [0, 1]"
 
@@ -55,6 +55,19 @@ def anomalies(model: Animal, images: Images, held_out: int) -> Record:
     found = anomaly_auroc(errors(model, images), images.labels, held_out)
     record: Record = {"metric": "anomaly-auroc", "value": rounded(found), "held_out": held_out}
     return record | {"split": "test", "real": len(images.labels)}
+
+
+def clusters(model: Animal, images: Images) -> Record:
+    """How well categories that nobody named match the classes of the test split."""
+    assert isinstance(model, Sorter)
+    found = each(model, images.pixels, model.sort, "categories")
+    value = rounded(clustering_accuracy(found, images.labels))
+    return {
+        "metric": "clustering-accuracy",
+        "value": value,
+        "split": "test",
+        "real": len(found),
+    }
 
 
 def of_codebook(model: Animal, images: Images) -> Iterator[Record]:

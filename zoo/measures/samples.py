@@ -1,7 +1,7 @@
 """What is measured of samples: how near to real images, how many of them, how many kinds."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData, Split
 from recipes.data.stacked import StackedMNIST
-from zoo.animals import Animal
+from zoo.animals import Animal, ConditionalModel
 from zoo.contracts import Sampler
 from zoo.extractors import load_extractor, metric_name
 from zoo.measures.records import Protocol, Record, rounded
@@ -60,17 +60,22 @@ def of_samples(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[R
     space = find_space(data, protocol, model.device)
     is_stacked = isinstance(data, StackedMNIST) and isinstance(space.extractor, ClassifierFeatures)
     n = STACKED if is_stacked and protocol.name == "full" else protocol.images
-    runs, few = [], torch.empty(0)
+    runs, few, right = [], torch.empty(0), []
     for seed in range(protocol.seeds):
         fake = draw(model, space, n, seed)
         few = fake[:SUPPORT] if seed == 0 else few
         runs.append([*compared(space, fake[: protocol.images], protocol), *told(space, fake)])
+        if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
+            right.append(space.extractor.classes(fake).flatten() == model.in_turn(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
     shared |= {"extractor": space.name, "extractor_sha256": space.extractor.sha256()}
     for same in zip(*runs, strict=True):
         values = torch.tensor([record["value"] for record in same], dtype=torch.float64)
         spread: Record = {"spread": rounded(values.std())} if len(values) > 1 else {}
         yield {**same[0], "value": rounded(values.mean()), **spread, **shared}
+    if right:
+        names = data.classes or tuple(map(str, range(int(model.hparams["classes"]))))
+        yield obedience(torch.stack(right), names) | shared
     yield support(space, few) | shared | {"seeds": 1}
 
 
@@ -120,6 +125,17 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
             values = {"missing-classes": modes.missing, "class-entropy": modes.entropy}
     for metric, value in values.items():
         yield {"metric": metric, "value": value, "fake": len(fake)}
+
+
+def obedience(right: Tensor, names: Sequence[str]) -> Record:
+    """How often a classifier of the data finds the class that was asked for, and how often of each
+    class; right (seeds, n) in bool, the classes having been asked for in turn."""
+    right = right.double()
+    shares, turns = right.mean(1), range(len(names))
+    each = [f"{names[i]} {right[:, i :: len(names)].mean():.3f}" for i in turns]
+    record: Record = {"metric": "class-accuracy", "value": rounded(shares.mean())}
+    spread: Record = {"spread": rounded(shares.std())} if len(shares) > 1 else {}
+    return record | spread | {"by_class": ", ".join(each), "fake": right.shape[1]}
 
 
 def support(space: Space, fake: Tensor) -> Record:

@@ -1,4 +1,5 @@
-"""What codes are good for: classes read from them by a line or by neighbours, and anomalies.
+"""What codes are good for: classes read from them by a line or by neighbours or found without
+labels, and anomalies.
 
 Alain & Bengio, 2016, https://arxiv.org/abs/1610.01644, for the probe.
 """
@@ -65,6 +66,20 @@ def labelled(codes: Tensor, labels: Tensor, n: int | None, seed: int) -> tuple[T
     order = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
     chosen = order[:n].to(codes.device)
     return codes[chosen], labels[chosen.to(labels.device)]
+
+
+def clustering_accuracy(found: Tensor, labels: Tensor) -> float:
+    """The share in [0, 1] of images in the right category, where each category stands for at most
+    one class, as suits them best. Categories and labels (images,), from 0.
+
+    Xie, Girshick & Farhadi, 2016, equation 10, https://arxiv.org/abs/1511.06335
+    """
+    from scipy.optimize import linear_sum_assignment
+    from sklearn.metrics.cluster import contingency_matrix
+
+    shared = contingency_matrix(labels.cpu().numpy(), found.cpu().numpy())
+    rows, columns = linear_sum_assignment(shared, maximize=True)
+    return float(shared[rows, columns].sum() / len(labels))
 
 
 def anomaly_auroc(scores: Tensor, labels: Tensor, held_out: int) -> float:
