@@ -27,6 +27,8 @@ def toy(recipe: Path, overrides: list[str]) -> list[str]:
     module, _, name = settings["model"]["class_path"].rpartition(".")
     if "--ckpt_path" in overrides:
         return words
+    if "from" in settings and "--from" not in overrides:
+        words += ["--from", "null"]  # whose tensors are larger
     for key in inspect.signature(getattr(import_module(module), name)).parameters:
         if key in SMALL:
             words += [f"--model.init_args.{key}", str(SMALL[key])]
