@@ -10,7 +10,7 @@ from recipes.data.images import ImageData, normalise
 from zoo.animals import CHUNK, Animal
 from zoo.contracts import Bounded, ImportanceWeighted, Reconstructor, Sampler
 from zoo.extractors import load_extractor
-from zoo.measures.evidence import FEW, SHARE, weighed
+from zoo.measures.evidence import FEW, weighable, weighed
 from zoo.measures.records import Protocol
 from zoo.pictures import to_uint8
 
@@ -30,7 +30,8 @@ def expected_seconds(model: Animal, data: ImageData, protocol: Protocol) -> floa
         seconds += chunks * timed(lambda: model.bound(x))
     if isinstance(model, ImportanceWeighted):
         few = timed(lambda: weighed(model, x[:FEW], FEW))
-        seconds += few * protocol.draws / FEW * chunks * len(pixels) / SHARE / FEW
+        images = min(weighable(model, protocol), len(data.images("test").pixels))
+        seconds += few * protocol.draws / FEW * images / FEW
     if isinstance(model, Reconstructor):
         seconds += 2 * chunks * timed(lambda: model.reconstruct(x))  # codes are read as well
     return seconds

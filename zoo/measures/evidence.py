@@ -13,7 +13,6 @@ from zoo.contracts import Bounded, Explainer, ImportanceWeighted
 from zoo.measures.records import Protocol, Record, each, first, mean, rounded
 from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
 
-SHARE = 10  # one image in so many has its evidence weighed: k draws of z cost k decodings
 FEW = 20  # images, and draws, that are weighed at once
 IN_USE = 0.01  # nats: a latent that says less of an image says nothing
 NATS = "nats per image"
@@ -32,7 +31,7 @@ def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[R
         bits = bits_per_dimension(bound, images.pixels[0].numel())
         yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
     if isinstance(model, ImportanceWeighted):
-        yield evidence(model, first(images, protocol.images // SHARE), protocol.draws)
+        yield evidence(model, first(images, weighable(model, protocol)), protocol.draws)
     if isinstance(model, Explainer):
         yield from of_latents(model, images)
 
@@ -40,6 +39,12 @@ def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[R
 def is_density(model: Animal) -> bool:
     """Whether its likelihood is one of grey levels; a Bernoulli's is of pixels that are on."""
     return model.hparams.get("likelihood", "gaussian") != "bernoulli"
+
+
+def weighable(model: Animal, protocol: Protocol) -> int:
+    """How many images have their evidence weighed: a tenth, as k draws of z cost k decodings, but
+    all where pixels are on or off, whose evidence is what papers report."""
+    return protocol.images // 10 if is_density(model) else protocol.images
 
 
 def evidence(model: Animal, images: Images, k: int) -> Record:
