@@ -193,6 +193,11 @@ def test_a_mixture_continues_its_draws() -> None:
     assert not torch.equal(sampler.draw(7), sampler.draw(7))
 
 
+def test_a_wide_code_is_drawn_in_little_memory() -> None:
+    """A covariance for each draw would take 80 GB."""
+    assert GaussianMixtureSampler(1000).draw(20_000, seed=0).shape == (20_000, 1000)
+
+
 def test_an_unfitted_sampler_is_the_standard_normal() -> None:
     codes = GaussianMixtureSampler(5).draw(20_000, seed=0)
     assert codes.mean().abs() < 0.02

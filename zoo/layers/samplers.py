@@ -44,8 +44,11 @@ class GaussianMixtureSampler(nn.Module):
         draws = normal(n, latent + 1, seed, "cpu")
         bounds = self.shares.cpu().cumsum(0)
         chosen = torch.searchsorted(bounds, uniform(draws[:, 0])).clamp(max=components - 1)
-        noise, chosen = draws[:, 1:, None].to(self.means), chosen.to(self.means.device)
-        return self.means[chosen] + (self.scales[chosen] @ noise).squeeze(-1)
+        noise, chosen = draws[:, 1:].to(self.means), chosen.to(self.means.device)
+        codes = self.means[chosen]
+        for component, scale in enumerate(self.scales):
+            codes[chosen == component] += noise[chosen == component] @ scale.T
+        return codes
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """Log-densities (n,) of codes (n, latent), in nats."""
