@@ -16,7 +16,7 @@ from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
 from zoo.opponents import begin
-from zoo.refusals import Parser, check
+from zoo.refusals import Parser, check, translated
 from zoo.runs import RUN, Run, place
 
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
@@ -44,14 +44,14 @@ class Fit(LightningCLI):
         check(self.config.get("fit", self.config))
 
     def instantiate_classes(self) -> None:
-        """Unwrap what a class refused: jsonargparse buries it under its own errors."""
+        """Say in words what a class refused: jsonargparse buries it under its own errors."""
         try:
             super().instantiate_classes()
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
-            raise (cause or error) from None
+            raise cause or translated(str(error), []) from error
         settings = self.config.get("fit", self.config)
         if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
             self.begin(settings["from"])
