@@ -153,6 +153,31 @@ def test_other_batches_in_the_middle_of_an_epoch_are_refused() -> None:
     with pytest.raises(SystemExit, match="120 images in batches of 40 on 1 devices: go on with"):
         fit("vae-digits", "--ckpt_path", "last", "--data.init_args.batch_size", "32")
 
+def test_a_checkpoint_with_a_wrong_byte_is_passed_over(here: Path) -> None:
+    """torch would load it."""
+    fit("vae-digits")
+    run = here / "runs" / "vae-digits-fast"
+    content = bytearray((run / "last.ckpt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / "bad.ckpt").write_bytes(content)
+    with pytest.warns(UserWarning, match=r"passed over: .*bad.ckpt cannot be read"):
+        assert newest_checkpoint([run]) == run / "last.ckpt"
+
+
+def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
+    """In a folder of its own; nothing is added to the run that it came from."""
+    fit("vae-digits", "--trainer.max_epochs", "1")
+    fit("vae-digits", "--ckpt_path", "last")
+    old = here / "runs" / "vae-digits-fast"
+    before = {path: path.stat().st_mtime for path in old.rglob("*")}
+    quiet = "--trainer.enable_progress_bar", "false"
+    main(["fit", "--config", str(old / "recipe.yaml"), "--fast", *quiet])
+    assert {path: path.stat().st_mtime for path in old.rglob("*")} == before
+    made = {path.name for path in (here / "runs" / "recipe-fast").iterdir()}
+    assert made >= {"last.ckpt", "recipe.yaml", "log.txt", "metrics.csv", "samples"}
+    assert "begins at step 0" in (here / "runs" / "recipe-fast" / "log.txt").read_text()
+
+
 
 def test_a_run_folder_is_exported(here: Path) -> None:
     fit("vae-digits")
