@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Callback
 from toys import Strike, Toy, differences, fit, strike
 
 import zoo
@@ -60,6 +61,27 @@ def test_asked_to_stop_in_the_middle_of_an_epoch(name: str, step: int, blow: str
     os.rename("runs", "whole")
     assert strike(name, step, blow)["global_step"] == step
     assert list(differences(whole, fit(name, "--ckpt_path", "last"))) == []
+
+
+class Impatience(Callback):
+    """Ctrl-C where Lightning does not expect it: before a training, or in the middle of a save."""
+
+    def __init__(self, saving: bool) -> None:
+        self.saving = saving
+        if not saving:
+            raise KeyboardInterrupt
+
+    def on_save_checkpoint(self, *what: object) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("saving", ["true", "false"])
+def test_an_impatient_stop_is_a_quiet_one(saving: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--trainer.callbacks+", "test_resume.Impatience", "--trainer.callbacks.saving", saving
+    with pytest.raises(SystemExit) as stop:
+        fit("vae-digits", *words)
+    assert stop.value.code == 1
+    assert "stopped; go on with" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("first", "then"), [(2, 5), (3, 5), (4, 6)])
@@ -131,28 +153,6 @@ def test_a_half_written_checkpoint_is_passed_over(here: Path) -> None:
         newest_checkpoint([run])
 
 
-def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
-    from recipes.callbacks.checkpoints import WholeFiles
-
-    path = here / "last.ckpt"
-    WholeFiles().save_checkpoint({"step": 1}, path)
-    with pytest.raises(AttributeError, match="pickle"):
-        WholeFiles().save_checkpoint({"large": torch.zeros(1000), "bad": lambda: None}, path)
-    assert torch.load(path, weights_only=True) == {"step": 1}
-    assert [found.name for found in here.iterdir()] == ["last.ckpt"]
-
-
-def test_another_model_is_refused() -> None:
-    fit("vae-digits")
-    with pytest.raises(SystemExit, match=r"goes on with the model .* --model.init_args.beta"):
-        fit("vae-digits", "--ckpt_path", "last", "--model.init_args.beta", "2")
-
-
-def test_other_batches_in_the_middle_of_an_epoch_are_refused() -> None:
-    strike("vae-digits", 2, "SIGTERM")
-    with pytest.raises(SystemExit, match="120 images in batches of 40 on 1 devices: go on with"):
-        fit("vae-digits", "--ckpt_path", "last", "--data.init_args.batch_size", "32")
-
 def test_a_checkpoint_with_a_wrong_byte_is_passed_over(here: Path) -> None:
     """torch would load it."""
     fit("vae-digits")
@@ -177,6 +177,28 @@ def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
     assert made >= {"last.ckpt", "recipe.yaml", "log.txt", "metrics.csv", "samples"}
     assert "begins at step 0" in (here / "runs" / "recipe-fast" / "log.txt").read_text()
 
+
+def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
+    from recipes.callbacks.checkpoints import WholeFiles
+
+    path = here / "last.ckpt"
+    WholeFiles().save_checkpoint({"step": 1}, path)
+    with pytest.raises(AttributeError, match="pickle"):
+        WholeFiles().save_checkpoint({"large": torch.zeros(1000), "bad": lambda: None}, path)
+    assert torch.load(path, weights_only=True) == {"step": 1}
+    assert [found.name for found in here.iterdir()] == ["last.ckpt"]
+
+
+def test_another_model_is_refused() -> None:
+    fit("vae-digits")
+    with pytest.raises(SystemExit, match=r"goes on with the model .* --model.init_args.beta"):
+        fit("vae-digits", "--ckpt_path", "last", "--model.init_args.beta", "2")
+
+
+def test_other_batches_in_the_middle_of_an_epoch_are_refused() -> None:
+    strike("vae-digits", 2, "SIGTERM")
+    with pytest.raises(SystemExit, match="120 images in batches of 40 on 1 devices: go on with"):
+        fit("vae-digits", "--ckpt_path", "last", "--data.init_args.batch_size", "32")
 
 
 def test_a_run_folder_is_exported(here: Path) -> None:

@@ -96,7 +96,7 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
             train(Fast if fast else Fit, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
-        except SIGTERMException:
+        except (SIGTERMException, KeyboardInterrupt):
             raise SystemExit(1) from None
         finally:
             del os.environ[RUN]
