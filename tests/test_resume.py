@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning import Callback
+from lightning import Callback, Trainer
 from toys import Strike, Toy, differences, fit, strike
 
 import zoo
@@ -93,6 +93,21 @@ def test_a_limit_is_a_pause(first: int, then: int) -> None:
     assert fit("vae-digits", *steps, str(first))["global_step"] == first
     more = fit("vae-digits", *steps, str(then), "--ckpt_path", "last")
     assert list(differences(whole, more)) == []
+
+
+class Halt(Callback):
+    """As --trainer.max_time or an early stop would, in the middle of an epoch."""
+
+    def on_train_batch_end(self, trainer: Trainer, *what: object) -> None:
+        trainer.should_stop = trainer.global_step == 2
+
+
+def test_an_early_stop_is_a_pause() -> None:
+    """Though it validates, which a training that goes on would not have done there."""
+    whole = fit("vae-digits")
+    os.rename("runs", "whole")
+    assert fit("vae-digits", "--trainer.callbacks+", "test_resume.Halt")["global_step"] == 2
+    assert list(differences(whole, fit("vae-digits", "--ckpt_path", "last"))) == []
 
 
 def test_between_epochs_by_steps() -> None:
