@@ -1,6 +1,7 @@
 """Each training step is its paper's algorithm: bit for bit the loop one would write by hand."""
 
 from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from torch.utils.data import DataLoader
 
 from recipes.data import Digits
 from recipes.data.images import normalise
-from zoo.animals import Animal
+from zoo.animals import Animal, fuse
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
@@ -91,11 +92,28 @@ def descend(optimizer: Adam, loss: Tensor) -> None:
     optimizer.step()
 
 
+def test_one_pass_over_the_weights_is_adam() -> None:
+    """Whatever their layout; a state that was not made so goes on as it was."""
+    x = torch.randn(8, 3, 8, 8)
+    for layout in torch.contiguous_format, torch.channels_last:
+        plain = nn.Conv2d(3, 6, 4).to(memory_format=layout)
+        fused = deepcopy(plain)
+        one, other = (Adam(net.parameters(), lr=1e-2) for net in (plain, fused))
+        fuse([other])
+        for _ in range(5):
+            descend(one, plain(x).square().mean())
+            descend(other, fused(x).square().mean())
+        assert other.param_groups[0]["fused"]
+        torch.testing.assert_close(fused.weight, plain.weight, rtol=0, atol=1e-6)
+        other.load_state_dict(one.state_dict())
+        assert not other.param_groups[0]["fused"]
+
+
 def goodfellow_2014(model: DCGAN) -> None:
     """Algorithm 1 with k = 1, the fakes of an iteration drawn once, as in the authors' code."""
     D, G = model.discriminator, model.generator
-    adam_d = Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999))
-    adam_g = Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999))
+    adam_d = Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
+    adam_g = Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     for x, _ in digits():
         fake = G(torch.randn(len(x), 6))
         descend(adam_d, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean())
@@ -107,8 +125,8 @@ def goodfellow_2014(model: DCGAN) -> None:
 def gulrajani_2017(model: WGANGP) -> None:
     """Algorithm 1 with five critic steps, each on images of its own."""
     D, G = model.critic, model.generator
-    adam_d = Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9))
-    adam_g = Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9))
+    adam_d = Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9), fused=True)
+    adam_g = Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9), fused=True)
     for images, _ in digits():
         for x in images.split(SIZE // 5):
             with torch.no_grad():
@@ -125,7 +143,7 @@ def gulrajani_2017(model: WGANGP) -> None:
 
 def kingma_2013(model: VAE) -> None:
     """Descend KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
-    adam = Adam(model.parameters(), lr=1e-3)
+    adam = Adam(model.parameters(), lr=1e-3, fused=True)
     for x, _ in digits():
         mean, log_variance = model.encoder(x).chunk(2, dim=1)
         std = (log_variance / 2).exp()

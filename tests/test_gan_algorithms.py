@@ -49,7 +49,8 @@ def move(player: Optimizer, loss: Tensor) -> None:
 
 
 def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.5, 0.999)) -> Adam:
-    return Adam([w for player in players for w in player.parameters()], lr=lr, betas=betas)
+    weights = [w for player in players for w in player.parameters()]
+    return Adam(weights, lr=lr, betas=betas, fused=True)
 
 
 def goodfellow_2014(model: GAN) -> None:

@@ -37,7 +37,17 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("--data.init_args.bach_size=3", "called 'bach_size'; did you mean batch_size"),
         ("--data=recipes.data.Digitz", "called 'Digitz'; did you mean Digits"),
         ("--trainr.max_epochs=3", "called 'trainr.max_epochs'; did you mean trainer.max_epochs"),
-        ("--model.init_args.width=wide", "width"),
+        ("--model.init_args.width=wide", "width must be int, not 'wide'"),
+        ("--model.network=dens", "no network called 'dens'; did you mean dense"),
+        ("--trainer.precision=bf16mixed", "called 'bf16mixed'; did you mean bf16-mixed"),
+        ("--trainer.accelerator=tpuu", "accelerator='tpuu'"),
+        ("--trainer.devices=two", "devices two is no number"),
+        ("--trainer.check_val_every_n_epoch=0", "must be 1 or more"),
+        ("--model.width=-8", "VAE has width -8: make it more than zero"),
+        ("--model.latent=0", "VAE has latent 0: make it more than zero"),
+        ("--model.lr=-1", "VAE has lr -1"),
+        ("--data.batch_size=0", "Digits has batch_size 0"),
+        ("--guard.every_n_steps=0", "guard has every_n_steps 0"),
         ("--trainer.max_steps=0", "train nothing"),
         ("--trainer.strategy=fsdp", "weights are sharded"),
         ("--data.init_args.root=nowhere", "nowhere is not there: make it, or name the one"),
@@ -47,6 +57,14 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 )  # fmt: skip
 def test_in_words(override: str, words: str) -> None:
     assert words in refused("vae-digits", override)
+
+
+def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    from lightning.pytorch.loggers import wandb
+    from lightning_utilities.core.imports import RequirementCache
+
+    monkeypatch.setattr(wandb, "_WANDB_AVAILABLE", RequirementCache("wandb>=1000"))
+    assert "pip install" in refused("vae-digits", "--trainer.logger", "WandbLogger")
 
 
 @CPU

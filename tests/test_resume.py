@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning import Callback, Trainer
 from toys import Strike, Toy, differences, fit, strike
 
 import zoo
@@ -62,6 +63,27 @@ def test_asked_to_stop_in_the_middle_of_an_epoch(name: str, step: int, blow: str
     assert list(differences(whole, fit(name, "--ckpt_path", "last"))) == []
 
 
+class Impatience(Callback):
+    """Ctrl-C where Lightning does not expect it: before a training, or in the middle of a save."""
+
+    def __init__(self, saving: bool) -> None:
+        self.saving = saving
+        if not saving:
+            raise KeyboardInterrupt
+
+    def on_save_checkpoint(self, *what: object) -> None:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("saving", ["true", "false"])
+def test_an_impatient_stop_is_a_quiet_one(saving: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = "--trainer.callbacks+", "test_resume.Impatience", "--trainer.callbacks.saving", saving
+    with pytest.raises(SystemExit) as stop:
+        fit("vae-digits", *words)
+    assert stop.value.code == 1
+    assert "stopped; go on with" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(("first", "then"), [(2, 5), (3, 5), (4, 6)])
 def test_a_limit_is_a_pause(first: int, then: int) -> None:
     """A training that ended by `max_steps`, in the middle of an epoch or not, can be prolonged."""
@@ -71,6 +93,21 @@ def test_a_limit_is_a_pause(first: int, then: int) -> None:
     assert fit("vae-digits", *steps, str(first))["global_step"] == first
     more = fit("vae-digits", *steps, str(then), "--ckpt_path", "last")
     assert list(differences(whole, more)) == []
+
+
+class Halt(Callback):
+    """As --trainer.max_time or an early stop would, in the middle of an epoch."""
+
+    def on_train_batch_end(self, trainer: Trainer, *what: object) -> None:
+        trainer.should_stop = trainer.global_step == 2
+
+
+def test_an_early_stop_is_a_pause() -> None:
+    """Though it validates, which a training that goes on would not have done there."""
+    whole = fit("vae-digits")
+    os.rename("runs", "whole")
+    assert fit("vae-digits", "--trainer.callbacks+", "test_resume.Halt")["global_step"] == 2
+    assert list(differences(whole, fit("vae-digits", "--ckpt_path", "last"))) == []
 
 
 def test_between_epochs_by_steps() -> None:
@@ -129,6 +166,31 @@ def test_a_half_written_checkpoint_is_passed_over(here: Path) -> None:
     good.unlink()
     with pytest.raises(BadRecipe, match="no good checkpoint"):
         newest_checkpoint([run])
+
+
+def test_a_checkpoint_with_a_wrong_byte_is_passed_over(here: Path) -> None:
+    """torch would load it."""
+    fit("vae-digits")
+    run = here / "runs" / "vae-digits-fast"
+    content = bytearray((run / "last.ckpt").read_bytes())
+    content[len(content) // 2] ^= 1
+    (run / "bad.ckpt").write_bytes(content)
+    with pytest.warns(UserWarning, match=r"passed over: .*bad.ckpt cannot be read"):
+        assert newest_checkpoint([run]) == run / "last.ckpt"
+
+
+def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
+    """In a folder of its own; nothing is added to the run that it came from."""
+    fit("vae-digits", "--trainer.max_epochs", "1")
+    fit("vae-digits", "--ckpt_path", "last")
+    old = here / "runs" / "vae-digits-fast"
+    before = {path: path.stat().st_mtime for path in old.rglob("*")}
+    quiet = "--trainer.enable_progress_bar", "false"
+    main(["fit", "--config", str(old / "recipe.yaml"), "--fast", *quiet])
+    assert {path: path.stat().st_mtime for path in old.rglob("*")} == before
+    made = {path.name for path in (here / "runs" / "recipe-fast").iterdir()}
+    assert made >= {"last.ckpt", "recipe.yaml", "log.txt", "metrics.csv", "samples"}
+    assert "begins at step 0" in (here / "runs" / "recipe-fast" / "log.txt").read_text()
 
 
 def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:

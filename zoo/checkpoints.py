@@ -1,6 +1,7 @@
 """Checkpoints of `zoo fit`, read without unpickling anything but tensors and plain data."""
 
 import warnings
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from pickle import UnpicklingError
@@ -13,6 +14,7 @@ from zoo.errors import BadRecipe, BadWeights
 from zoo.weights import check_arguments, find_class
 
 NEEDED = {"hyper_parameters", "state_dict", "callbacks", "global_step", "images_seen"}
+DAMAGE = (RuntimeError, EOFError, OSError, KeyError, ValueError, zipfile.BadZipFile)
 
 
 def read_checkpoint(path: Path) -> dict[str, object]:
@@ -20,8 +22,11 @@ def read_checkpoint(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise BadWeights(f"there is no checkpoint {path}")
     try:
+        with zipfile.ZipFile(path) as file:
+            if file.testzip():  # torch does not look at the check sums
+                raise OSError("a check sum is wrong")
         state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+    except (*DAMAGE, UnpicklingError) as error:
         raise BadWeights(
             f"{path} cannot be read safely: it is damaged or holds more than tensors and plain data"
         ) from error

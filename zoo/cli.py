@@ -50,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb; a ZooError is one line on stderr and exit code 1."""
+    """Run one verb; a ZooError, or Ctrl-C, is one line on stderr and exit code 1."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     kept = len(given)
     if given[:1] == ["fit"]:  # what follows the recipe belongs to Lightning
@@ -62,3 +62,5 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.verb(options)
     except (ZooError, OSError) as error:
         sys.exit(f"zoo: {error}")
+    except KeyboardInterrupt:
+        sys.exit("\nzoo: stopped")

@@ -37,9 +37,9 @@ class MissingData(ZooError):
 class Diverged(ZooError):
     """A training whose numbers are none any more."""
 
-    def __init__(self, player: str, step: int, words: str) -> None:
+    def __init__(self, player: str, step: int, words: str, good: str = "") -> None:
+        kept = f"{good} keeps the weights from before" if good else "no checkpoint was written yet"
         super().__init__(
-            f"after step {step} the {player} {words}: the training has diverged, and the last "
-            "checkpoint keeps the weights from before; start anew with a smaller learning rate, or "
-            "with --trainer.precision 32-true"
+            f"after step {step} the {player} {words}: the training has diverged, and {kept}; start "
+            "anew with a smaller learning rate, or with --trainer.precision 32-true"
         )

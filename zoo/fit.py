@@ -16,7 +16,7 @@ from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
 from zoo.opponents import begin
-from zoo.refusals import Parser, check
+from zoo.refusals import Parser, check, translated
 from zoo.runs import RUN, Run, place
 
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
@@ -41,17 +41,22 @@ class Fit(LightningCLI):
         parser.add_argument("--from", type=str | None, help=FROM)
 
     def before_instantiate_classes(self) -> None:
-        check(self.config.get("fit", self.config))
+        settings = self.config.get("fit", self.config)
+        check(settings)
+        several = settings.trainer.logger
+        for logger in several if isinstance(several, list) else ():  # a recipe may be a run's
+            if logger.init_args.get("version") == "":
+                logger.init_args.save_dir = settings.trainer.default_root_dir
 
     def instantiate_classes(self) -> None:
-        """Unwrap what a class refused: jsonargparse buries it under its own errors."""
+        """Say in words what a class refused: jsonargparse buries it under its own errors."""
         try:
             super().instantiate_classes()
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
-            raise (cause or error) from None
+            raise cause or translated(str(error), []) from error
         settings = self.config.get("fit", self.config)
         if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
             self.begin(settings["from"])
@@ -91,7 +96,7 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
             train(Fast if fast else Fit, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
-        except SIGTERMException:
+        except (SIGTERMException, KeyboardInterrupt):
             raise SystemExit(1) from None
         finally:
             del os.environ[RUN]
@@ -102,8 +107,10 @@ def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
     """Parse, build and fit, with all that is made in the run's folder; or parse and build alone."""
     folder = str(run.folder)
     settings = ["--config", str(run.recipe), "--checkpoint.dirpath", folder]
+    settings += ["--trainer.default_root_dir", folder]
     safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
-    words = ["fit", *settings, *safety] if at_once else settings
+    anew = ["--ckpt_path", "null"]  # what the recipe of a resumed run names is not this one's
+    words = ["fit", *settings, *safety, *anew] if at_once else settings
     return kind(
         LightningModule,
         LightningDataModule,
@@ -112,7 +119,7 @@ def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
         subclass_mode_data=True,
         parser_class=Parser,
         save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
-        trainer_defaults={"default_root_dir": folder, "logger": loggers(run.folder)},
+        trainer_defaults={"logger": loggers(run.folder)},
         args=[*words, *run.overrides],
     )
 

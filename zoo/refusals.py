@@ -4,6 +4,7 @@ import inspect
 import os
 import re
 import warnings
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -14,6 +15,9 @@ from zoo.errors import BadRecipe, UnknownName
 from zoo.provenance import native_bfloat16
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
+SIZES = {"size", "channels", "latent", "width", "batch_size", "n"} | {
+    f"every_n_{spans}" for spans in ("steps", "epochs")
+}  # of which there must be some
 
 
 class Parser(LightningArgumentParser):
@@ -41,7 +45,21 @@ def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
     found = found or re.search(r"nrecognized arguments: --([\w.]+)", message)
     if found:
         return UnknownName("setting", found[1], options)
-    return BadRecipe(" ".join(message.split()))
+    found = re.search(r"Expected a dot import path string: (\w+)", message)
+    if found:
+        return BadRecipe(f"there is no class called {found[1]!r}: say in which module it is")
+    keys = re.findall(r'Parser key "([\w.]+)":', message)
+    given = re.search(r"(?:Got|Given) value: (\S+)", message)
+    choices = re.findall(r"'([\w-]+)'", " ".join(re.findall(r"Literal\[(.*?)\]", message)))
+    kind = re.search(r"Expected a <class '(\w+)'>\. Got", message)
+    if keys and given and choices:
+        return UnknownName(keys[-1], given[1], set(choices))
+    if keys and given and kind:
+        return BadRecipe(f"{keys[-1]} must be {kind[1]}, not {given[1]!r}")
+    found = re.search(
+        r"given class_path '([\w.]+)':\s*(.*?)\s*(?:\n  ?- Expected|$)", message, re.S
+    )
+    return BadRecipe(" ".join(f"{found[1]}: {found[2]}".split() if found else message.split()))
 
 
 def arguments(class_path: str) -> list[str]:
@@ -57,6 +75,11 @@ def check(settings: Any) -> None:
     several devices get the strategy that lets players rest.
     """
     trainer = settings.trainer
+    for callback in (settings.model, settings.data, *(trainer.callbacks or ())):
+        check_numbers(callback.get("class_path", ""), callback.get("init_args", {}))
+    check_numbers("guard", settings.get("guard", {}))
+    if trainer.check_val_every_n_epoch == 0:
+        raise BadRecipe("check_val_every_n_epoch must be 1 or more, or null for never by epochs")
     device = device_of(str(trainer.accelerator))
     check_precision(str(trainer.precision or "32-true"), device)
     check_length(trainer.max_steps, trainer.max_epochs, settings.get("checkpoint"))
@@ -69,6 +92,14 @@ def check(settings: Any) -> None:
     several = count(trainer.devices, device) * trainer.num_nodes > 1
     if several and trainer.strategy in ("auto", "ddp"):
         trainer.strategy = "ddp_find_unused_parameters_true"  # in a turn the others are frozen
+
+
+def check_numbers(owner: str, arguments: Mapping[str, object]) -> None:
+    """Below zero, or zero of what must be some: no argument of the zoo's means anything by it."""
+    for name, value in arguments.items() if owner.startswith(("zoo.", "recipes.", "guard")) else ():
+        for number in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(number, int | float) and (number < 0 or (number == 0 and name in SIZES)):
+                raise BadRecipe(f"{owner} has {name} {number}: make it more than zero")
 
 
 def device_of(accelerator: str) -> str:
@@ -85,6 +116,8 @@ def count(devices: object, device: str) -> int:
     if str(devices) in ("auto", "-1"):
         return torch.cuda.device_count() if device == "cuda" else 1
     named = str(devices).strip("[]").split(",")
+    if not all(part.strip().removeprefix("-").isdigit() for part in named):
+        raise BadRecipe(f"devices {devices} is no number: take 2, as 0,1 those to use, or auto")
     return len(named) if len(named) > 1 or isinstance(devices, list) else int(named[0])
 
 

@@ -78,6 +78,14 @@ class Checkpoint(ModelCheckpoint):
             trainer._signal_connector.received_sigterm = True
         return trainer.received_sigterm
 
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.before = streams.state(pl_module.device)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """A training that is cut short validates once more than one that is not: it draws alike."""
+        super().on_validation_end(trainer, pl_module)
+        streams.restore(self.before, pl_module.device)
+
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """All is saved already; from here on the model may hold the average of its weights."""
 

@@ -38,14 +38,21 @@ class Guard(Callback):
         self.overflows[player] = self.overflows.get(player, 0) + 1
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
         if not scaled or self.overflows[player] > PATIENCE:
-            raise Diverged(player, trainer.global_step, f"has a gradient of length {length:.3g}")
+            words = f"has a gradient of length {length:.3g}"
+            raise Diverged(player, trainer.global_step, words, saved(trainer))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         for key, value in checkpoint["state_dict"].items():
             if value.is_floating_point() and not value.isfinite().all():
-                raise Diverged("model", trainer.global_step, f"has weights {key} without a number")
+                words = f"has weights {key} without a number"
+                raise Diverged("model", trainer.global_step, words, saved(trainer))
+
+
+def saved(trainer: Trainer) -> str:
+    """The last checkpoint; empty before the first."""
+    return str(getattr(trainer.checkpoint_callback, "last_model_path", ""))
 
 
 def name(module: LightningModule, optimizer: Optimizer) -> str:

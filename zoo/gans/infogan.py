@@ -93,8 +93,8 @@ class InfoGAN(AdversarialModule):
         _, category, c = z.float().split((noise, categories, continuous), dim=1)
         logits, mean, log_std = code.float().split((categories, continuous, continuous), dim=1)
         entropy = math.log(categories) + continuous * math.log(2)
-        of_continuous = Normal(mean, log_std.clamp(-5, 5).exp()).log_prob(c).sum(1).mean()
-        return entropy - cross_entropy(logits, category) + of_continuous
+        normal = Normal(mean, log_std.clamp(-5, 5).exp(), validate_args=False)
+        return entropy - cross_entropy(logits, category) + normal.log_prob(c).sum(1).mean()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Equation 6 with lambda = 1: G, and Q with it, ascend L_I; Q's layers are D's."""

@@ -61,7 +61,7 @@ class VAEGAN(EncodingAdversarialModule):
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
         mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
-        return Normal(mean, (log_variance / 2).exp())
+        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1."""
@@ -74,7 +74,7 @@ class VAEGAN(EncodingAdversarialModule):
             likeness = self.likeness(D(G(q.rsample()))[1], D(x)[1])
             descend(prior + likeness)
 
-        z = self.posterior(x).sample()
+        z = self.posterior(x).rsample().detach()
         again, fake = G(z), G(self.prior(len(x)))
 
         with self.turn("generator") as descend:

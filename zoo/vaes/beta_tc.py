@@ -48,12 +48,13 @@ def decompose(q: Normal, z: Tensor, images: int) -> tuple[Tensor, Tensor, Tensor
     By minibatch-weighted sampling (section 3) from draws z (m, latent) of posteriors q
     (m, latent) of a training set of so many images.
     """
-    pairs = Normal(q.mean, q.stddev).log_prob(z[:, None])  # log q(z_i | x_j): (m, m, latent)
+    each = Normal(q.mean, q.stddev, validate_args=False)
+    pairs = each.log_prob(z[:, None])  # log q(z_i | x_j): (m, m, latent)
     share = math.log(len(z) * images)
     log_q_given_x = q.log_prob(z).sum(1)
     log_q = pairs.sum(2).logsumexp(1) - share
     log_product = (pairs.logsumexp(1) - share).sum(1)
-    log_p = Normal(0.0, 1.0).log_prob(z).sum(1)
+    log_p = Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(1)
     return (
         (log_q_given_x - log_q).mean(),
         (log_q - log_product).mean(),

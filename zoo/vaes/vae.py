@@ -60,14 +60,14 @@ class VAE(LatentVariableModel):
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
         mean, log_variance = self.encoder(x).to(x.dtype).chunk(2, dim=1)  # nats need float32
-        return Normal(mean, (log_variance / 2).exp())
+        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
 
     def likelihood(self, z: Tensor) -> Distribution:
         """p(x | z) of latents (..., latent), each (..., channels, size, size)."""
         pixels = self.decoder(z.flatten(0, -2)).to(z.dtype).unflatten(0, z.shape[:-1])
         if self.hparams["likelihood"] == "bernoulli":
             return Bernoulli(logits=pixels, validate_args=False)
-        return Normal(pixels.tanh(), self.hparams["noise"])
+        return Normal(pixels.tanh(), self.hparams["noise"], validate_args=False)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
@@ -77,7 +77,7 @@ class VAE(LatentVariableModel):
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) of latents (..., latent): (...), in nats."""
-        return Normal(0.0, 1.0).log_prob(z).sum(-1)
+        return Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(-1)
 
     def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats; their difference is

@@ -40,7 +40,7 @@ class VampVAE(VAE):
         u = self.pseudo_inputs()
         both = self.posterior(torch.cat([x, u]))  # in one batch, to be normalised alike
         (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))
-        q = Normal(mean, std)
+        q = Normal(mean, std, validate_args=False)
         z = q.rsample()
         return self.log_likelihood(x, z), q.log_prob(z).sum(1) - mixture(at, spread).log_prob(z)
 
@@ -62,5 +62,6 @@ class VampVAE(VAE):
 
 def mixture(means: Tensor, stds: Tensor) -> MixtureSameFamily:
     """Normals (components, latent) in equal shares."""
-    normals = Independent(Normal(means, stds), 1)
-    return MixtureSameFamily(Categorical(logits=torch.zeros_like(means[:, 0])), normals)
+    normals = Independent(Normal(means, stds, validate_args=False), 1)
+    shares = Categorical(logits=torch.zeros_like(means[:, 0]))
+    return MixtureSameFamily(shares, normals, validate_args=False)
