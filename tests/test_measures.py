@@ -80,8 +80,11 @@ def test_evidence_in_closed_form() -> None:
     assert found["largest-divergence"]["value"] == pytest.approx(0.5)
 
 
-def test_no_bits_of_what_is_no_density() -> None:
-    assert "bits-per-dimension" not in measured(Doubtful(), Digits())
+def test_pixels_that_are_on_or_off_are_weighed_first_and_all() -> None:
+    """They have no density, hence no bits; the evidence is what their papers report."""
+    found = measured(Doubtful(), Digits(), TOY._replace(draws=45))
+    assert "bits-per-dimension" not in found
+    assert (next(iter(found)), found["nll-45"]["real"]) == ("nll-45", 200)
 
 
 def test_a_codebook_of_which_half_is_used() -> None:

@@ -27,7 +27,7 @@ from zoo.measures.codes import (
     of_codes,
     reconstruction_error,
 )
-from zoo.measures.evidence import of_evidence
+from zoo.measures.evidence import is_density, of_evidence
 from zoo.measures.records import Protocol, Record, each, first, mean
 from zoo.measures.samples import of_samples
 
@@ -45,9 +45,11 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
     test = first(data.images("test"), protocol.images)
     if isinstance(model, Classifier):
         yield accuracy(model, test)
+    if isinstance(model, Bounded) and not is_density(model):  # what papers report of such pixels
+        yield from of_evidence(model, test, protocol)
     if isinstance(model, Sampler):
         yield from of_samples(model, data, protocol)
-    if isinstance(model, Bounded):
+    if isinstance(model, Bounded) and is_density(model):
         yield from of_evidence(model, test, protocol)
     if isinstance(model, Reconstructor):
         yield reconstruction_error(model, test)

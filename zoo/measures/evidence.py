@@ -25,12 +25,15 @@ def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[R
     terms = each(model, images.pixels, lambda x: torch.stack(model.bound(x), dim=1), "bound")
     likelihood, divergence = terms.double().unbind(1)
     bound = likelihood - divergence
+    can_weigh = isinstance(model, ImportanceWeighted)
+    if can_weigh and not is_density(model):
+        yield evidence(model, first(images, weighable(model, protocol)), protocol.draws)
     yield mean("elbo", bound, NATS)
     yield mean("divergence", divergence, NATS)
     if is_density(model):
         bits = bits_per_dimension(bound, images.pixels[0].numel())
         yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
-    if isinstance(model, ImportanceWeighted):
+    if can_weigh and is_density(model):
         yield evidence(model, first(images, weighable(model, protocol)), protocol.draws)
     if isinstance(model, Explainer):
         yield from of_latents(model, images)
