@@ -32,6 +32,7 @@ from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge, least_squares, minimax, non_saturating, relativistic
 from zoo.losses.penalties import data_penalty, r1, r2
 from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+from zoo.pictures import columns
 
 FAMILIES = [
     GAN,
@@ -75,6 +76,7 @@ def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
     asked = torch.tensor([0, 1, 2, 0])
     images = model.sample(4, seed=0, labels=asked)
     assert torch.equal(model.sample(4, seed=0), images)
+    assert columns(model) == 3  # of a picture, one for each class
     assert not torch.equal(model.sample(4, seed=0, labels=asked.flip(0)), images)
     with pytest.raises(ZooError, match="labels are from 0 to 2"):
         model.sample(1, labels=torch.tensor([3]))
@@ -252,8 +254,8 @@ def test_augmentations_move_and_cover() -> None:
 def is_shift(before: Tensor, after: Tensor, i: int, j: int) -> bool:
     inside = before.new_zeros(before.shape)
     rows = slice(max(0, i), 16 + min(0, i)), slice(max(0, -i), 16 + min(0, -i))
-    columns = slice(max(0, j), 16 + min(0, j)), slice(max(0, -j), 16 + min(0, -j))
-    inside[:, rows[1], columns[1]] = before[:, rows[0], columns[0]]
+    across = slice(max(0, j), 16 + min(0, j)), slice(max(0, -j), 16 + min(0, -j))
+    inside[:, rows[1], across[1]] = before[:, rows[0], across[0]]
     return torch.equal(inside, after)
 
 

@@ -84,9 +84,10 @@ def plain(value: object) -> object:
 
 
 def picture(model: Animal) -> Tensor:
-    """Its first 64 samples; of a model that draws nothing, the filters that it sees with."""
+    """Eight rows of samples; of a model that draws nothing, the filters that it sees with."""
     if isinstance(model, Sampler):
-        return pictures.grid(model.sample(64, seed=0))
+        columns = pictures.columns(model)
+        return pictures.grid(model.sample(8 * columns, seed=0), columns)
     filters = next(m.weight for m in model.modules() if isinstance(m, nn.Conv2d)).detach()
     return pictures.grid(filters / filters.abs().amax((1, 2, 3), keepdim=True))
 

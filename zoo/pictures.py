@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
+from zoo.animals import ConditionalModel
 from zoo.errors import ZooError
 from zoo.files import replacing
 
@@ -31,6 +32,12 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
     enlarged = interpolate(images, scale_factor=scale, mode="nearest")
     picture = make_grid(to_uint8(enlarged), nrow=columns, padding=BORDER, pad_value=255)
     return pad(picture, [BORDER] * 4, value=255) if len(images) == 1 else picture
+
+
+def columns(model: object) -> int:
+    """How many samples of a model to put on a row: eight, or a column for each class that it can
+    be asked for."""
+    return int(model.hparams["classes"]) if isinstance(model, ConditionalModel) else 8
 
 
 def rows(*sides: Tensor, columns: int = 8) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 from recipes.callbacks.averaging import averaged
 from recipes.callbacks.requirements import image_data, reconstructor, sampler
 from recipes.data.images import normalise
-from zoo.pictures import grid, rows, save
+from zoo.pictures import columns, grid, rows, save
 
 COLUMNS = 8
 
@@ -31,7 +31,7 @@ class SampleGrid(Callback):
             return
         with averaged(trainer, pl_module), isolate_rng():
             images = sampler(self, pl_module).sample(self.n, self.seed)
-        show(trainer, grid(images, COLUMNS), "samples")
+        show(trainer, grid(images, columns(pl_module)), "samples")
 
 
 class Reconstructions(Callback):

@@ -41,7 +41,8 @@ def sample(options: Namespace) -> None:
     model = catalog.load(options.name, options.device)
     if not isinstance(model, Sampler):
         raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
-    pictures.save(pictures.grid(model.sample(options.n, options.seed)), options.to)
+    drawn = pictures.grid(model.sample(options.n, options.seed), pictures.columns(model))
+    pictures.save(drawn, options.to)
     print(f"{options.n} samples of {options.name} are in {options.to}")
 
 
