@@ -98,6 +98,12 @@ def test_misspelt_in_a_recipe(wrong: str, right: str, words: str, here: Path) ->
     assert words in refused("--config", "mine.yaml")
 
 
+def test_what_was_refused_leaves_no_run(here: Path) -> None:
+    """Else the next run of that name, the first that trains, would be its second."""
+    refused("vae-digits", "--data.init_args.batch_size=2000")
+    assert not (here / "runs" / "vae-digits").exists()
+
+
 def test_critic_steps_that_do_not_divide_the_batch() -> None:
     data = "--data", "recipes.data.Digits", "--data.size", "8", "--data.batch_size", "64"
     words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")

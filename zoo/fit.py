@@ -17,7 +17,7 @@ from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
 from zoo.opponents import begin
 from zoo.refusals import Parser, check, translated
-from zoo.runs import RUN, Run, place
+from zoo.runs import RUN, Run, forget_unbegun, place
 
 LOGGERS = ("CSVLogger", "TensorBoardLogger")
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
@@ -100,6 +100,7 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
             raise SystemExit(1) from None
         finally:
             del os.environ[RUN]
+            forget_unbegun(run.folder)
     return run.folder
 
 

@@ -1,6 +1,7 @@
 """Run folders: where a training keeps all that it makes, and where it goes on."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -82,6 +83,14 @@ def fresh_run(name: str) -> Path:
         folder = RUNS / f"{name}.{count}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def forget_unbegun(folder: Path) -> None:
+    """Take away the folder of a run that was refused before its first step."""
+    log = folder / "log.txt"
+    begun = log.is_file() and " begins at step " in log.read_text("utf-8")
+    if is_first() and not begun and not any(folder.glob("*.ckpt")):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest_run(name: str) -> Path:
