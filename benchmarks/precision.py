@@ -17,13 +17,13 @@ import torch
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData
 from zoo import catalog
+from zoo.animals import Animal
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import Sampler
 from zoo.evaluation import data_of
 from zoo.extractors import load_extractor, metric_name
 from zoo.fit import fit
-from zoo.metrics.extrapolation import statistics
-from zoo.metrics.frechet import frechet_distance
+from zoo.metrics.frechet import frechet_between
 from zoo.pictures import to_uint8
 from zoo.provenance import commit
 
@@ -57,7 +57,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
         "model": model,
         "precision": precision,
         "seed": seed,
-        "metric": metric_name(data.extractor),
+        "metric": metric_name("fd", data.extractor),
         "value": round(distance(revive(path, state), data), 4),
         "steps": state["global_step"],  # type: ignore[dict-item]
         "steps_per_second": round(state["global_step"] / logbook["seconds"], 2),  # type: ignore[operator]
@@ -67,12 +67,13 @@ def measured(model: str, precision: str, seed: int) -> Row:
     }
 
 
-def distance(model: Sampler, data: ImageData) -> float:
+def distance(model: Animal, data: ImageData) -> float:
     """Between samples and the first images of the data's reference split."""
+    assert isinstance(model, Sampler)
     extractor = load_extractor(data.extractor)
     real = real_features(extractor, data, data.reference, IMAGES)
     fake = extract(extractor, to_uint8(model.sample(len(real), 0)), "samples")
-    return float(frechet_distance(*statistics(real), *statistics(fake)))
+    return float(frechet_between(real, fake))
 
 
 def append(path: Path, row: Row) -> None:
