@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import lightning
 import torch
@@ -75,8 +75,9 @@ class Planted(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Batch, batch_idx: int
     ) -> None:
         if self.plant == "latent" and trainer.global_step == self.onset:
-            prior = pl_module.prior
-            pl_module.prior = lambda n, seed=None: 0 * prior(n, seed)
+            model: Any = pl_module
+            prior = model.prior
+            model.prior = lambda n, seed=None: 0 * prior(n, seed)
         if self.plant == "classes" and trainer.global_step >= self.onset:
             forget(*batch)
 

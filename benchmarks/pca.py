@@ -38,9 +38,13 @@ def train(x: Tensor) -> LinearAutoencoder:
     torch.manual_seed(0)
     model = LinearAutoencoder(size=1, channels=3, latent=2, lr=0.05)
     batches = [(chunk[:, :, None, None], chunk[:, :0]) for chunk in x.split(40)]
-    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    quiet: dict[str, Any] = {
+        "logger": False,
+        "enable_progress_bar": False,
+        "enable_model_summary": False,
+    }
     trainer = Trainer(max_epochs=300, accelerator="cpu", enable_checkpointing=False, **quiet)
-    trainer.fit(model, DataLoader(batches, batch_size=None))
+    trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return model
 
 
@@ -94,7 +98,9 @@ def compare(name: str, model: LinearAutoencoder, train: Tensor, test: Tensor) ->
     pca = PCA(model.hparams["latent"], svd_solver="full").fit(flat)
     best = torch.from_numpy(pca.inverse_transform(pca.transform(test.flatten(1).numpy())))
     best = best.clamp(-1, 1).view_as(test)  # as the model's are
-    angle = subspace_angles(model.decoder[0].weight.detach().numpy(), pca.components_.T).max()
+    angle = subspace_angles(
+        model.decoder.get_parameter("0.weight").detach().numpy(), pca.components_.T
+    ).max()
     ours, theirs = ((y - test).div(2).square().mean() for y in (model.reconstruct(test), best))
     print(f"{name}: {math.degrees(angle):.2f} degrees, mse {ours:.7f}, PCA {theirs:.7f}")
 
@@ -109,7 +115,9 @@ def main() -> None:
     print(f"wrote {path}")
     data = FashionMNIST(size=28)
     sides = [normalise(data.images(split).pixels) for split in ("train", "test")]
-    compare("linear-ae-fashion-mnist", zoo.load("linear-ae-fashion-mnist"), *sides)
+    shipped = zoo.load("linear-ae-fashion-mnist")
+    assert isinstance(shipped, LinearAutoencoder)
+    compare("linear-ae-fashion-mnist", shipped, *sides)
 
 
 if __name__ == "__main__":

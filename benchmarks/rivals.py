@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import yaml
@@ -46,9 +46,9 @@ def recipe() -> Spec:
     return Spec(model, data, trainer)
 
 
-def build(part: Mapping[str, str | Mapping[str, str | int]]) -> object:
+def build(part: Mapping[str, Any]) -> Any:
     """What a recipe's class_path and init_args stand for."""
-    module, _, name = str(part["class_path"]).rpartition(".")
+    module, _, name = part["class_path"].rpartition(".")
     return getattr(import_module(module), name)(**dict(part.get("init_args", {})))
 
 

@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import dense
 import lightning
@@ -88,7 +88,7 @@ class Race(Callback):
     tells the seconds per step of its turn."""
 
     def __init__(
-        self, rivals: dict[str, Callable[[], float]], device: str, seconds: float, steps: int
+        self, rivals: Mapping[str, Callable[[], float]], device: str, seconds: float, steps: int
     ) -> None:
         self.rivals, self.device, self.seconds = rivals, device, seconds
         self.steps, self.count = steps, 0
@@ -117,7 +117,7 @@ def race(
     model: LightningModule,
     data: ImageData,
     referee: Race,
-    settings: Mapping[str, str | int | float],
+    settings: Mapping[str, Any],
 ) -> Iterator[Row]:
     """A model through Lightning, without callbacks, against the rivals of the referee."""
     with TemporaryDirectory() as folder:

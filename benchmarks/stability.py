@@ -124,7 +124,7 @@ def train(family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
         fake = G(torch.randn(BATCH, LATENT))
         critic: Critic = D
         if remedy == "unrolled":
-            critic = unrolled(D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=1e-1)
+            critic = unrolled(D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=1e-1)  # type: ignore[misc]
         move(of_G, generator_loss(remedy, loss, critic, D, real, fake, std))
     return G
 
