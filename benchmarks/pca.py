@@ -38,12 +38,14 @@ def train(x: Tensor) -> LinearAutoencoder:
     torch.manual_seed(0)
     model = LinearAutoencoder(size=1, channels=3, latent=2, lr=0.05)
     batches = [(chunk[:, :, None, None], chunk[:, :0]) for chunk in x.split(40)]
-    quiet: dict[str, Any] = {
-        "logger": False,
-        "enable_progress_bar": False,
-        "enable_model_summary": False,
-    }
-    trainer = Trainer(max_epochs=300, accelerator="cpu", enable_checkpointing=False, **quiet)
+    trainer = Trainer(
+        max_epochs=300,
+        accelerator="cpu",
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        logger=False,
+    )
     trainer.fit(model, DataLoader(batches, batch_size=None))  # type: ignore[arg-type]
     return model
 
