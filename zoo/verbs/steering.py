@@ -24,8 +24,8 @@ TRAITS = "attributes or classes of the data, as in Male,not-Eyeglasses"
 def enter(verb: Verb) -> None:
     add = verb(truncate, "Draw the same samples at several truncations: variety against quality.")
     add("name", metavar="NAME|FILE")
-    add("--at", type=above_zero, nargs="+", default=[1.5, 1.0, 0.5, 0.1], metavar="THRESHOLD",
-        help="numbers of a latent are not larger (1.5 1 0.5 0.1)")  # fmt: skip
+    add("--at", type=above_zero, nargs="+", default=[2.0, 1.5, 1.0, 0.5], metavar="THRESHOLD",
+        help="numbers of a latent are not larger (2 1.5 1 0.5)")  # fmt: skip
     add("-n", type=positive, default=2000, help="samples to measure each row by (2000)")
     add("--columns", type=positive, default=10, help="how many of them to draw (10)")
     add_recipe(add)
