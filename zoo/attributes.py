@@ -74,5 +74,7 @@ def regression(features: Tensor, present: Tensor, name: str) -> Pipeline:
     if present.all() or not present.any():
         share = "all" if present.all() else "none"
         raise ZooError(f"{share} of the {len(present)} training images have the attribute {name}")
-    fitted = make_pipeline(StandardScaler(), LogisticRegression(C=100 / len(present), max_iter=1000))
+    fitted = make_pipeline(
+        StandardScaler(), LogisticRegression(C=100 / len(present), max_iter=1000)
+    )
     return fitted.fit(features.cpu().numpy(), present.numpy())

@@ -130,9 +130,17 @@ def steer(z: Tensor, way: Tensor, steps: int, reach: float) -> Tensor:
 
 
 def analogy(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
-    """mean(a) - mean(b) + mean(c), (latent,), of latents (n, latent) each.
-    Radford et al., 2015, section 6.3.2, who take means of three, as single ones were unstable.
-
-    Of three each, independent and of N(0, I), it is about as long as a latent of the prior.
-    """
+    """mean(a) - mean(b) + mean(c), (latent,), of latents (n, latent) each: Radford et al., 2015,
+    section 6.3.2, who take means of three, as single ones were unstable."""
     return a.mean(0) - b.mean(0) + c.mean(0)
+
+
+def outward(z: Tensor, drawn: Tensor) -> Tensor:
+    """Latents z (n, latent), each as far from the middle of latents that were drawn (m, latent) as
+    these are on average: means are nearer to it, where a generator has seen nothing.
+
+    Latents of N(0, I) are nearly all about sqrt(latent) long: White, 2016, section 2.
+    """
+    middle = drawn.mean(0)
+    usual = (drawn - middle).norm(dim=1).mean()
+    return middle + usual * torch.nn.functional.normalize(z - middle, dim=1)

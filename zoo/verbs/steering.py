@@ -46,7 +46,7 @@ def enter(verb: Verb) -> None:
     add("name", metavar="NAME|FILE")
     for term in ("from", "take", "add"):
         add(f"--{term}", type=traits, required=True, metavar="ATTRIBUTES", help=TRAITS)
-    add("--mean-of", type=positive, default=3, help="samples in each mean (3)")
+    add("--columns", type=positive, default=3, help="how many samples of each mean to draw (3)")
     add_told(add)
     add_drawing(add, Path("arithmetic.png"))
 
@@ -143,43 +143,44 @@ def steer(options: Namespace) -> None:
 
 
 def arithmetic(options: Namespace) -> None:
+    import torch
+
     from zoo import latents, pictures
 
     terms: list[Traits] = [getattr(options, term) for term in ("from", "take", "add")]
     found = told(options, [name for wanted in terms for name in wanted])
-    groups = [found.z[members(found, wanted, options.mean_of)] for wanted in terms]
-    result = latents.analogy(*groups)
+    groups = [found.z[members(found, wanted, options.columns)] for wanted in terms]
+    means = torch.stack([*(z.mean(0) for z in groups), latents.analogy(*groups)])
+    means = latents.outward(means, found.z)
+    drawn = figure(found.model, [z[: options.columns] for z in groups], means, options.seed)
     signs = zip(("", "- ", "+ "), terms, strict=True)
     captions = [*(sign + words(wanted) for sign, wanted in signs), "="]
-    drawn = figure(found.model, groups, result, options.seed)
     pictures.save(pictures.captioned(drawn, captions), options.to)
-    chances = found.detector.tell(found.model.decode(result[None]))[0].tolist()
+    chances = found.detector.tell(found.model.decode(means[3:]))[0].tolist()
     pairs = zip(found.detector.names, chances, strict=True)
     print(f"the sum is told to be {', '.join(f'{name} ({chance:.0%})' for name, chance in pairs)}")
-    print(
-        f"samples of {options.name}, their means by latents and, at the right, by pixels, and the "
-        f"sum of the means with its neighbours are in {options.to}"
-    )
+    print(f"samples of {options.name} and, right of them, the means of", end=" ")
+    print(", ".join(f"{len(z)} {words(wanted)}" for z, wanted in zip(groups, terms, strict=True)))
+    print(f"and the sum of these, beside its neighbours, are in {options.to}")
 
 
 NOISE = 0.25  # around the sum, uniform: Radford et al., 2015, figure 7
 
 
 def figure(
-    model: "LatentVariableModel", groups: "list[Tensor]", result: "Tensor", seed: int
+    model: "LatentVariableModel", groups: "list[Tensor]", means: "Tensor", seed: int
 ) -> "Tensor":
-    """Images of three groups of latents (n, latent), a row each, those around their sum (latent,)
-    below; then a column of means and the sum, and one that has the same of the pixels."""
+    """Images of three groups of latents (n, latent), a row each, and those around their sum below;
+    beside them a column of their means and the sum (4, latent), and one by pixels instead."""
     import torch
 
     from zoo import pictures
 
     noise = torch.rand(groups[0].shape, generator=torch.Generator().manual_seed(seed))
-    near = result + (NOISE * (2 * noise - 1)).to(result)
+    near = means[3] + (NOISE * (2 * noise - 1)).to(means)
     images = [model.decode(z) for z in (*groups, near)]
-    means = model.decode(torch.stack([*(z.mean(0) for z in groups), result]))
     a, b, c = (some.mean(0) for some in images[:3])
-    columns = torch.cat(images), means, torch.stack([a, b, c, a - b + c])
+    columns = torch.cat(images), model.decode(means), torch.stack([a, b, c, a - b + c])
     widths = len(near), 1, 1
     return pictures.beside(
         *(pictures.grid(x, width) for x, width in zip(columns, widths, strict=True))
@@ -190,18 +191,16 @@ def words(wanted: Traits) -> str:
     return ", ".join(name if there else f"not {name}" for name, there in wanted.items())
 
 
-def members(found: Told, wanted: Traits, count: int) -> "Tensor":
-    """Indices (count,) of the samples that are most surely as wanted; raises ZooError where fewer
-    are."""
+def members(found: Told, wanted: Traits, least: int) -> "Tensor":
+    """Indices of the samples that are told to be as wanted; raises ZooError for too few."""
     import torch
 
     columns = [found.detector.names.index(name) for name in wanted]
     there = torch.tensor(list(wanted.values()), device=found.z.device)
-    chances = torch.where(there, found.chances[:, columns], 1 - found.chances[:, columns])
-    enough = int((chances > 0.5).all(1).sum())
-    if enough < count:
+    chosen = ((found.chances[:, columns] > 0.5) == there).all(1).nonzero()[:, 0]
+    if len(chosen) < least:
         raise ZooError(
-            f"of {len(chances)} samples {enough} are told to be {words(wanted)}, which is fewer "
-            f"than {count}: draw more by -n, or ask for less"
+            f"of {len(found.z)} samples {len(chosen)} are told to be {words(wanted)}, which is "
+            f"fewer than {least}: draw more by -n, or ask for less"
         )
-    return chances.prod(1).topk(count).indices
+    return chosen
