@@ -37,6 +37,7 @@ FLOORS = {
     "zoo.provenance": 3,
     "recipes.data": 4,
     "recipes.callbacks": 4,
+    "zoo.attributes": 5,
     "zoo.fast": 5,
     "zoo.fit": 5,
     "zoo.comparison": 5,

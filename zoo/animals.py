@@ -158,13 +158,14 @@ def fuse(optimizers: list[Optimizer]) -> None:
             group["fused"] = True
 
 
-@torch.no_grad()
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
-    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long."""
+    """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long.
+    There are gradients only where the inputs ask for some."""
     was_training = network.training
     network.eval()
     chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     try:
-        return torch.cat([through(chunk) for chunk in chunks])
+        with torch.set_grad_enabled(inputs.requires_grad and torch.is_grad_enabled()):
+            return torch.cat([through(chunk) for chunk in chunks])
     finally:
         network.train(was_training)

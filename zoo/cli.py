@@ -14,6 +14,7 @@ from zoo.verbs import (
     restoring,
     sharing,
     shelf,
+    steering,
 )
 from zoo.verbs.arguments import Add
 
@@ -44,7 +45,8 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    for group in (shelf, drawing, coding, restoring, exploring, raising, measuring, sharing):
+    looking = drawing, steering, coding, restoring, exploring
+    for group in (shelf, *looking, raising, measuring, sharing):
         group.enter(verb)
     return top
 

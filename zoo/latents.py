@@ -1,9 +1,19 @@
-"""Walks through a latent space: from one code to another, and along one latent at a time."""
+"""Walks through a latent space: between codes, along one latent, nearer to the middle, towards an
+image."""
+
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.optim import Adam
+from torch.optim.lr_scheduler import CosineAnnealingLR
+from tqdm import trange
 
+from zoo.animals import ConditionalModel, LatentVariableModel
 from zoo.contracts import Codec
+from zoo.errors import ZooError
+
+Path = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
@@ -23,10 +33,13 @@ def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     return path.flatten(0, 1)
 
 
-def interpolate(model: Codec, a: Tensor, b: Tensor, steps: int) -> Tensor:
+PATHS: dict[str, Path] = {"straight": lerp, "great-circle": slerp}
+
+
+def interpolate(model: Codec, a: Tensor, b: Tensor, steps: int, path: Path = lerp) -> Tensor:
     """Images (n * steps, channels, size, size) from a to b, both (n, channels, size, size): what
     the model makes of the codes between theirs. The first and last are the ends, reconstructed."""
-    return model.decode(lerp(model.encode(a), model.encode(b), steps))
+    return model.decode(path(model.encode(a), model.encode(b), steps))
 
 
 def traverse(code: Tensor, spread: Tensor, latents: Tensor, steps: int, reach: float) -> Tensor:
@@ -37,3 +50,97 @@ def traverse(code: Tensor, spread: Tensor, latents: Tensor, steps: int, reach: f
     for row, latent in enumerate(latents.tolist()):
         moves[row, :, latent] = offsets * spread[latent]
     return (code + moves).flatten(0, 1)
+
+
+def truncate(z: Tensor, threshold: float) -> Tensor:
+    """Latents of N(0, I) as ones of the normal truncated at +-threshold, in the same shape.
+    Brock et al., 2019, section 3.1, https://arxiv.org/abs/1809.11096
+
+    Theirs are drawn again until they are inside; here each number becomes the one of its quantile,
+    which has that distribution, and keeps a latent recognisable from one threshold to the next.
+    """
+    inside = torch.erf(torch.tensor(threshold / 2**0.5, dtype=torch.float64))
+    quantile = torch.erf(z.double() / 2**0.5) * inside
+    return (2**0.5 * torch.erfinv(quantile)).to(z.dtype).clamp(-threshold, threshold)
+
+
+def truncated(model: LatentVariableModel, n: int, threshold: float, seed: int | None) -> Tensor:
+    """Draw z (n, latent) of the prior, truncated; raises ZooError unless that is N(0, I)."""
+    if type(model).prior is not LatentVariableModel.prior:
+        raise ZooError(
+            f"only latents of N(0, I) are truncated, and {type(model).__name__} draws others"
+        )
+    return truncate(model.prior(n, seed), threshold)
+
+
+def project(
+    model: LatentVariableModel,
+    images: Tensor,
+    steps: int = 500,
+    starts: int = 4,
+    lr: float = 0.1,
+    seed: int | None = None,
+) -> Tensor:
+    """Latents (n, latent) whose images come near to `images` (n, channels, size, size) in [-1, 1].
+    Creswell & Bharath, 2016, https://arxiv.org/abs/1611.05644, and Lipton & Tripathi, 2017,
+    https://arxiv.org/abs/1702.04782
+
+    Adam descends the squared error from several latents of the prior, its learning rate falling
+    from `lr` along a cosine; the best is kept. Raises ZooError for a model that needs classes.
+    """
+    if isinstance(model, ConditionalModel):
+        raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
+    targets = images.repeat(starts, 1, 1, 1)
+    z = model.prior(len(targets), seed).requires_grad_()
+    adam = Adam([z], lr)
+    schedule = CosineAnnealingLR(adam, steps)
+    for _ in trange(steps, desc="projection", leave=False, disable=None):
+        with torch.enable_grad():
+            errors = squared_error(model.decode(z), targets)
+        (z.grad,) = torch.autograd.grad(errors.sum(), z)
+        adam.step()
+        schedule.step()
+    z = z.detach()
+    errors = squared_error(model.decode(z), targets).view(starts, -1)
+    return z.view(starts, len(images), -1)[errors.argmin(0), torch.arange(len(images))]
+
+
+def squared_error(images: Tensor, targets: Tensor) -> Tensor:
+    """The mean squared error of a pixel in [0, 1], (n,), of images in [-1, 1]."""
+    return (images - targets).div(2).square().flatten(1).mean(1)
+
+
+def direction(z: Tensor, chances: Tensor) -> Tensor:
+    """The direction (latent,), of length 1, from latents without an attribute to those with it,
+    z (n, latent) having it by chances (n,): the difference of both means.
+    Larsen et al., 2016, section 4.2, https://arxiv.org/abs/1512.09300
+
+    Where z ~ N(0, I), that is the way of the mean gradient of the chance (Stein's lemma).
+    """
+    chances = chances.to(z)
+    difference = chances @ z / chances.sum() - (1 - chances) @ z / (1 - chances).sum()
+    return difference / difference.norm()
+
+
+def steer(z: Tensor, way: Tensor, steps: int, reach: float) -> Tensor:
+    """Latents (n * steps, latent): each z (n, latent) from -reach to +reach times a direction
+    (latent,) away. Shen et al., 2020, section 3.1, https://arxiv.org/abs/1907.10786"""
+    offsets = torch.linspace(-reach, reach, steps, device=z.device)[:, None]
+    return (z[:, None] + offsets * way).flatten(0, 1)
+
+
+def analogy(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+    """mean(a) - mean(b) + mean(c), (latent,), of latents (n, latent) each: Radford et al., 2015,
+    section 6.3.2, who take means of three, as single ones were unstable."""
+    return a.mean(0) - b.mean(0) + c.mean(0)
+
+
+def outward(z: Tensor, drawn: Tensor) -> Tensor:
+    """Latents z (n, latent), each as far from the middle of latents that were drawn (m, latent) as
+    these are on average: means are nearer to it, where a generator has seen nothing.
+
+    Latents of N(0, I) are nearly all about sqrt(latent) long: White, 2016, section 2.
+    """
+    middle = drawn.mean(0)
+    usual = (drawn - middle).norm(dim=1).mean()
+    return middle + usual * torch.nn.functional.normalize(z - middle, dim=1)

@@ -3,6 +3,7 @@
 import io
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,12 @@ class CelebA(ImageData):
     @property
     def folder(self) -> Path:
         return self.root / "celeba"
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        self.prepare_data()
+        with (self.folder / ATTRIBUTES).open(encoding="utf-8") as lines:
+            return tuple(list(islice(lines, 2))[1].split())
 
     def download(self) -> None:
         for file_id, md5, name in datasets.CelebA.file_list:

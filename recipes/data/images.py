@@ -102,6 +102,12 @@ class ImageData(LightningDataModule, ABC):
             self.splits[split] = found if is_whole else self.leave_out(found)
         return self.splits[split]
 
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """What labels say of an image, by name: one of the classes, or each of the attributes."""
+        count = int(self.images("train").labels.max()) + 1
+        return self.classes or tuple(str(label) for label in range(count))
+
     def cut_down(self, n: int, root: str) -> None:
         """Keep n images of each split, noise where there are no files, and never download; what
         is learned of them goes below another root."""

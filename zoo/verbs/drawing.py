@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from zoo import catalog
 from zoo.errors import ZooError
-from zoo.verbs.arguments import Verb, add_drawing, positive
+from zoo.verbs.arguments import Verb, above_zero, add_drawing, positive
 from zoo.verbs.images import add_folder, add_images, images_for, load_codec
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from zoo.animals import Animal
 
 
 def enter(verb: Verb) -> None:
     add = verb(sample, "Draw images into one PNG.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=64, help="how many (64)")
+    add("--truncation", type=above_zero, help="no number of a latent is larger (no limit)")
     add_drawing(add, Path("samples.png"))
 
     add = verb(interpolate, "Draw paths between latents, or between real images, into one PNG.")
@@ -25,7 +28,12 @@ def enter(verb: Verb) -> None:
         "--between",
         choices=["samples", "real"],
         default="samples",
-        help="samples: along great circles; real: straight, the true images outside (samples)",
+        help="samples: drawn latents; real: codes, the true images outside (samples)",
+    )
+    add(
+        "--path",
+        choices=["great-circle", "straight"],
+        help="how (great-circle between samples, straight between real images)",
     )
     add("--rows", type=positive, default=8, help="how many paths (8)")
     add("--steps", type=positive, default=8, help="images on each path (8)")
@@ -36,21 +44,35 @@ def enter(verb: Verb) -> None:
 
 def sample(options: Namespace) -> None:
     from zoo import pictures
-    from zoo.contracts import Sampler
 
     model = catalog.load(options.name, options.device)
-    if not isinstance(model, Sampler):
-        raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
-    drawn = pictures.grid(model.sample(options.n, options.seed), pictures.columns(model))
-    pictures.save(drawn, options.to)
+    pictures.save(pictures.grid(drawn(model, options), pictures.columns(model)), options.to)
     print(f"{options.n} samples of {options.name} are in {options.to}")
+
+
+def drawn(model: "Animal", options: Namespace) -> "Tensor":
+    """Samples, by truncated latents where that is wanted."""
+    from zoo import latents
+    from zoo.animals import LatentVariableModel
+    from zoo.contracts import Sampler
+
+    if options.truncation is None:
+        if not isinstance(model, Sampler):
+            raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
+        return model.sample(options.n, options.seed)
+    if not isinstance(model, LatentVariableModel):
+        raise ZooError(
+            f"{options.name} draws no images from latents that could be truncated: it is a "
+            f"{type(model).__name__}"
+        )
+    return model.decode(latents.truncated(model, options.n, options.truncation, options.seed))
 
 
 def interpolate(options: Namespace) -> None:
     from zoo import pictures
 
-    drawn = between_real(options) if options.between == "real" else between_samples(options)
-    pictures.save(drawn, options.to)
+    between = {"real": between_real, "samples": between_samples}[options.between]
+    pictures.save(between(options), options.to)
     what = {"real": "real images", "samples": "samples"}[options.between]
     print(f"{options.rows} paths between two {what} each, by {options.name}, are in {options.to}")
 
@@ -66,7 +88,8 @@ def between_samples(options: Namespace) -> "Tensor":
             "it has codes of images, --between real draws paths between those"
         )
     ends = model.prior(2 * options.rows, options.seed)
-    path = latents.slerp(ends[: options.rows], ends[options.rows :], options.steps)
+    walk = latents.PATHS[options.path or "great-circle"]
+    path = walk(ends[: options.rows], ends[options.rows :], options.steps)
     return pictures.grid(model.decode(path), columns=options.steps)
 
 
@@ -81,7 +104,8 @@ def between_real(options: Namespace) -> "Tensor":
         raise ZooError(f"{options.rows} paths need two images each, and there are {len(pixels)}")
     true = normalise(pixels[chosen].to(model.device))
     a, b = true[: options.rows], true[options.rows :]
-    path = latents.interpolate(codec, a, b, options.steps)
+    walk = latents.PATHS[options.path or "straight"]
+    path = latents.interpolate(codec, a, b, options.steps, walk)
     columns = (1, options.steps, 1)
     parts = [pictures.grid(x, c) for x, c in zip((a, path, b), columns, strict=True)]
     return pictures.beside(*parts)

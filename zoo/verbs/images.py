@@ -10,7 +10,7 @@ from zoo.verbs.arguments import Add
 
 if TYPE_CHECKING:
     from recipes.data.images import ImageData, Images
-    from zoo.animals import Animal
+    from zoo.animals import Animal, LatentVariableModel
     from zoo.contracts import Codec, Reconstructor
 
 
@@ -85,3 +85,17 @@ def load_reconstructor(options: Namespace) -> tuple["Animal", "Reconstructor"]:
     if not isinstance(model, Reconstructor):
         raise ZooError(f"{options.name} reconstructs no images: it is a {type(model).__name__}")
     return model, model
+
+
+def load_generator(options: Namespace) -> "LatentVariableModel":
+    """The model that a verb's options name, as one that draws by a latent and by nothing else."""
+    from zoo.animals import ConditionalModel, LatentVariableModel
+
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, LatentVariableModel):
+        raise ZooError(
+            f"{options.name} draws no images from latents: it is a {type(model).__name__}"
+        )
+    if isinstance(model, ConditionalModel):
+        raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")
+    return model

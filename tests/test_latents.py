@@ -1,0 +1,264 @@
+"""What latents can be made to do: facts, and the verbs as they are typed."""
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+import zoo
+from recipes.data import CelebA, Digits
+from recipes.data.images import ImageData, Images, Source, Split
+from zoo import latents, pictures
+from zoo.animals import LatentVariableModel
+from zoo.attributes import Detector
+from zoo.cli import main
+from zoo.errors import UnknownName, ZooError
+from zoo.gans.conditional_gan import ConditionalGAN
+from zoo.gans.infogan import InfoGAN
+from zoo.verbs.steering import traits
+
+GAN = zoo.load("dcgan-digits")
+VAE = zoo.load("vae-digits")
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def fails(*arguments: str) -> str:
+    """What a command says when it stops."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return str(stop.value.code)
+
+
+class Line(LatentVariableModel):
+    """Draws its two latents as two pixels, the tenth of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.save_hyperparameters({"latent": 2})
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z.view(-1, 1, 1, 2) / 10
+
+
+class Halves(ImageData):
+    """Noise; the attributes are a bright left and a bright right pixel, and one that all have."""
+
+    source = Source("Halves", "", "", "")
+    channels = 1
+    extractor = "pixels"
+    attributes = ("Left", "Right", "Always")
+
+    def read(self, split: Split) -> Images:
+        generator = torch.Generator().manual_seed(len(split))
+        pixels = torch.randint(256, (500, 1, 1, 2), generator=generator, dtype=torch.uint8)
+        bright = (pixels > 127).flatten(1).long()
+        return Images(pixels, torch.cat([bright, torch.ones(500, 1).long()], 1))
+
+
+def test_truncated_normals_are_those_that_were_drawn_again() -> None:
+    z = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    kept, inside = z[z.abs() <= 0.7], latents.truncate(z, 0.7)
+    assert inside.abs().max() <= 0.7
+    quantiles = torch.linspace(0.01, 0.99, 15)
+    found, expected = (x.sort().values[(quantiles * len(x)).long()] for x in (inside, kept))
+    assert torch.allclose(found, expected, atol=0.01)
+    assert (inside[z.argsort()].diff() >= 0).all()
+
+
+def test_a_wide_truncation_changes_nothing() -> None:
+    z = GAN.prior(100, seed=0)
+    assert torch.allclose(latents.truncate(z, math.inf), z, atol=1e-5)
+    assert torch.allclose(latents.truncate(z, 8.0), z, atol=1e-5)
+    assert latents.truncate(z, 1e-3).abs().max() <= 1e-3
+
+
+def test_truncation_is_for_normal_priors_alone() -> None:
+    with pytest.raises(ZooError, match=r"only latents of N\(0, I\) are truncated"):
+        latents.truncated(InfoGAN(size=8, width=8), 4, 1.0, seed=0)
+    assert latents.truncated(VAE, 4, 1.0, seed=0).shape == (4, 16)
+
+
+def test_gradients_flow_through_decode_where_they_are_asked_for() -> None:
+    z = GAN.prior(3, seed=0)
+    assert not GAN.decode(z).requires_grad
+    (slope,) = torch.autograd.grad(GAN.decode(z.requires_grad_()).sum(), z)
+    assert slope.abs().sum(1).min() > 0
+    with torch.no_grad():
+        assert not GAN.decode(z).requires_grad
+
+
+def test_what_a_generator_drew_is_found_again() -> None:
+    images = GAN.sample(4, seed=1)
+    z = latents.project(GAN, images, steps=200, seed=0)
+    assert z.shape == (4, 32)
+    assert latents.squared_error(GAN.decode(z), images).max() < 2e-3
+    assert latents.squared_error(GAN.sample(4, seed=2), images).min() > 5e-2
+    assert all(weight.grad is None for weight in GAN.parameters())
+
+
+def test_the_best_of_several_starts_is_kept() -> None:
+    images = GAN.sample(3, seed=1)
+    one, many = (latents.project(GAN, images, 5, starts, seed=0) for starts in (1, 8))
+    errors = [latents.squared_error(GAN.decode(z), images) for z in (one, many)]
+    assert (errors[1] <= errors[0] + 1e-6).all()
+
+
+def test_a_model_that_needs_classes_has_no_inverse() -> None:
+    model = ConditionalGAN(size=8, channels=1, width=8, classes=3)
+    with pytest.raises(ZooError, match="by a latent and a class"):
+        latents.project(model, GAN.sample(1))
+
+
+def test_a_direction_is_that_of_the_means() -> None:
+    z = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 9.0], [6.0, 9.0]])
+    way = latents.direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
+    assert torch.allclose(way, torch.tensor([4.0, 8.0]) / 80**0.5)
+
+
+def test_a_direction_is_that_of_the_gradient() -> None:
+    """Stein's lemma: here the chance rises along (3, 4) / 5 alone."""
+    z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
+    way = latents.direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
+    assert torch.allclose(way, torch.tensor([0.6, 0.8]), atol=0.03)
+
+
+def test_steering_goes_both_ways() -> None:
+    path = latents.steer(torch.tensor([[1.0, 1.0], [5.0, 0.0]]), torch.tensor([0.0, 1.0]), 3, 2)
+    assert path.tolist() == [[1, -1], [1, 1], [1, 3], [5, -2], [5, 0], [5, 2]]
+
+
+def test_an_analogy_is_one_of_means() -> None:
+    a, b, c = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(latents.analogy(a, b, c), (a - b + c).mean(0))
+
+
+def test_means_are_brought_to_where_latents_are() -> None:
+    drawn = GAN.prior(3000, seed=0) + 5
+    means = torch.stack([drawn[:100].mean(0), drawn[:3].mean(0)])
+    again = latents.outward(means, drawn) - drawn.mean(0)
+    assert torch.allclose(again.norm(dim=1), torch.tensor(32**0.5), rtol=0.02)
+    straight = torch.cosine_similarity(again, means - drawn.mean(0))
+    assert torch.allclose(straight, torch.ones(2))
+
+
+def test_paths_have_the_ends_that_were_given() -> None:
+    a, b = GAN.prior(4, seed=0).chunk(2)
+    for path in latents.PATHS.values():
+        found = path(a, b, 5).unflatten(0, (2, 5))
+        assert torch.allclose(found[:, 0], a, atol=1e-5)
+        assert torch.allclose(found[:, -1], b, atol=1e-5)
+    straight = latents.PATHS["straight"](a, b, 3).unflatten(0, (2, 3))
+    assert torch.allclose(straight[:, 1], (a + b) / 2)
+
+
+def test_attributes_are_told_as_real_images_teach_them() -> None:
+    detector = Detector(Halves(size=1), ["Right", "Left"])
+    assert min(detector.auroc()) > 0.99
+    images = torch.tensor([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).view(3, 1, 1, 2)
+    assert (detector.tell(images) > 0.5).tolist() == [[True, False], [False, True], [True, True]]
+
+
+def test_an_attribute_of_pixels_is_a_direction_of_latents() -> None:
+    z = Line().prior(2000, seed=0)
+    chances = Detector(Halves(size=1), ["Right"]).tell(Line().decode(z))[:, 0]
+    assert latents.direction(z, chances)[1] > 0.99
+
+
+def test_attributes_that_cannot_be_learned_are_refused() -> None:
+    with pytest.raises(UnknownName, match="did you mean Right"):
+        Detector(Halves(size=1), ["Rigth"])
+    with pytest.raises(ZooError, match="all of the 500 training images have the attribute Always"):
+        Detector(Halves(size=1), ["Always"])
+
+
+def test_classes_are_attributes() -> None:
+    assert Digits().attributes == tuple("0123456789")
+    detector = Detector(Digits(), ["0"])
+    digits = Digits().images("test")
+    zeros = digits.pixels[digits.labels == 0].float() / 127.5 - 1
+    assert detector.tell(zeros).mean() > 0.8
+
+
+def test_faces_have_the_attributes_of_their_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CelebA, "prepare_data", lambda self: None)
+    (tmp_path / "celeba").mkdir()
+    (tmp_path / "celeba" / "list_attr_celeba.txt").write_text("1\nMale Young \n000001.jpg -1 1\n")
+    assert CelebA(root=str(tmp_path)).attributes == ("Male", "Young")
+
+
+def test_traits_are_wanted_or_not() -> None:
+    assert traits("Male,not-Eyeglasses") == {"Male": True, "Eyeglasses": False}
+    assert traits("T-shirt") == {"T-shirt": True}
+
+
+def test_steering_and_arithmetic_draw(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["steer", "vae-digits", "--attribute", "3", "--rows", "2", "--steps", "5", "-n", "500"])
+    assert pictures.read(here / "steered.png").shape == (3, 2 + 2 * 66, 2 + 5 * 66)
+    low, high = (f"{sign}3" for sign in ("-", ""))
+    assert f"at {low}, of" in (said := capsys.readouterr().out)
+    assert f"at {high}\n" in said
+    terms = ["--from", "3", "--take", "3,not-1", "--add", "1", "--columns", "2"]
+    main(["arithmetic", "vae-digits", *terms, "-n", "500"])
+    first = pictures.read(here / "arithmetic.png")
+    assert first.shape[1] == 2 + 4 * 66
+    main(["arithmetic", "vae-digits", *terms, "-n", "500"])
+    assert pictures.read(here / "arithmetic.png").equal(first)
+
+
+def test_truncation_is_drawn_in_rows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["truncate", "dcgan-digits", "--at", "0.2", "1", "-n", "200", "--columns", "4"])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[0] for line in lines[:3]] == ["none", "1", "0.2"]
+    recalls = [float(line.rpartition(" ")[2]) for line in lines[:3]]
+    assert recalls[0] > recalls[2]
+    assert pictures.read(here / "truncation.png").shape[1] == 2 + 3 * 66
+    main(["sample", "dcgan-digits", "-n", "1", "--truncation", "0.2"])
+    z = latents.truncated(GAN, 1, 0.2, seed=0)
+    drawn = pictures.grid(GAN.decode(z)).expand(3, -1, -1)
+    assert pictures.read(here / "samples.png").equal(drawn)
+
+
+def test_projection_is_below_what_is_true(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["project", "dcgan-digits", "-n", "2", "--steps", "20", "--starts", "2"])
+    assert pictures.read(here / "projection.png").shape[1] == 2 + 2 * 66
+    assert "mse 0." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["steer", "vae-digits", "--attribute", "eleven"], "no attribute called 'eleven'"),
+        (["steer", "lenet-mnist", "--attribute", "1"], "draws no images from latents"),
+        (["project", "lenet-mnist"], "draws no images from latents: it is a LeNet"),
+        (["sample", "stacked-ae-fashion-mnist", "--truncation", "1"], "draws others"),
+        (["sample", "lenet-mnist", "--truncation", "1"], "draws no images from latents"),
+        (
+            ["arithmetic", "vae-digits", "--from", "3,1", "--take", "1", "--add", "2", "-n", "9"],
+            "draw more by -n, or ask for less",
+        ),
+    ],
+)
+def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, here: Path) -> None:
+    said = fails(*arguments)
+    assert said.startswith("zoo: ")
+    assert words in said
+    assert "\n" not in said.rstrip()
+
+
+@pytest.mark.parametrize("text", ["", "Male,", "Male,not-Male", "not-"])
+def test_traits_that_say_nothing_are_refused(
+    text: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["arithmetic", "vae-digits", "--from", text, "--take", "1", "--add", "2"])
+    assert "does not name attributes once each" in capsys.readouterr().err
