@@ -239,6 +239,8 @@ def test_projection_is_below_what_is_true(here: Path, capsys: pytest.CaptureFixt
     [
         (["steer", "vae-digits", "--attribute", "eleven"], "no attribute called 'eleven'"),
         (["steer", "lenet-mnist", "--attribute", "1"], "draws no images from latents"),
+        (["steer", "vae-digits", "--attribute", "3", "-n", "1"], "draw more of them"),
+        (["truncate", "vae-digits", "-n", "3"], "more than 3 samples: draw more by -n"),
         (["project", "lenet-mnist"], "draws no images from latents: it is a LeNet"),
         (["sample", "stacked-ae-fashion-mnist", "--truncation", "1"], "draws others"),
         (["sample", "lenet-mnist", "--truncation", "1"], "draws no images from latents"),

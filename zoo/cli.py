@@ -10,6 +10,7 @@ from zoo.verbs import (
     drawing,
     exploring,
     measuring,
+    probing,
     raising,
     restoring,
     sharing,
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    looking = drawing, steering, coding, restoring, exploring
+    looking = drawing, probing, steering, coding, restoring, exploring
     for group in (shelf, *looking, raising, measuring, sharing):
         group.enter(verb)
     return top

@@ -102,7 +102,8 @@ def project(
         schedule.step()
     z = z.detach()
     errors = squared_error(model.decode(z), targets).view(starts, -1)
-    return z.view(starts, len(images), -1)[errors.argmin(0), torch.arange(len(images))]
+    each = torch.arange(len(images), device=z.device)
+    return z.view(starts, len(images), -1)[errors.argmin(0), each]
 
 
 def squared_error(images: Tensor, targets: Tensor) -> Tensor:
@@ -115,10 +116,13 @@ def direction(z: Tensor, chances: Tensor) -> Tensor:
     z (n, latent) having it by chances (n,): the difference of both means.
     Larsen et al., 2016, section 4.2, https://arxiv.org/abs/1512.09300
 
-    Where z ~ N(0, I), that is the way of the mean gradient of the chance (Stein's lemma).
+    Where z ~ N(0, I), that is the way of the mean gradient of the chance (Stein's lemma). Raises
+    ZooError where both means are one.
     """
     chances = chances.to(z)
     difference = chances @ z / chances.sum() - (1 - chances) @ z / (1 - chances).sum()
+    if not difference.norm() > 0:
+        raise ZooError("latents with and without the attribute do not differ: draw more of them")
     return difference / difference.norm()
 
 

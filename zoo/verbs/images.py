@@ -16,8 +16,13 @@ if TYPE_CHECKING:
 
 def add_images(add: Add) -> None:
     """What all verbs take that look at images."""
-    add("--recipe", metavar="NAME|FILE", help="whose data to take (that of the same name)")
+    add_recipe(add)
     add("--split", choices=["test", "train"], default="test", help="which part of them (test)")
+
+
+def add_recipe(add: Add) -> None:
+    """What those take that look at a data set as a whole."""
+    add("--recipe", metavar="NAME|FILE", help="whose data to take (that of the same name)")
 
 
 def add_folder(add: Add) -> None:

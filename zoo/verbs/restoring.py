@@ -5,14 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.verbs.arguments import Verb, add_drawing, add_place, positive
-from zoo.verbs.images import (
-    add_folder,
-    add_images,
-    images_for,
-    load_codec,
-    load_generator,
-    load_reconstructor,
-)
+from zoo.verbs.images import add_folder, add_images, images_for, load_codec, load_reconstructor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,15 +21,6 @@ def enter(verb: Verb) -> None:
     add_images(add)
     add_folder(add)
     add_place(add, Path("reconstructions.png"))
-
-    add = verb(project, "Draw images, and below them the nearest that a generator can draw.")
-    add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=8, help="how many (8)")
-    add("--steps", type=positive, default=500, help="of gradient descent (500)")
-    add("--starts", type=positive, default=4, help="latents to begin at, the best one stays (4)")
-    add_images(add)
-    add_folder(add)
-    add_drawing(add, Path("projection.png"))
 
     add = verb(denoise, "Draw noisy images, below them the model's answer, then the true ones.")
     add("name", metavar="NAME|FILE")
@@ -67,23 +51,6 @@ def reconstruct(options: Namespace) -> None:
     pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
     print(f"{len(true)} images, what {options.name} makes of them below, are in {options.to}")
     print(f"PSNR {quality(again, true)}")
-
-
-def project(options: Namespace) -> None:
-    from recipes.data.images import normalise
-    from zoo import latents, pictures
-
-    model = load_generator(options)
-    true = normalise(images_for(options, model, options.n).pixels.to(model.device))
-    z = latents.project(model, true, options.steps, options.starts, seed=options.seed)
-    again = model.decode(z)
-    pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
-    print(f"{len(true)} images, the nearest of {options.name} below, are in {options.to}")
-    error = float(latents.squared_error(again, true).mean())
-    print(f"mse {error:.4f} of a pixel in [0, 1], PSNR {quality(again, true)}")
-    size = float(z.square().mean().sqrt())
-    usual = float(model.prior(1000, options.seed).square().mean().sqrt())
-    print(f"numbers of these latents are about {size:.2f} in size, those of the prior {usual:.2f}")
 
 
 def denoise(options: Namespace) -> None:

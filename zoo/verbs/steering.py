@@ -1,4 +1,4 @@
-"""Verbs that turn the latents of samples to some purpose."""
+"""Verbs that move the latents of samples by what the samples show."""
 
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from zoo.errors import ZooError
 from zoo.verbs.arguments import Add, Verb, above_zero, add_drawing, positive
-from zoo.verbs.images import data_for, load_generator
+from zoo.verbs.images import add_recipe, data_for, load_generator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,15 +22,6 @@ TRAITS = "attributes or classes of the data, as in Male,not-Eyeglasses"
 
 
 def enter(verb: Verb) -> None:
-    add = verb(truncate, "Draw the same samples at several truncations: variety against quality.")
-    add("name", metavar="NAME|FILE")
-    add("--at", type=above_zero, nargs="+", default=[2.0, 1.5, 1.0, 0.5], metavar="THRESHOLD",
-        help="numbers of a latent are not larger (2 1.5 1 0.5)")  # fmt: skip
-    add("-n", type=positive, default=2000, help="samples to measure each row by (2000)")
-    add("--columns", type=positive, default=10, help="how many of them to draw (10)")
-    add_recipe(add)
-    add_drawing(add, Path("truncation.png"))
-
     add = verb(steer, "Draw samples moved towards an attribute of the data, and away from it.")
     add("name", metavar="NAME|FILE")
     add("--attribute", required=True, help="an attribute or a class of the data, as Smiling")
@@ -57,45 +48,12 @@ def add_told(add: Add) -> None:
     add_recipe(add)
 
 
-def add_recipe(add: Add) -> None:
-    add("--recipe", metavar="NAME|FILE", help="whose data to take (that of the same name)")
-
-
 def traits(text: str) -> Traits:
     """`Male,not-Eyeglasses` as what is wanted and what is not."""
     wanted = {part.removeprefix("not-"): not part.startswith("not-") for part in text.split(",")}
     if "" in wanted or len(wanted) != text.count(",") + 1:
         raise ArgumentTypeError(f"{text!r} does not name attributes once each, between commas")
     return wanted
-
-
-def truncate(options: Namespace) -> None:
-    import torch
-
-    from recipes.data.features import extract
-    from zoo import latents, pictures
-    from zoo.measures.records import PROTOCOLS
-    from zoo.measures.samples import find_space
-    from zoo.metrics.manifold import precision_recall
-
-    model = load_generator(options)
-    space = find_space(data_for(options, model), PROTOCOLS["quick"], model.device)
-    rows, captions = [], []
-    for limit in [None, *sorted(options.at, reverse=True)]:
-        name = "none" if limit is None else f"{limit:g}"
-        z = latents.truncated(model, options.n, limit or float("inf"), options.seed)
-        images = model.decode(z)
-        fake = extract(space.extractor, pictures.to_uint8(images), f"truncation {name}")
-        precision, recall = precision_recall(space.real[: options.n], fake)
-        captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
-        rows.append(images[: options.columns])
-    drawn = pictures.grid(torch.cat(rows), len(rows[0]))
-    pictures.save(pictures.captioned(drawn, captions), options.to)
-    print("\n".join(captions))
-    print(
-        f"in the space of {space.name}, of {options.n} samples a row; the first {len(rows[0])} of "
-        f"{options.name} are in {options.to}"
-    )
 
 
 class Told(NamedTuple):
