@@ -29,15 +29,12 @@ from zoo.provenance import commit
 
 HERE = Path(__file__).parent
 IMAGES = 10_000
-NARROW = ["--model.width=16", "--trainer.max_epochs=2"]
 AT_8 = ["--data=recipes.data.Digits", "--data.size=8", "--data.batch_size=160"]
 AT_8 += ["--model.size=8", "--model.width=32", "--trainer.max_epochs=150"]
 MODELS: dict[str, tuple[str, list[str]]] = {  # a name of the table: a recipe and its overrides
     "dcgan-digits": ("dcgan-digits", []),
     "vae-digits": ("vae-digits", []),
     "wgan-gp at 8 pixels": ("wgan-gp-fashion-mnist", AT_8),
-    "dcgan-fashion-mnist, narrow": ("dcgan-fashion-mnist", NARROW),
-    "vae-fashion-mnist, narrow": ("vae-fashion-mnist", NARROW),
 }
 PRECISIONS = ["32-true", "bf16-mixed", *(["16-mixed"] if torch.cuda.is_available() else [])]
 Row = dict[str, str | int | float]
