@@ -92,15 +92,14 @@ def project(
         raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
     targets = images.repeat(starts, 1, 1, 1)
     z = model.prior(len(targets), seed).requires_grad_()
-    adam = Adam([z], lr)
-    schedule = CosineAnnealingLR(adam, steps)
+    schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
     for _ in trange(steps, desc="projection", leave=False, disable=None):
         with torch.enable_grad():
             errors = squared_error(model.decode(z), targets)
         (z.grad,) = torch.autograd.grad(errors.sum(), z)
         adam.step()
         schedule.step()
-    z = z.detach()
+    z.requires_grad_(False)
     errors = squared_error(model.decode(z), targets).view(starts, -1)
     each = torch.arange(len(images), device=z.device)
     return z.view(starts, len(images), -1)[errors.argmin(0), each]
@@ -121,7 +120,7 @@ def direction(z: Tensor, chances: Tensor) -> Tensor:
     """
     chances = chances.to(z)
     difference = chances @ z / chances.sum() - (1 - chances) @ z / (1 - chances).sum()
-    if not difference.norm() > 0:
+    if difference.norm() < 1e-5:
         raise ZooError("latents with and without the attribute do not differ: draw more of them")
     return difference / difference.norm()
 
