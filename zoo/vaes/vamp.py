@@ -53,7 +53,7 @@ class VampVAE(VAE):
         """Draw z (n, latent) from the posteriors of random pseudo-inputs; a seed gives the same
         latents on every device, and more of them continue the fewer."""
         generator = None if seed is None else torch.Generator().manual_seed(seed)
-        u = self.pseudo_inputs()
+        u = self.pseudo_inputs().detach()
         mean = self.encode(u)
         std = apply(self, u, lambda chunk: self.posterior(chunk).stddev)
         chosen = torch.randint(len(u), (n,), generator=generator).to(u.device)
