@@ -95,3 +95,10 @@ def offer(hub: Hub, tmp_path: Path) -> Callable[..., str]:
         return kept.commit({name: File(content) for name, content in files.items()})
 
     return put
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

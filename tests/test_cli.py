@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from toys import fails
 
 import zoo
 from zoo.cli import main
@@ -40,20 +41,6 @@ VERBS = (
     "publish",
     "cache",
 )
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fails(*arguments: str) -> str:
-    """What a command says when it stops."""
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    return str(stop.value.code)
 
 
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from toys import fails
 
 import zoo
 from recipes.data import CelebA, Digits
@@ -21,20 +22,6 @@ from zoo.verbs.steering import traits
 
 GAN = zoo.load("dcgan-digits")
 VAE = zoo.load("vae-digits")
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fails(*arguments: str) -> str:
-    """What a command says when it stops."""
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    return str(stop.value.code)
 
 
 class Line(LatentVariableModel):

@@ -10,6 +10,7 @@ from zoo import catalog, refusals
 from zoo.cli import main
 from zoo.errors import BadRecipe
 
+pytestmark = pytest.mark.usefixtures("here")
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about a machine without a GPU")
 
 
@@ -20,13 +21,6 @@ def refused(*arguments: str) -> str:
     assert words.startswith("zoo: ")
     assert "\n" not in words
     return words
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.parametrize(

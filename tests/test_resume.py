@@ -18,14 +18,8 @@ from zoo.checkpoints import newest_checkpoint
 from zoo.cli import main
 from zoo.errors import BadRecipe
 
+pytestmark = pytest.mark.usefixtures("here")
 STEPS = 6  # of a fast run: two epochs of three
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
 
 
 @pytest.mark.parametrize("name", catalog.recipes())

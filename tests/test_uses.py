@@ -9,6 +9,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
+from toys import fails
 
 import zoo
 from recipes.data import Digits
@@ -24,20 +25,6 @@ from zoo.verbs.exploring import activity
 VAE = zoo.load("vae-digits")
 DIGITS = Digits().images("test").pixels
 CELL = 66  # an image of 8 pixels, enlarged to 64, and its border
-
-
-@pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def fails(*arguments: str) -> str:
-    """What a command says when it stops."""
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    return str(stop.value.code)
 
 
 def cell(picture: torch.Tensor, row: int, column: int) -> torch.Tensor:

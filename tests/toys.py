@@ -103,3 +103,10 @@ def differences(one: object, other: object, place: str = "") -> Iterator[str]:
         yield from [] if torch.equal(one, other) else [place]
     elif one != other:
         yield f"{place}: {one} {other}"
+
+
+def fails(*arguments: str) -> str:
+    """What a command says when it stops."""
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    return str(stop.value.code)
