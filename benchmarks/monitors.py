@@ -26,6 +26,7 @@ import torch
 import yaml
 from lightning import Callback, LightningModule, Trainer
 from rivals import ROOT, build
+from tables import append
 from torch import Tensor, nn
 
 from recipes.callbacks.watch import Batch, Monitor
@@ -181,15 +182,6 @@ def judged(name: str, seed: int, commit: str) -> Cells:
         "date": date.today().isoformat(),
         "commit": commit,
     }
-
-
-def append(path: Path, cells: Cells) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(cells), lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(cells)
 
 
 def table(path: Path) -> str:

@@ -13,6 +13,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import torch
+from tables import append
 
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData
@@ -71,15 +72,6 @@ def distance(model: Animal, data: ImageData) -> float:
     real = real_features(extractor, data, data.reference, IMAGES)
     fake = extract(extractor, to_uint8(model.sample(len(real), 0)), "samples")
     return float(frechet_between(real, fake))
-
-
-def append(path: Path, row: Row) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(row), lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(row)
 
 
 def table(rows: list[dict[str, str]]) -> Iterator[str]:

@@ -16,7 +16,6 @@ over those that matrix products of the same precision reach here in that time.
 """
 
 import argparse
-import csv
 import os
 import platform
 import subprocess
@@ -37,6 +36,7 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
 from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
 from roofline import operations, peak
+from tables import append
 
 import zoo
 from recipes.data import ImageData
@@ -228,15 +228,6 @@ def circumstances(device: str, precision: str) -> dict[str, str | int]:
         "torch": str(torch.__version__),
         "lightning": lightning.__version__,
     }
-
-
-def append(path: Path, cells: Mapping[str, str | int]) -> None:
-    fresh = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, list(cells), lineterminator="\n")
-        if fresh:
-            writer.writeheader()
-        writer.writerow(cells)
 
 
 def main() -> None:
