@@ -12,6 +12,7 @@ from tqdm import trange
 from zoo.animals import ConditionalModel, LatentVariableModel
 from zoo.contracts import Codec
 from zoo.errors import ZooError
+from zoo.losses.reconstruction import pixel_error
 
 Path = Callable[[Tensor, Tensor, int], Tensor]
 
@@ -95,19 +96,14 @@ def project(
     schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
     for _ in trange(steps, desc="projection", leave=False, disable=None):
         with torch.enable_grad():
-            errors = squared_error(model.decode(z), targets)
+            errors = pixel_error(model.decode(z), targets)
         (z.grad,) = torch.autograd.grad(errors.sum(), z)
         adam.step()
         schedule.step()
     z.requires_grad_(False)
-    errors = squared_error(model.decode(z), targets).view(starts, -1)
+    errors = pixel_error(model.decode(z), targets).view(starts, -1)
     each = torch.arange(len(images), device=z.device)
     return z.view(starts, len(images), -1)[errors.argmin(0), each]
-
-
-def squared_error(images: Tensor, targets: Tensor) -> Tensor:
-    """The mean squared error of a pixel in [0, 1], (n,), of images in [-1, 1]."""
-    return (images - targets).div(2).square().flatten(1).mean(1)
 
 
 def direction(z: Tensor, chances: Tensor) -> Tensor:

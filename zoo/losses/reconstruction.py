@@ -1,4 +1,5 @@
-"""How far an autoencoder's answer is from its image: the sum over pixels, the mean over images."""
+"""How far an autoencoder's answer is from its image: the sum over pixels and the mean over images,
+unless said otherwise."""
 
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
@@ -12,6 +13,12 @@ def squared_error(again: Tensor, x: Tensor) -> Tensor:
 def squared_distance(a: Tensor, b: Tensor) -> Tensor:
     """The sum over an image or map (n, ...), mean over the batch, in float32."""
     return (a.float() - b.float()).square().flatten(1).sum(1).mean()
+
+
+def pixel_error(images: Tensor, true: Tensor) -> Tensor:
+    """The mean squared error of a pixel in [0, 1], for each image: (n,), where both sides are
+    (n, channels, size, size) in [-1, 1]."""
+    return (images - true).div(2).square().flatten(1).mean(1)
 
 
 def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 from recipes.data.images import Images
 from zoo.animals import Animal
 from zoo.contracts import Denoiser, Encoder, Quantised, Reconstructor, Sorter, Sparse
+from zoo.losses.reconstruction import pixel_error
 from zoo.measures.records import Record, each, mean, rounded
 from zoo.metrics.bounds import active_units, perplexity
 from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
@@ -20,7 +21,7 @@ def errors(model: Animal, images: Images) -> Tensor:
     assert isinstance(model, Reconstructor)
 
     def error(x: Tensor) -> Tensor:
-        return (model.reconstruct(x) - x).div(2).square().flatten(1).mean(1)
+        return pixel_error(model.reconstruct(x), x)
 
     return each(model, images.pixels, error, "reconstructions")
 
@@ -36,8 +37,8 @@ def denoising_error(model: Animal, images: Images) -> Record:
 
     def both(x: Tensor) -> Tensor:
         spoiled = model.corrupt(x)
-        pair = torch.stack([model.reconstruct(spoiled), spoiled], dim=1)
-        return (pair - x[:, None]).div(2).square().flatten(2).mean(2)
+        pair = model.reconstruct(spoiled), spoiled
+        return torch.stack([pixel_error(images, x) for images in pair], dim=1)
 
     left, shown = each(model, images.pixels, both, "denoising").unbind(1)
     return mean("mse-denoised", left, MSE) | {"shown": rounded(shown.double().mean())}

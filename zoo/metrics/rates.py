@@ -5,12 +5,13 @@ import math
 import torch
 from torch import Tensor
 
+from zoo.losses.reconstruction import pixel_error
+
 
 def psnr(images: Tensor, true: Tensor) -> Tensor:
     """Peak signal to noise ratio of each of the images (n, channels, h, w) in [-1, 1], in
     decibels: (n,). Equal images are infinitely good."""
-    error = (images - true).div(2).square().flatten(1).mean(1)
-    return -10 * error.log10()
+    return -10 * pixel_error(images, true).log10()
 
 
 def quantised(codes: Tensor, bits: int) -> tuple[Tensor, Tensor]:

@@ -72,6 +72,7 @@ def truncate(options: Namespace) -> None:
 def project(options: Namespace) -> None:
     from recipes.data.images import normalise
     from zoo import latents, pictures
+    from zoo.losses.reconstruction import pixel_error
 
     model = load_generator(options)
     true = normalise(images_for(options, model, options.n).pixels.to(model.device))
@@ -79,7 +80,7 @@ def project(options: Namespace) -> None:
     again = model.decode(z)
     pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
     print(f"{len(true)} images, the nearest of {options.name} below, are in {options.to}")
-    error = float(latents.squared_error(again, true).mean())
+    error = float(pixel_error(again, true).mean())
     print(f"mse {error:.4f} of a pixel in [0, 1]")
     size = float(z.square().mean().sqrt())
     usual = float(model.prior(1000, options.seed).square().mean().sqrt())
