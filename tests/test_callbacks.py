@@ -9,8 +9,8 @@ import torch
 import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.loggers import TensorBoardLogger
 from safetensors.torch import load_file, save_file
+from toys import on_digits
 
 from recipes.callbacks import (
     Compile,
@@ -70,21 +70,7 @@ def vae(noise: float = 0.1) -> VAE:
 def train(
     model: Animal, folder: Path, *callbacks: Callback, epochs: int = 1, logs: bool = False
 ) -> Trainer:
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=epochs,
-        callbacks=list(callbacks),
-        default_root_dir=folder,
-        logger=TensorBoardLogger(folder, name="", version="") if logs else False,
-        log_every_n_steps=1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-    )
-    lightning.seed_everything(0, verbose=False)
-    trainer.fit(model, datamodule=Digits(str(folder), batch_size=64))
-    return trainer
+    return on_digits(model, folder, *callbacks, logs=logs, max_epochs=epochs)
 
 
 def files(folder: Path) -> list[str]:

@@ -10,9 +10,9 @@ import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import Tensor
 from torch.optim import SGD, Optimizer
+from toys import on_digits
 
 from recipes.callbacks import (
     CollapseWarning,
@@ -103,22 +103,7 @@ def train(
     logs: bool = False,
     resume: Path | None = None,
 ) -> Trainer:
-    trainer = Trainer(
-        accelerator="cpu",
-        max_steps=steps,
-        callbacks=list(callbacks),
-        default_root_dir=folder,
-        logger=TensorBoardLogger(folder, name="", version="") if logs else False,
-        log_every_n_steps=1,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        limit_val_batches=0,
-    )
-    lightning.seed_everything(0, verbose=False)
-    data = Digits(str(folder), batch_size=64)
-    trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
-    return trainer
+    return on_digits(model, folder, *callbacks, logs=logs, resume=resume, max_steps=steps)
 
 
 def alarms(

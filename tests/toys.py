@@ -11,8 +11,11 @@ import lightning
 import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
 
+from recipes.data import Digits
 from zoo import catalog
+from zoo.animals import Animal
 from zoo.cli import main
 from zoo.fast import toy
 from zoo.fit import Fast, quiet, train
@@ -110,3 +113,30 @@ def fails(*arguments: str) -> str:
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     return str(stop.value.code)
+
+
+def on_digits(
+    model: Animal,
+    folder: Path,
+    *callbacks: Callback,
+    logs: bool = False,
+    resume: Path | None = None,
+    **limit: int,
+) -> Trainer:
+    """Train a model on the digits, from one seed, until `max_steps` or `max_epochs`."""
+    trainer = Trainer(
+        accelerator="cpu",
+        callbacks=list(callbacks),
+        default_root_dir=folder,
+        logger=TensorBoardLogger(folder, name="", version="") if logs else False,
+        log_every_n_steps=1,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+        **limit,
+    )
+    lightning.seed_everything(0, verbose=False)
+    data = Digits(str(folder), batch_size=64)
+    trainer.fit(model, datamodule=data, ckpt_path=resume, weights_only=True)
+    return trainer
