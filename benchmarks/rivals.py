@@ -1,7 +1,8 @@
-"""The recipe dcgan-fashion-mnist, and its step written by hand in two ways to race it against."""
+"""Recipes of GANs, and their steps written by hand in several ways to race them against."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +16,12 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from recipes.data import ImageData
-from zoo.gans.dcgan import DCGAN
+from zoo.animals import fuse
+from zoo.gans.adversarial import AdversarialModule
+from zoo.gans.sngan import SNGAN
+from zoo.losses.adversarial import hinge
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = ROOT / "recipes" / "dcgan-fashion-mnist.yaml"
 
 Rival = Iterator[None]  # each next() is one step
 
@@ -26,7 +29,7 @@ Rival = Iterator[None]  # each next() is one step
 class Spec(NamedTuple):
     """The parts of a recipe that a race needs."""
 
-    model: DCGAN
+    model: AdversarialModule
     data: ImageData
     trainer: Mapping[str, str | int | float]
 
@@ -35,15 +38,28 @@ class Spec(NamedTuple):
         return str(self.trainer.get("precision", "")).startswith("bf16")
 
 
-def recipe() -> Spec:
-    """The recipe's model, data and Trainer settings, its callbacks left out."""
-    wanted = yaml.safe_load(RECIPE.read_text())
+def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
+    """A recipe's model, data and Trainer settings, its callbacks left out."""
+    wanted = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     trainer = {name: v for name, v in wanted["trainer"].items() if name != "callbacks"}
     model, data = (build(wanted[part]) for part in ("model", "data"))
-    assert isinstance(model, DCGAN)
+    assert isinstance(model, AdversarialModule)
     assert isinstance(data, ImageData)
     data.root = Path(os.environ.get("ZOO_DATA") or ROOT / "data")
     return Spec(model, data, trainer)
+
+
+def gans(pattern: str = "*") -> list[str]:
+    """The recipes of GANs whose names match."""
+    paths = sorted((ROOT / "recipes").glob(f"{pattern}.yaml"))
+    return [path.stem for path in paths if "class_path: zoo.gans." in path.read_text()]
+
+
+def residual() -> Spec:
+    """SNGAN's networks of the paper's widths at 32 pixels, a step of each player at batch 64."""
+    spec = recipe("sngan-fashion-mnist")
+    spec.data.batch_size = 64
+    return spec._replace(model=SNGAN(channels=1, discriminator_steps=1))
 
 
 def build(part: Mapping[str, Any]) -> Any:
@@ -74,7 +90,8 @@ def our_batches(data: ImageData, device: str) -> Iterator[tuple[Tensor, Tensor]]
 def plain(spec: Spec, device: str) -> Rival:
     """A tutorial's DCGAN: float32, NCHW, fresh fakes in each turn, the discriminator not frozen."""
     model = spec.model.to(device).to(memory_format=torch.contiguous_format)
-    D, G, latent = model.discriminator, model.generator, model.hparams["latent"]
+    D, G = model.get_submodule("discriminator"), model.generator
+    latent = model.hparams["latent"]
     adam_d, adam_g = model.players().values()
     bce = binary_cross_entropy_with_logits
     for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
@@ -93,7 +110,8 @@ def plain(spec: Spec, device: str) -> Rival:
 def switched(spec: Spec, device: str) -> Rival:
     """Channels last, one draw of fakes, a frozen opponent, our batches; no Lightning."""
     model = spec.model.to(device)
-    D, G, latent = model.discriminator, model.generator, model.hparams["latent"]
+    D, G = model.get_submodule("discriminator"), model.generator
+    latent = model.hparams["latent"]
     adam_d, adam_g = model.players().values()
     for real, _ in our_batches(spec.data, device):
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
@@ -105,6 +123,44 @@ def switched(spec: Spec, device: str) -> Rival:
             fooled = softplus(-D(fake)).mean()
         descend(adam_g, fooled)
         D.requires_grad_(True)
+        yield
+
+
+def plain_residual(spec: Spec, device: str) -> Rival:
+    """A tutorial's SNGAN: float32, NCHW, torch's spectral norm at every call, fresh fakes in each
+    turn, the discriminator not frozen."""
+    model = spec.model.to(device).to(memory_format=torch.contiguous_format)
+    D, G = model.get_submodule("discriminator"), model.generator
+    latent = model.hparams["latent"]
+    adam_d, adam_g = model.players().values()
+    for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
+        real = images.to(device)
+        fake = G(torch.randn(len(real), latent, device=device)).detach()
+        descend(adam_d, hinge.discriminator(D(real), D(fake)))
+        descend(adam_g, hinge.generator(D(G(torch.randn(2 * len(real), latent, device=device)))))
+        yield
+
+
+def by_hand(spec: Spec, device: str) -> Rival:
+    """A family's own algorithm in a plain loop: our batches and switches, no Lightning."""
+    model = spec.model.to(device)
+    players = model.players()
+    fuse(list(players.values()))
+    everyone = list(model.parameters())
+
+    @contextmanager
+    def turn(player: str) -> Iterator[Callable[[Tensor], None]]:
+        moved = {id(w) for group in players[player].param_groups for w in group["params"]}
+        for weight in everyone:
+            weight.requires_grad_(id(weight) in moved)
+        yield lambda loss: descend(players[player], loss)
+        for weight in everyone:
+            weight.requires_grad_(True)
+
+    vars(model).update(turn=turn, note=lambda values: None)
+    for batch in our_batches(spec.data, device):
+        with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
+            model.training_step(batch, 0)
         yield
 
 

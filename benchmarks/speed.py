@@ -5,6 +5,10 @@ the median over rounds, the first round dropped, and goes into benchmarks/speed.
 
     plain     a DCGAN-32 step as people write it / ours; 2.2 or more on CPUs with native bfloat16
     switched  a hand-written step with our switches / ours; 0.95 or more
+    residual  a SNGAN-32 step of the paper's widths at batch 64, as people write it / ours; 2.5 or
+              more on such CPUs
+    families  the step of each recipe of GANs on Fashion-MNIST in a plain loop, without Lightning
+              but with its switches / ours; 0.95 or more. A row each
     data      64 images from a torchvision DataLoader / from our data module: 300 us or less
     dense     a plain loop of the VAE 784-400-20, batches of 128 / ours by Lightning; 0.77 or more
     pythae    pythae's VAE of that size / ours; 1 or more. `--pythae PYTHON` names the interpreter
@@ -34,7 +38,20 @@ import lightning
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
-from rivals import ROOT, Rival, Spec, our_batches, plain, recipe, switched, torchvision_batches
+from rivals import (
+    ROOT,
+    Rival,
+    Spec,
+    by_hand,
+    gans,
+    our_batches,
+    plain,
+    plain_residual,
+    recipe,
+    residual,
+    switched,
+    torchvision_batches,
+)
 from roofline import operations, peak
 from tables import append
 
@@ -42,8 +59,11 @@ import zoo
 from recipes.data import ImageData
 from zoo.gans.dcgan import DCGAN
 
-ROWS = ("plain", "switched", "dense", "pythae", "data", "read", "import")
-TARGETS = {"plain": 2.2, "switched": 0.95, "dense": 0.77, "pythae": 1.0}
+ROWS = (
+    "plain", "switched", "residual", "families", "dense", "pythae", "data", "read", "import",
+)  # fmt: skip
+TARGETS = {"plain": 2.2, "switched": 0.95, "residual": 2.5, "dense": 0.77, "pythae": 1.0}
+FAMILY = 0.95  # the target of each family's row, named as its recipe
 TURN = 10  # steps before the next rival moves
 SHORT_TURN = 100  # where a step is a matter of milliseconds
 REST = 0.2  # seconds in which a DataLoader's workers fill their queue
@@ -59,11 +79,12 @@ class Row(NamedTuple):
     ours: float
     theirs: float | None
     rounds: int
+    precision: str = ""
 
     def cells(self) -> dict[str, str | int]:
         ratio = "" if self.theirs is None else f"{self.theirs / self.ours:.3f}"
         theirs = "" if self.theirs is None else f"{self.theirs:.4g}"
-        target = str(TARGETS.get(self.row, ""))
+        target = str(TARGETS.get(self.row, FAMILY if self.row in gans() else ""))
         named = {"row": self.row, "unit": self.unit, "ours": f"{self.ours:.4g}", "theirs": theirs}
         return {**named, "ratio": ratio, "target": target, "rounds": self.rounds}
 
@@ -134,8 +155,10 @@ def race(
             callbacks=[referee],
         )
         trainer.fit(model, data)
+    precision = str(settings.get("precision", "32-true"))
     for name in referee.rivals:
-        yield compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
+        row = compared(name, "ms/step", 1e3, referee.turns["ours"], referee.turns[name])
+        yield row._replace(precision=precision)
 
 
 def convolutional(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
@@ -145,6 +168,21 @@ def convolutional(rows: list[str], device: str, seconds: float) -> Iterator[Row]
     turns = {name: partial(turn, rival, device) for name, rival in raced.items()}
     spec = recipe()
     yield from race(spec.model, spec.data, Race(turns, device, seconds, TURN), spec.trainer)
+
+
+def residuals(device: str, seconds: float) -> Iterator[Row]:
+    """SNGAN against what a tutorial makes of it."""
+    spec, rival = residual(), plain_residual(residual(), device)
+    referee = Race({"residual": partial(turn, rival, device, 1)}, device, seconds, 1)
+    yield from race(spec.model, spec.data, referee, spec.trainer)
+
+
+def families(device: str, seconds: float) -> Iterator[Row]:
+    """Each GAN of Fashion-MNIST by Lightning against its own loop."""
+    for name in gans("*-fashion-mnist"):
+        spec, rival = recipe(name), partial(turn, by_hand(recipe(name), device), device)
+        referee = Race({name: rival}, device, seconds, TURN)
+        yield from race(spec.model, spec.data, referee, spec.trainer)
 
 
 def perceptrons(rows: list[str], device: str, seconds: float, python: Path | None) -> Iterator[Row]:
@@ -243,14 +281,16 @@ def main() -> None:
     results = [single[n](wanted.device, wanted.seconds) for n in single if n in wanted.rows]
     if {"plain", "switched"} & set(wanted.rows):
         results += convolutional(wanted.rows, wanted.device, wanted.seconds)
+    if "residual" in wanted.rows:
+        results += residuals(wanted.device, wanted.seconds)
+    if "families" in wanted.rows:
+        results += families(wanted.device, wanted.seconds)
     if "dense" in wanted.rows or wanted.pythae:
         results += perceptrons(wanted.rows, wanted.device, wanted.seconds, wanted.pythae)
     for result in results:
         told = result.cells() | use(result, wanted.device)
         print(*(f"{name} {value}" for name, value in told.items()), sep="  ")
-        full = result.row in ("dense", "pythae")
-        precision = "32-true" if full else str(recipe().trainer.get("precision", "32-true"))
-        around = circumstances(wanted.device, precision)
+        around = circumstances(wanted.device, result.precision)
         append(wanted.output, result.cells() | around | told)
 
 

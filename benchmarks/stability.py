@@ -1,10 +1,16 @@
 """Which families keep all modes, and which remedies help: `python benchmarks/stability.py`.
 
-Two-layer networks on the 25-Gaussian grid: points of a five by five grid at distance two, each
-blurred by 0.05. A mode is found when a sample of 2,500 lies within three standard deviations of it;
-the share that lies near any mode is the quality. Srivastava et al., 2017, section 4.1,
-https://arxiv.org/abs/1705.07761. The mean over seeds and their spread go into stability.csv and
-stability.md.
+Two games, each played by every family with one remedy at a time, several seeds each.
+
+    grid     two-layer networks on 25 Gaussians: points of a five by five grid at distance two, each
+             blurred by 0.05. Of 2,500 samples, those within three standard deviations of a point
+             are good; a mode is found when a good one is nearest to it. Srivastava et al., 2017,
+             section 4.1, https://arxiv.org/abs/1705.07761
+    stacked  DCGAN's networks, small and without batch norm in the discriminator, on Stacked-MNIST:
+             of 1,000 modes, those that `lenet-mnist` finds among 10,000 samples, and their
+             divergence from uniform. Metz et al., 2017, section 3.3, https://arxiv.org/abs/1611.02163
+
+Means over seeds and their spread go into stability.csv, the modes into stability.md.
 """
 
 import argparse
@@ -19,26 +25,67 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 from tqdm import tqdm
 
+import zoo
+from recipes.data import StackedMNIST
+from recipes.data.images import normalise
+from zoo.animals import apply, fuse
+from zoo.classifiers.lenet import LeNet
+from zoo.gans import dcgan, wgan_gp
 from zoo.layers.minibatch import MinibatchDiscrimination, ReplayPool
 from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
 from zoo.losses.penalties import data_penalty, gradient_penalty, r1, r2
 from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+from zoo.metrics.modes import count_modes, stacked
 
 HOME = Path(__file__).parent
-LATENT, WIDTH, BATCH, SPREAD = 2, 128, 128, 0.05
+SPREAD = 0.05
 GRID = torch.cartesian_prod(*[torch.arange(-4.0, 5, 2)] * 2)  # (25, 2)
+WIDTH = 128  # of the layers on points
+DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
 
 Critic = Callable[[Tensor], Tensor]
+
+
+class Discriminator(nn.Module):
+    """Features (n, width) of what it sees, and logits (n,); perhaps across the batch."""
+
+    def __init__(self, features: nn.Module, width: int, across: bool) -> None:
+        super().__init__()
+        self.features = features
+        batch = MinibatchDiscrimination(width, 8, 8) if across else nn.Identity()
+        self.head = nn.Sequential(batch, nn.Linear(width + 8 * across, 1), nn.Flatten(0))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+class Game(NamedTuple):
+    """What is drawn, by which networks, and how it is scored; then what fits its scale."""
+
+    modes: int
+    latent: int
+    shape: tuple[int, int, int]
+    batch: int
+    steps: int
+    generator: Callable[[], nn.Module]
+    discriminator: Callable[[bool], Discriminator]  # whether it looks across the batch
+    reals: Callable[[torch.Generator, int], Iterator[Tensor]]
+    score: Callable[[Tensor], tuple[int, float]]  # of samples: modes found, and how well
+    samples: int
+    lr: float
+    slope: float  # the weight of WGAN-GP's penalty
+    clip: float
+    inner_lr: float  # of unrolled steps
 
 
 class Family(NamedTuple):
     """How two players are told, and what else the discriminator pays for its slope."""
 
     loss: AdversarialLoss | RelativisticLoss
-    penalty: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None
+    penalty: Callable[[Game, nn.Module, Tensor, Tensor], Tensor] | None = None
     critic_steps: int = 1
-    clip: float | None = None
+    clipped: bool = False
 
 
 FAMILIES = {
@@ -46,11 +93,13 @@ FAMILIES = {
     "lsgan": Family(adversarial.least_squares),
     "geometric-gan": Family(adversarial.hinge),
     "ragan": Family(adversarial.relativistic),
-    "dragan": Family(adversarial.non_saturating, lambda critic, x, _: 10 * data_penalty(critic, x)),
-    "wgan": Family(adversarial.wasserstein, critic_steps=5, clip=0.1),
+    "dragan": Family(
+        adversarial.non_saturating, lambda _, critic, x, __: 10 * data_penalty(critic, x)
+    ),
+    "wgan": Family(adversarial.wasserstein, critic_steps=5, clipped=True),
     "wgan-gp": Family(
         adversarial.wasserstein,
-        lambda critic, x, fake: 0.1 * gradient_penalty(critic, x, fake),
+        lambda game, critic, x, fake: game.slope * gradient_penalty(critic, x, fake),
         critic_steps=5,
     ),
 }
@@ -67,47 +116,78 @@ REMEDIES = (
 )
 
 
-class Discriminator(nn.Module):
-    """Points (n, 2, 1, 1) to logits (n,)."""
-
-    def __init__(self, minibatch: bool) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.Flatten(),
-            nn.Linear(2, WIDTH),
-            nn.LeakyReLU(0.2),
-            nn.Linear(WIDTH, WIDTH),
-            nn.LeakyReLU(0.2),
-        )
-        across = MinibatchDiscrimination(WIDTH, 16) if minibatch else nn.Identity()
-        width = WIDTH + 16 if minibatch else WIDTH
-        self.head = nn.Sequential(across, nn.Linear(width, 1), nn.Flatten(0))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x))
-
-
-def generator() -> nn.Module:
+def points_generator() -> nn.Module:
     """Latents (n, 2) to points (n, 2, 1, 1)."""
-    hidden = nn.Linear(LATENT, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU()
+    hidden = nn.Linear(2, WIDTH), nn.ReLU(), nn.Linear(WIDTH, WIDTH), nn.ReLU()
     return nn.Sequential(*hidden, nn.Linear(WIDTH, 2), nn.Unflatten(1, (2, 1, 1)))
 
 
-def reals(draw: torch.Generator) -> Iterator[Tensor]:
+def points_discriminator(across: bool) -> Discriminator:
+    hidden = nn.Linear(2, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, WIDTH), nn.LeakyReLU(0.2)
+    return Discriminator(nn.Sequential(nn.Flatten(), *hidden), WIDTH, across)
+
+
+def points(draw: torch.Generator, n: int) -> Iterator[Tensor]:
     """Batches (n, 2, 1, 1) of the grid."""
     while True:
-        chosen = GRID[torch.randint(25, (BATCH,), generator=draw)]
-        yield (chosen + SPREAD * torch.randn(BATCH, 2, generator=draw))[:, :, None, None]
+        chosen = GRID[torch.randint(25, (n,), generator=draw)]
+        yield (chosen + SPREAD * torch.randn(n, 2, generator=draw))[:, :, None, None]
 
 
-def train(family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
-    """A generator of points after so many of its steps."""
+def near(samples: Tensor) -> tuple[int, float]:
+    """Modes that a good sample is nearest to, and the share of good ones."""
+    distances = torch.cdist(samples.flatten(1), GRID)
+    good = distances.min(1).values < 3 * SPREAD
+    return len(distances.argmin(1)[good].unique()), good.float().mean().item()
+
+
+def digits_generator() -> nn.Module:
+    return dcgan.Generator(64, SMALL, DIGITS, 3).apply(dcgan.initialize)
+
+
+def digits_discriminator(across: bool) -> Discriminator:
+    width = SMALL // 2
+    body = list(wgan_gp.Critic(width, DIGITS, 3))[:-2]
+    features = nn.Sequential(*body, nn.Flatten())
+    return Discriminator(features, 16 * dcgan.widest(width, DIGITS), across)
+
+
+def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
+    """Batches (n, 3, 32, 32) of Stacked-MNIST."""
+    pixels = StackedMNIST(size=DIGITS).images("train").pixels
+    while True:
+        yield normalise(pixels[torch.randint(len(pixels), (n,), generator=draw)])
+
+
+def read(samples: Tensor) -> tuple[int, float]:
+    """Modes found, and the divergence of their histogram from uniform, in nats."""
+    judge = zoo.load("lenet-mnist")
+    assert isinstance(judge, LeNet)
+    found = judge.classify(samples.flatten(0, 1)[:, None]).argmax(1)
+    modes = count_modes(stacked(found.view(-1, 3)), 1000)
+    return modes.captured, modes.divergence
+
+
+GAMES = {
+    "grid": Game(
+        25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points, near,
+        samples=2500, lr=1e-3, slope=0.1, clip=0.1, inner_lr=0.1,
+    ),
+    "stacked": Game(
+        1000, 64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
+        read, samples=10_000, lr=5e-4, slope=10, clip=0.05, inner_lr=0.02,
+    ),
+}  # fmt: skip
+
+
+def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
+    """A generator after so many of its steps."""
     torch.manual_seed(seed)
-    G = generator()
-    D, pool = Discriminator(remedy == "minibatch"), ReplayPool((2, 1, 1), 1000)
+    G, D = game.generator(), game.discriminator(remedy == "minibatch")
+    pool = ReplayPool(game.shape, 1000)
     loss = one_sided() if remedy == "smoothing" else family.loss
-    of_D, of_G = optimizers(family, D, G)
-    data = reals(torch.Generator().manual_seed(seed))
+    of_D, of_G = optimizers(game, family, D, G)
+    data = game.reals(torch.Generator().manual_seed(seed), game.batch)
     std = 0.3 if remedy == "noise" else 0.0
 
     def judge(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
@@ -115,16 +195,19 @@ def train(family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
 
     for _ in range(steps):
         for _ in range(family.critic_steps):
-            real, fake = next(data), G(torch.randn(BATCH, LATENT)).detach()
+            real, fake = next(data), G(torch.randn(game.batch, game.latent)).detach()
             shown = pool(fake) if remedy == "replay" else fake
-            move(of_D, judge(D, real, shown) + slopes(family, remedy, D, real, fake))
-            if family.clip:
+            price = family.penalty(game, D, real, fake) if family.penalty else 0
+            move(of_D, judge(D, real, shown) + price + slopes(remedy, D, real, fake))
+            if family.clipped:
                 for weight in D.parameters():
-                    weight.data.clamp_(-family.clip, family.clip)
-        fake = G(torch.randn(BATCH, LATENT))
+                    weight.data.clamp_(-game.clip, game.clip)
+        fake = G(torch.randn(game.batch, game.latent))
         critic: Critic = D
         if remedy == "unrolled":
-            critic = unrolled(D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=1e-1)  # type: ignore[misc]
+            critic = unrolled(
+                D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=game.inner_lr  # type: ignore[misc]
+            )  # fmt: skip
         move(of_G, generator_loss(remedy, loss, critic, D, real, fake, std))
     return G
 
@@ -145,22 +228,22 @@ def generator_loss(
     return loss.generator(critic(noisy(fake, std)))
 
 
-def slopes(family: Family, remedy: str, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor:  # noqa: N803
-    """What the discriminator pays for its slopes."""
-    price = torch.zeros(())
-    if family.penalty:
-        price = price + family.penalty(D, real, fake)
-    if remedy in ("r1", "r1+r2"):
-        price = price + r1(D, real)
-    if remedy == "r1+r2":
-        price = price + r2(D, fake)
-    return price
+def slopes(remedy: str, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor | float:  # noqa: N803
+    """What a remedy makes the discriminator pay for its slopes."""
+    if remedy not in ("r1", "r1+r2"):
+        return 0.0
+    return r1(D, real) + (r2(D, fake) if remedy == "r1+r2" else 0.0)
 
 
-def optimizers(family: Family, *players: nn.Module) -> list[Optimizer]:
-    if family.clip:
-        return [RMSprop(player.parameters(), lr=5e-4) for player in players]
-    return [Adam(player.parameters(), lr=1e-3, betas=(0.5, 0.999)) for player in players]
+def optimizers(game: Game, family: Family, *players: nn.Module) -> list[Optimizer]:
+    made: list[Optimizer] = []
+    for player in players:
+        if family.clipped:
+            made.append(RMSprop(player.parameters(), lr=game.lr / 2))
+        else:
+            made.append(Adam(player.parameters(), lr=game.lr, betas=(0.5, 0.999)))
+    fuse(made)
+    return made
 
 
 def move(player: Optimizer, loss: Tensor) -> None:
@@ -169,61 +252,69 @@ def move(player: Optimizer, loss: Tensor) -> None:
     player.step()
 
 
-@torch.no_grad()
-def score(G: nn.Module) -> tuple[int, float]:  # noqa: N803
-    """Modes found, and the share of samples near one."""
-    points = G(torch.randn(2500, LATENT)).flatten(1)
-    distances = torch.cdist(points, GRID)
-    near = distances.min(1).values < 3 * SPREAD
-    return len(distances.argmin(1)[near].unique()), near.float().mean().item()
+def played(
+    game: Game, family: Family, remedy: str, seeds: int, steps: int, title: str
+) -> Iterator[tuple[int, float]]:
+    """The score of each seed."""
+    for seed in tqdm(range(seeds), title, leave=False, disable=None):
+        G = train(game, family, remedy, seed, steps)
+        yield game.score(apply(G, torch.randn(game.samples, game.latent), G))
 
 
-def rows(seeds: int, steps: int, families: list[str]) -> Iterator[dict[str, str | int | float]]:
+def rows(
+    title: str, seeds: int, steps: int | None, families: list[str], remedies: list[str]
+) -> Iterator[dict[str, str | int | float]]:
+    game = GAMES[title]
+    enough = steps or game.steps
     for name in families:
-        for remedy in REMEDIES:
-            runs = range(seeds)
-            scores = [
-                score(train(FAMILIES[name], remedy, seed, steps))
-                for seed in tqdm(runs, f"{name} {remedy}", leave=False, disable=None)
-            ]
+        for remedy in remedies:
+            told = f"{title} {name} {remedy}"
+            scores = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
             modes, quality = zip(*scores, strict=True)
             yield {
-                "family": name, "remedy": remedy, "steps": steps, "seeds": seeds,
+                "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
                 "modes": round(mean(modes), 2), "modes_spread": round(stdev(modes), 2),
                 "quality": round(mean(quality), 4), "quality_spread": round(stdev(quality), 4),
             }  # fmt: skip
 
 
 def table(found: list[dict[str, str]]) -> str:
-    """Modes of 25 and their spread over seeds: a row for each family, a column for each remedy."""
-    cells = {(row["family"], row["remedy"]): row for row in found}
-    lines = ["# Stability", "", "Modes found of 25, mean and spread over seeds; "
-             "generated by `python benchmarks/stability.py`, which says how.", ""]  # fmt: skip
-    lines += ["| | " + " | ".join(REMEDIES) + " |", "|---|" + "---:|" * len(REMEDIES)]
-    for family in FAMILIES:
-        shown = [cells.get((family, remedy)) for remedy in REMEDIES]
-        texts = [f"{r['modes']} ± {r['modes_spread']}" if r else "" for r in shown]
-        lines += [f"| {family} | " + " | ".join(texts) + " |"]
+    """Modes and their spread over seeds: a row for each family, a column for each remedy."""
+    lines = ["# Stability", "", "Modes found, mean and spread over seeds; generated by "
+             "`python benchmarks/stability.py`, which says how."]  # fmt: skip
+    for title, game in GAMES.items():
+        cells = {(row["family"], row["remedy"]): row for row in found if row["game"] == title}
+        if not cells:
+            continue
+        lines += ["", f"## {title}: {game.modes:,} modes", ""]
+        lines += ["| | " + " | ".join(REMEDIES) + " |", "|---|" + "---:|" * len(REMEDIES)]
+        for family in FAMILIES:
+            shown = [cells.get((family, remedy)) for remedy in REMEDIES]
+            texts = [f"{r['modes']} ± {r['modes_spread']}" if r else "" for r in shown]
+            lines += [f"| {family} | " + " | ".join(texts) + " |"]
     return "\n".join(lines) + "\n"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=5000)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--games", nargs="+", choices=GAMES, default=list(GAMES))
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
-    options = parser.parse_args()
+    parser.add_argument("--remedies", nargs="+", choices=REMEDIES, default=list(REMEDIES))
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--steps", type=int, help="of the generator (the game's own)")
+    wanted = parser.parse_args()
     path = HOME / "stability.csv"
     kept = list(csv.DictReader(path.open())) if path.exists() else []
-    for row in rows(options.seeds, options.steps, options.families):
-        new = {key: str(value) for key, value in row.items()}
-        same = ("family", "remedy")
-        kept = [old for old in kept if any(old[key] != new[key] for key in same)] + [new]
-        with path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(new), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(kept)
-        (HOME / "stability.md").write_text(table(kept), encoding="utf-8")
+    for game in wanted.games:
+        for row in rows(game, wanted.seeds, wanted.steps, wanted.families, wanted.remedies):
+            new = {key: str(value) for key, value in row.items()}
+            same = ("game", "family", "remedy")
+            kept = [old for old in kept if any(old[key] != new[key] for key in same)] + [new]
+            with path.open("w", newline="") as file:
+                writer = csv.DictWriter(file, list(new), lineterminator="\n")
+                writer.writeheader()
+                writer.writerows(kept)
+            (HOME / "stability.md").write_text(table(kept), encoding="utf-8")
 
 
 if __name__ == "__main__":
