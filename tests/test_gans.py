@@ -206,9 +206,14 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
     assert c.abs().max() <= 1
     sure = torch.cat([category * 100, c, torch.full_like(c, -3)], 1)
     unsure = torch.cat([category * 0, c * 0, torch.full_like(c, math.log(1 / 3**0.5))], 1)
-    exact = math.log(4) + math.log(2) + 3 - math.log(2 * math.pi) / 2
-    assert model.information(sure, z).item() == pytest.approx(exact, abs=1e-4)
-    assert model.information(unsure, z) < math.log(2)  # a guess tells nothing of the category
+    of_category, of_continuous = model.information(sure, z)
+    assert of_category.item() == pytest.approx(math.log(4), abs=1e-4)
+    exact = math.log(2) + 3 - math.log(2 * math.pi) / 2
+    assert of_continuous.item() == pytest.approx(exact, abs=1e-4)
+    assert model.gain(sure, z).item() == pytest.approx(math.log(4) + exact / 10, abs=1e-4)
+    of_category, of_continuous = model.information(unsure, z)
+    assert of_category.item() == pytest.approx(0, abs=1e-4)  # a guess tells nothing
+    assert of_continuous < math.log(2)
 
 
 def test_a_replay_pool_returns_older_fakes_half_of_the_time() -> None:

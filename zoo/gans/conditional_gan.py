@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from torch.optim import SGD, Optimizer
 
 from zoo.gans.adversarial import ConditionalAdversarialModule
-from zoo.gans.gan import Maxout
+from zoo.gans.gan import Maxout, initialize
 from zoo.losses.adversarial import non_saturating
 
 
@@ -30,6 +30,7 @@ class Generator(nn.Module):
             nn.Tanh(),
             nn.Unflatten(1, (channels, size, size)),
         )
+        initialize(self, 0.05)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         told = one_hot(labels, self.classes).to(z)
@@ -51,10 +52,12 @@ class Discriminator(nn.Module):
             nn.Linear(width, 1),
             nn.Flatten(0),
         )
+        initialize(self, 0.005)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         told = one_hot(labels, self.classes).to(x)
-        return self.joint(torch.cat([self.image(x), self.label(told)], 1))
+        bright = (x + 1) / 2  # from 0 to 1, as in gan.py
+        return self.joint(torch.cat([self.image(bright), self.label(told)], 1))
 
 
 class ConditionalGAN(ConditionalAdversarialModule):

@@ -44,7 +44,9 @@ class Recogniser(nn.Module):
 
 class InfoGAN(AdversarialModule):
     """A latent is `noise` normal numbers, one of `categories` and `continuous` numbers in [-1, 1],
-    side by side; the defaults are the paper's for MNIST, on DCGAN's networks."""
+    side by side; the defaults are the paper's for MNIST, on DCGAN's networks. `continuous_weight`
+    is lambda for the continuous codes, of which an image can tell any number of nats; it is one for
+    the categories (section 6)."""
 
     ships = ()  # Q, which encodes, is a part of the discriminator
 
@@ -58,6 +60,7 @@ class InfoGAN(AdversarialModule):
         width: int = 64,
         lr: float = 2e-4,
         generator_lr: float = 1e-3,
+        continuous_weight: float = 0.1,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -86,18 +89,23 @@ class InfoGAN(AdversarialModule):
         hparams = self.hparams
         return hparams["noise"], hparams["categories"], hparams["continuous"]
 
-    def information(self, code: Tensor, z: Tensor) -> Tensor:
-        """L_I(G, Q), a scalar in nats: the bound of equation 5 on the mutual information of the
-        codes of z and their images, from Q's parameters."""
+    def information(self, code: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """L_I(G, Q) of the categories and of the continuous codes, scalars in nats: the bound of
+        equation 5 on the mutual information of codes of z and their images, from Q's parameters."""
         noise, categories, continuous = self.sizes()
         _, category, c = z.float().split((noise, categories, continuous), dim=1)
         logits, mean, log_std = code.float().split((categories, continuous, continuous), dim=1)
-        entropy = math.log(categories) + continuous * math.log(2)
-        normal = Normal(mean, log_std.clamp(-5, 5).exp(), validate_args=False)
-        return entropy - cross_entropy(logits, category) + normal.log_prob(c).sum(1).mean()
+        q = Normal(mean, log_std.clamp(-5, 5).exp(), validate_args=False)
+        of_category = math.log(categories) - cross_entropy(logits, category)
+        return of_category, continuous * math.log(2) + q.log_prob(c).sum(1).mean()
+
+    def gain(self, code: Tensor, z: Tensor) -> Tensor:
+        """Lambda times L_I, a scalar."""
+        of_category, of_continuous = self.information(code, z)
+        return of_category + self.hparams["continuous_weight"] * of_continuous
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Equation 6 with lambda = 1: G, and Q with it, ascend L_I; Q's layers are D's."""
+        """Equation 6: G, and Q with it, ascend lambda L_I; Q's layers are D's."""
         D, G = self.discriminator, self.generator
         real, _ = batch
         z = self.prior(len(real))
@@ -106,13 +114,13 @@ class InfoGAN(AdversarialModule):
         with self.turn("discriminator") as descend:
             (real_source, _), (fake_source, code) = D(real), D(fake.detach())
             loss = non_saturating.discriminator(real_source, fake_source)
-            descend(loss - self.information(code, z))
+            descend(loss - self.gain(code, z))
 
         with self.turn("generator") as descend:
             source, code = D(fake)
-            information = self.information(code, z)
-            descend(non_saturating.generator(source) - information)
-        self.note({"information": information})
+            descend(non_saturating.generator(source) - self.gain(code, z))
+        of_category, of_continuous = self.information(code, z)
+        self.note({"information": of_category + of_continuous})
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to what Q makes of them: probabilities of the categories
