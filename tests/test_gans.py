@@ -216,6 +216,26 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
     assert of_continuous < math.log(2)
 
 
+def test_infogans_sweeps_change_one_code_at_a_time() -> None:
+    model = InfoGAN(size=8, channels=1, width=8, categories=4, continuous=2)
+    z = model.prior(3, seed=0)
+    categories, *continuous = model.sweeps(z, steps=5, reach=3**0.5)
+    assert torch.equal(categories[:4, 62:66], torch.eye(4))
+    assert torch.equal(categories[:, :62], z[:, :62].repeat_interleave(4, 0))
+    for code, latents in enumerate(continuous):
+        assert latents[:5, 66 + code].allclose(torch.linspace(-1, 1, 5))
+        latents[:, 66 + code] = z.repeat_interleave(5, 0)[:, 66 + code]
+        assert torch.equal(latents, z.repeat_interleave(5, 0))
+
+
+def test_infogans_codes_of_an_image_can_be_drawn() -> None:
+    model = InfoGAN(size=8, channels=1, width=8)
+    z = model.encode(torch.rand(4, 1, 8, 8))
+    assert z[:, :62].eq(0).all()
+    assert z[:, 62:72].sum(1).allclose(torch.ones(4))
+    assert model.decode(z).shape == (4, 1, 8, 8)
+
+
 def test_a_replay_pool_returns_older_fakes_half_of_the_time() -> None:
     torch.manual_seed(0)
     pool = ReplayPool((1,), size=10)

@@ -72,6 +72,18 @@ class Sorter(Protocol):
 
 
 @runtime_checkable
+class Coded(Codec, Protocol):
+    """Some of its latents are codes, each of which came to mean something."""
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor: ...
+
+    def sweeps(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
+        """Latents z (n, latent) with one code after the other going through its values, by steps or
+        all that it has: (n * values, latent) each."""
+        ...
+
+
+@runtime_checkable
 class Quantised(Protocol):
     """It writes images in the entries of a codebook."""
 

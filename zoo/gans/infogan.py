@@ -123,13 +123,31 @@ class InfoGAN(AdversarialModule):
         self.note({"information": of_category + of_continuous})
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to what Q makes of them: probabilities of the categories
-        and means of the continuous codes (n, categories + continuous)."""
-        _, categories, continuous = self.sizes()
+        """Images (n, channels, size, size) to what Q makes of them, (n, latent): nothing of the
+        noise, which is zero; probabilities of the categories; means of the continuous codes."""
+        noise, categories, continuous = self.sizes()
         code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1]).float()
-        mean = code[:, categories : categories + continuous]
-        return torch.cat([code[:, :categories].softmax(1), mean], 1)
+        logits, mean, _ = code.split((categories, continuous, continuous), dim=1)
+        return torch.cat([code.new_zeros(len(x), noise), logits.softmax(1), mean], 1)
 
     def sort(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to the likeliest category (n,)."""
-        return self.encode(x)[:, : self.hparams["categories"]].argmax(1)
+        noise, categories, _ = self.sizes()
+        return self.encode(x)[:, noise : noise + categories].argmax(1)
+
+    def sweeps(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
+        """What figure 2 draws: latents z (n, latent) in every category, (n * categories, latent),
+        then with each continuous code from -reach to +reach times its standard deviation in the
+        prior, the others staying: (n * steps, latent) each."""
+        noise, categories, continuous = self.sizes()
+        every = z.repeat_interleave(categories, 0)
+        every[:, noise : noise + categories] = torch.eye(categories, device=z.device).repeat(
+            len(z), 1
+        )
+        values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5
+        found = [every]
+        for code in range(noise + categories, noise + categories + continuous):
+            moved = z.repeat_interleave(steps, 0)
+            moved[:, code] = values.repeat(len(z))
+            found.append(moved)
+        return found

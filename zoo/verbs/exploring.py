@@ -5,24 +5,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
-from zoo.verbs.arguments import Verb, add_drawing, add_place, positive
+from zoo.verbs.arguments import Verb, add_drawing, positive
 from zoo.verbs.images import add_images, data_for, images_for, load_codec
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.animals import Animal
+    from zoo.contracts import Coded
 
 
 def enter(verb: Verb) -> None:
-    add = verb(traverse, "Draw what each latent does to an image, the most active latents first.")
+    add = verb(
+        traverse,
+        "Draw what each latent does to an image, the most active latents first; of a model with "
+        "codes of its own, what each does to some samples.",
+    )
     add("name", metavar="NAME|FILE")
     add("--image", type=int, default=0, help="the number of the image to start from (0)")
-    add("--rows", type=positive, default=10, help="how many latents, a row each (10)")
+    add("--rows", type=positive, default=10, help="how many latents, or samples, a row each (10)")
     add("--steps", type=positive, default=11, help="images on each row (11)")
     add("--reach", type=float, default=3.0, help="how far, in standard deviations (3)")
     add_images(add)
-    add_place(add, Path("traversal.png"))
+    add_drawing(add, Path("traversal.png"))
 
     add = verb(map_, "Draw the codes of images as a map in two dimensions, by t-SNE.")
     add("name", metavar="NAME|FILE")
@@ -33,9 +38,13 @@ def enter(verb: Verb) -> None:
 
 def traverse(options: Namespace) -> None:
     from zoo import latents, pictures
+    from zoo.contracts import Coded
     from zoo.measures.records import each
 
     model, codec = load_codec(options)
+    if isinstance(model, Coded):
+        through_codes(options, model)
+        return
     pixels = images_for(options, model).pixels
     if not 0 <= options.image < len(pixels):
         raise ZooError(
@@ -51,6 +60,20 @@ def traverse(options: Namespace) -> None:
     print(
         f"latents {', '.join(map(str, order.tolist()))} of {options.name}, a row each, from "
         f"-{options.reach:g} to {options.reach:g} standard deviations, are in {options.to}"
+    )
+
+
+def through_codes(options: Namespace, model: "Coded") -> None:
+    """Each of a model's codes through its values, in a block of its own."""
+    from zoo import pictures
+
+    z = model.prior(options.rows, options.seed)
+    swept = model.sweeps(z, options.steps, options.reach)
+    blocks = [pictures.grid(model.decode(latents), len(latents) // len(z)) for latents in swept]
+    pictures.save(pictures.beside(*blocks), options.to)
+    print(
+        f"{len(z)} samples of {options.name}, a row each, through the values of its {len(swept)} "
+        f"codes, one beside the other, are in {options.to}"
     )
 
 
