@@ -33,7 +33,7 @@ FAMILIES: dict[str, tuple[str, list[str]]] = {  # loss, and what of its recipe i
     "wgan": ("Wasserstein, clipped weights", []),
     "wgan-gp": ("Wasserstein, slope one in between", ["--trainer.max_epochs=8"]),
 }
-METRICS = ("fd-lenet", "precision-lenet", "recall-lenet", "missing-classes", "class-entropy")
+METRICS = ("fd-lenet", "precision-lenet", "recall-lenet", "rarest-class", "commonest-class")
 Row = dict[str, str | int | float]
 
 

@@ -228,6 +228,8 @@ def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.Monkey
     found = {r.get("metric"): r for r in samples.of_samples(album, Digits(), TOY)}
     assert found["class-accuracy"]["value"] == 0.9
     assert found["missing-classes"]["value"] == 1
+    assert found["rarest-class"]["value"] == 0
+    assert found["commonest-class"]["value"] == pytest.approx(2)  # ones and nines
     assert str(found["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
 
 

@@ -119,10 +119,11 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
             modes = count_modes(stacked(found), classes=1000)
             values = {"modes": modes.captured, "modes-divergence": modes.divergence}
         else:
-            modes = count_modes(
-                found.flatten(), classes=int(space.extractor.classifier.hparams["classes"])
-            )
+            classes = int(space.extractor.classifier.hparams["classes"])
+            modes = count_modes(found.flatten(), classes)
             values = {"missing-classes": modes.missing, "class-entropy": modes.entropy}
+            even = modes.histogram * classes  # shares of the samples, as multiples of a fair one
+            values |= {"rarest-class": even.min().item(), "commonest-class": even.max().item()}
     for metric, value in values.items():
         yield {"metric": metric, "value": value, "fake": len(fake)}
 
