@@ -31,7 +31,7 @@ COLUMNS = (
     "commit",
 )
 
-SMALLER = re.compile(r"fd|fid|kd|kid|mse|nll|bits|missing|memorised|modes-divergence")
+SMALLER = re.compile(r"fd|fid|kd|kid|mse|nll|bits|missing|memorised|commonest|modes-divergence")
 
 Row = dict[str, str | int | float]
 
