@@ -1,7 +1,8 @@
-"""The ladder of autoencoders at a glance: `python benchmarks/ladder.py`.
+"""Both ladders of Fashion-MNIST at a glance: `python benchmarks/ladder.py`.
 
-For each one of Fashion-MNIST that ships: test images as it returns them and samples, with the error
-and the distance on its card, the most distant first. Writes benchmarks/pictures/ladder.png.
+For each autoencoder that ships: test images as it returns them and samples, with the error and the
+distance on its card. For each GAN: samples, with distance and recall. The most distant come first.
+Writes benchmarks/pictures/ladder.png and gans.png.
 """
 
 from pathlib import Path
@@ -39,24 +40,54 @@ def row(name: str) -> tuple[Tensor, Tensor]:
     return padded(model.reconstruct(x)), padded(model.sample(SHOWN, seed=0))
 
 
-def main() -> None:
-    names = [n for n in zoo.names("*-fashion-mnist") if {"mse", "fd-lenet"} <= set(numbers(n))]
-    names.sort(key=lambda name: -numbers(name)["fd-lenet"])
+def rungs(metric: str, family: str = "") -> list[str]:
+    """Models whose cards have this metric and a distance, the most distant first."""
+    found = []
+    for name in zoo.names("*-fashion-mnist"):
+        ours = str(zoo.card(name).facts["class"]).startswith(f"zoo.{family}")
+        if ours and {metric, "fd-lenet"} <= set(numbers(name)):
+            found.append(name)
+    return sorted(found, key=lambda name: -numbers(name)["fd-lenet"])
+
+
+def caption(name: str, metric: str, digits: int) -> str:
+    found = numbers(name)
+    rung = name.removesuffix("-fashion-mnist")
+    return f"{rung}   {found[metric]:.{digits}f}   {found['fd-lenet']:.1f}"
+
+
+def autoencoders() -> Tensor:
+    names = rungs("mse")
     halves: tuple[list[Tensor], list[Tensor]] = (
         [padded(normalise(FashionMNIST().images("test").pixels[:SHOWN]))],
         [],
     )
-    captions = ["test images"]
     for name in names:
         for half, images in zip(halves, row(name), strict=True):
             half.append(images)
-        found = numbers(name)
-        rung = name.removesuffix("-fashion-mnist")
-        captions.append(f"{rung}   {found['mse']:.4f}   {found['fd-lenet']:.1f}")
     white = torch.ones_like(halves[0][0])
     left, right = (pictures.grid(torch.cat(h), SHOWN) for h in (halves[0], [white, *halves[1]]))
-    drawn = pictures.captioned(pictures.beside(left, right), captions)
-    pictures.save(drawn, HOME / "pictures" / "ladder.png")
+    captions = ["test images", *(caption(name, "mse", 4) for name in names)]
+    return pictures.captioned(pictures.beside(left, right), captions)
+
+
+def gans() -> Tensor:
+    names = rungs("recall-lenet", "gans.")
+    drawn = torch.cat([samples(name) for name in names])
+    captions = [caption(name, "recall-lenet", 2) for name in names]
+    return pictures.captioned(pictures.grid(drawn, 2 * SHOWN), captions)
+
+
+def samples(name: str) -> Tensor:
+    """The first 2 * SHOWN of its samples with seed 0."""
+    model = zoo.load(name)
+    assert isinstance(model, Sampler)
+    return padded(model.sample(2 * SHOWN, seed=0))
+
+
+def main() -> None:
+    for name, draw in {"ladder": autoencoders, "gans": gans}.items():
+        pictures.save(draw(), HOME / "pictures" / f"{name}.png")
 
 
 if __name__ == "__main__":
