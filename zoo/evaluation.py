@@ -1,8 +1,6 @@
 """`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
 
-import platform
 import time
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TypedDict
 
@@ -17,9 +15,8 @@ from zoo.errors import BadCard, UnknownName, ZooError
 from zoo.files import replacing
 from zoo.measures import PROTOCOLS, Protocol, Record, measure
 from zoo.measures.estimate import expected_seconds
+from zoo.provenance import hardware, versions
 from zoo.weights import find_device, read, sha256
-
-PACKAGES = ("torch", "torchvision", "torchmetrics", "lightning", "scikit-learn", "torch-fidelity")
 
 
 class Report(TypedDict):
@@ -96,25 +93,6 @@ def expectation(path: Path, data: ImageData, protocol: Protocol, device: str | N
     minutes = seconds / 60
     length = "less than a minute" if minutes < 1 else f"about {minutes:.0f} minute"
     return length + "s" * (minutes >= 1.5)
-
-
-def hardware(device: torch.device) -> str:
-    """What measured, in words."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    count = torch.get_num_threads()
-    return f"{count} thread{'s' * (count > 1)}, {platform.machine()}"
-
-
-def versions() -> dict[str, str]:
-    """Those of the packages that numbers come from, as far as they are installed."""
-    found = {}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 def enter(path: Path, found: Report) -> None:

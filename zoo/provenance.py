@@ -2,14 +2,15 @@
 
 import platform
 import subprocess
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import lightning
-import numpy
 import torch
-import torchvision
 
 HOME = Path(__file__).resolve().parents[1]
+PACKAGES = (
+    "torch", "torchvision", "torchmetrics", "lightning", "numpy", "scikit-learn", "torch-fidelity",
+)  # fmt: skip
 
 
 def commit() -> str:
@@ -36,15 +37,18 @@ def git(*words: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that a result depends on."""
-    libraries = torch, torchvision, lightning, numpy
-    return {"python": platform.python_version()} | {
-        library.__name__: str(library.__version__) for library in libraries
-    }
+    """Of Python and of the packages that numbers come from, as far as they are installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
 
 
-def hardware(device: torch.device, count: int) -> str:
-    """The devices that train, in words."""
+def hardware(device: torch.device, count: int = 1) -> str:
+    """What trains or measures, so many devices of a kind, in words."""
     if device.type == "cuda":
         return f"{count} x {torch.cuda.get_device_name(device)}"
     cores = count * torch.get_num_threads()
