@@ -1,14 +1,20 @@
 """A recipe that cannot be followed is refused before the first step, in one line of words."""
 
 import warnings
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 import torch
+from lightning import Trainer
+from lightning.pytorch.callbacks import EMAWeightAveraging
 
+from recipes.callbacks import Guard
 from zoo import catalog, refusals
 from zoo.cli import main
 from zoo.errors import BadRecipe
+from zoo.gans.sagan import SAGAN
+from zoo.gans.sngan import SNGAN
 
 pytestmark = pytest.mark.usefixtures("here")
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about a machine without a GPU")
@@ -103,6 +109,20 @@ def test_critic_steps_that_do_not_divide_the_batch() -> None:
     words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")
     assert "a batch of 64 images cannot be shared by 5 critic steps" in words
     assert "as 65" in words
+
+
+@pytest.mark.parametrize("buffers", [True, False])
+def test_an_average_of_singular_vectors(buffers: bool) -> None:
+    """With it the generator saturates: its weights are divided by too small a number."""
+    average = EMAWeightAveraging(decay=0.9, use_buffers=buffers)
+    trainer = Trainer(callbacks=[Guard(), average], logger=False, accelerator="cpu")
+    model = SAGAN(size=8, channels=1, width=8, discriminator_width=8)
+    expected = pytest.raises(BadRecipe, match="use_buffers: false") if buffers else nullcontext()
+    with expected:
+        Guard().setup(trainer, model, "fit")
+    Guard().setup(
+        trainer, SNGAN(size=8, width=8, discriminator_width=8), "fit"
+    )  # of D's, unshipped
 
 
 def test_bfloat16_that_is_imitated_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ from typing import Any
 
 import torch
 from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim import Optimizer
 
-from zoo.errors import Diverged
+from zoo.errors import BadRecipe, Diverged
 
 PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
 
@@ -18,12 +19,26 @@ class Guard(Callback):
     one. It looks every `every_n_steps` steps.
 
     Under float16 the loss is scaled until it fits, which some steps are skipped for: there it takes
-    20 of them in a row.
+    20 of them in a row. Raises BadRecipe for an average of singular vectors, which is none.
     """
 
     def __init__(self, limit: float = 1e10, every_n_steps: int = 1) -> None:
         self.limit, self.every_n_steps = limit, every_n_steps
         self.overflows: dict[str, int] = {}
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        averages = [c for c in trainer.callbacks if isinstance(c, WeightAveraging)]  # type: ignore[attr-defined]
+        if not any(average._use_buffers for average in averages):
+            return
+        children = getattr(pl_module, "ships", ()) or dict(pl_module.named_children())
+        for child in children:
+            if any(
+                key.endswith("0._u") for key, _ in pl_module.get_submodule(child).named_buffers()
+            ):
+                raise BadRecipe(
+                    f"the {child} has spectral norm, whose singular vectors do not survive an "
+                    "average: give the callback that averages weights `use_buffers: false`"
+                )
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
