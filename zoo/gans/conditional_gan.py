@@ -11,7 +11,7 @@ from torch.nn.functional import one_hot
 from torch.optim import SGD, Optimizer
 
 from zoo.gans.adversarial import ConditionalAdversarialModule
-from zoo.gans.gan import Maxout, initialize
+from zoo.gans.gan import Maxout, constrain, initialize
 from zoo.losses.adversarial import non_saturating
 
 
@@ -94,6 +94,7 @@ class ConditionalGAN(ConditionalAdversarialModule):
 
         with self.turn("discriminator") as descend:
             descend(non_saturating.discriminator(D(real, y), D(fake.detach(), y)))
+        constrain(D)
 
         with self.turn("generator") as descend:
             descend(non_saturating.generator(D(fake, y)))

@@ -8,6 +8,7 @@ import math
 from functools import partial
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
@@ -67,11 +68,20 @@ class Discriminator(nn.Sequential):
 
 def initialize(network: nn.Module, spread: float) -> None:
     """Every weight evenly from [-spread, spread], as in the authors' configuration; with wider ones
-    the discriminator wins in the first hundred steps, and momentum throws it off."""
+    the discriminator wins in the first hundred steps."""
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.uniform_(layer.weight, -spread, spread)
             nn.init.zeros_(layer.bias)
+
+
+@torch.no_grad()
+def constrain(network: nn.Module, length: float = 1.9365) -> None:
+    """Shorten the weights of every unit to `length`, as the authors do; at their learning rate the
+    discriminator is thrown off without it. Hinton et al., 2012, https://arxiv.org/abs/1207.0580"""
+    for layer in network.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.renorm_(2, 0, length)
 
 
 class GAN(AdversarialModule):
@@ -110,6 +120,7 @@ class GAN(AdversarialModule):
             with self.turn("discriminator") as descend:
                 fake = G(self.prior(len(real)))
                 descend(self.loss.discriminator(D(real), D(fake)))
+            constrain(D)
 
         with self.turn("generator") as descend:  # descend log(1 - D(G(z))), or ascend log D(G(z))
             descend(self.loss.generator(D(G(self.prior(len(shares[0]))))))
