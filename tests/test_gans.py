@@ -16,7 +16,7 @@ from zoo.gans.bigan import BiGAN
 from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
-from zoo.gans.gan import GAN, Maxout
+from zoo.gans.gan import GAN, Maxout, constrain
 from zoo.gans.geometric_gan import GeometricGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.gans.lsgan import LSGAN
@@ -149,6 +149,15 @@ def test_wgan_clips_its_critic() -> None:
     model.clip()
     assert max(w.abs().max().item() for w in model.critic.parameters()) <= 0.003 + 1e-9
     assert any(w.abs().max() > 0.01 for w in model.generator.parameters())
+
+
+def test_units_of_dense_discriminators_are_kept_short() -> None:
+    layer = nn.Linear(4, 3)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, 4, 0, 0], [0.3, 0.4, 0, 0], [0, 0, 0, 0]]))
+    constrain(layer, 1.0)
+    assert layer.weight[0].allclose(torch.tensor([0.6, 0.8, 0, 0]))
+    assert layer.weight[1].allclose(torch.tensor([0.3, 0.4, 0, 0]))
 
 
 def test_maxout_is_the_largest_of_five() -> None:
