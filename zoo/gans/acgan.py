@@ -8,7 +8,7 @@ from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
 from zoo.gans import dcgan
@@ -18,15 +18,15 @@ from zoo.losses.adversarial import non_saturating
 
 class Generator(nn.Module):
     """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]: DCGAN's,
-    of the latent times a vector of the class."""
+    of the latent beside the class."""
 
     def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(classes, latent)
-        self.draw = dcgan.Generator(latent, width, size, channels)
+        self.classes = classes
+        self.draw = dcgan.Generator(latent + classes, width, size, channels)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        return self.draw(z * self.embedding(labels))
+        return self.draw(torch.cat([z, one_hot(labels, self.classes).to(z)], 1))
 
 
 class Discriminator(nn.Module):

@@ -28,10 +28,13 @@ class Generator(nn.Sequential):
             nn.Linear(width, width),
             nn.ReLU(),
             nn.Linear(width, channels * size**2),
-            nn.Tanh(),  # the paper's sigmoid, for images in [-1, 1]
+            nn.Sigmoid(),
             nn.Unflatten(1, (channels, size, size)),
         )
         initialize(self, 0.05)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return 2 * super().forward(z) - 1
 
 
 class Maxout(nn.Linear):
