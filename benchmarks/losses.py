@@ -7,13 +7,12 @@ a recipe that ships is its card. Rows go into losses.csv; losses.md is made of a
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
 from tempfile import TemporaryDirectory
 
-from tables import append
+from tables import append, read, render
 
 import zoo
 from zoo import catalog
@@ -99,8 +98,7 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     wanted = parser.parse_args()
     path = HOME / "losses.csv"
-    known = list(csv.DictReader(path.open(newline=""))) if path.exists() else []
-    have = {(old["family"], old["seed"]) for old in known}
+    have = {(old["family"], old["seed"]) for old in read(path)}
     for found in shipped():
         if (found["family"], str(found["seed"])) not in have:
             append(path, found)
@@ -111,9 +109,7 @@ def main() -> None:
                 found = trained(family, seed)
                 print(*(f"{key} {value}" for key, value in found.items()), sep="  ")
                 append(path, found)
-    with path.open(newline="") as file:
-        lines = table(list(csv.DictReader(file)))
-        (HOME / "losses.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    render(path, table)
 
 
 if __name__ == "__main__":

@@ -7,13 +7,12 @@ its rows. float16 needs a GPU: without one its rows are missing, and the table s
 """
 
 import argparse
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import mean, stdev
 
 import torch
-from tables import append
+from tables import append, render
 
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData
@@ -113,9 +112,7 @@ def main() -> None:
                 row = measured(model, precision, seed)
                 print(*(f"{key} {value}" for key, value in row.items()), sep="  ")
                 append(path, row)
-    with path.open(newline="") as file:
-        lines = table(list(csv.DictReader(file)))
-        (HERE / "precision.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    render(path, table)
 
 
 if __name__ == "__main__":

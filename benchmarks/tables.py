@@ -1,7 +1,7 @@
 """Tables of results that grow by a row a run."""
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 
@@ -13,3 +13,17 @@ def append(path: Path, row: Mapping[str, object]) -> None:
         if fresh:
             writer.writeheader()
         writer.writerow(row)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV file, none where there is no file."""
+    if not path.exists():
+        return []
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def render(path: Path, table: Callable[[list[dict[str, str]]], Iterable[str]]) -> None:
+    """Write beside a CSV file, as Markdown, the lines that `table` makes of its rows."""
+    lines = table(read(path))
+    path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
