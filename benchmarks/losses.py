@@ -9,10 +9,10 @@ a recipe that ships is its card. Rows go into losses.csv; losses.md is made of a
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from tempfile import TemporaryDirectory
 
-from tables import append, read, render
+from tables import append, over_seeds, read, render
 
 import zoo
 from zoo import catalog
@@ -82,14 +82,9 @@ def table(rows: list[dict[str, str]]) -> Iterator[str]:
         if found:
             images = " or ".join(sorted({f"{int(r['images_seen']):,}" for r in found}))
             minutes = mean(float(r["minutes"]) for r in found)
-            cells = [over_seeds([float(r[metric]) for r in found]) for metric in METRICS]
+            cells = [over_seeds([float(r[metric]) for r in found], ".3g") for metric in METRICS]
             start = f"| {family} | {loss} | {len(found)} | {images} | {minutes:.1f} | "
             yield start + " | ".join(cells) + " |"
-
-
-def over_seeds(values: list[float]) -> str:
-    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{mean(values):.3g}{spread}"
 
 
 def main() -> None:

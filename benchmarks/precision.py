@@ -9,10 +9,10 @@ its rows. float16 needs a GPU: without one its rows are missing, and the table s
 import argparse
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 
 import torch
-from tables import append, render
+from tables import append, over_seeds, render
 
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData
@@ -93,9 +93,8 @@ def line(model: str, precision: str, rows: list[dict[str, str]]) -> str:
     if not chosen:
         return f"| {model} | {precision} | not run | | | |"
     values = [float(row["value"]) for row in chosen]
-    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
     speed = mean(float(row["steps_per_second"]) for row in chosen)
-    measure = f"{chosen[0]['metric']} {mean(values):.4g}{spread}"
+    measure = f"{chosen[0]['metric']} {over_seeds(values, '.4g')}"
     hardware = ", ".join(sorted({row["hardware"] for row in chosen}))
     return f"| {model} | {precision} | {measure} | {len(values)} | {speed:.3g} | {hardware} |"
 

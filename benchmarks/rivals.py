@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import torch
 import yaml
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
@@ -49,9 +49,9 @@ def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
     return Spec(model, data, trainer)
 
 
-def gans(pattern: str = "*") -> list[str]:
-    """The recipes of GANs whose names match."""
-    paths = sorted((ROOT / "recipes").glob(f"{pattern}.yaml"))
+def gans() -> list[str]:
+    """The recipes of GANs of Fashion-MNIST."""
+    paths = sorted((ROOT / "recipes").glob("*-fashion-mnist.yaml"))
     return [path.stem for path in paths if "class_path: zoo.gans." in path.read_text()]
 
 
@@ -87,12 +87,18 @@ def our_batches(data: ImageData, device: str) -> Iterator[tuple[Tensor, Tensor]]
             yield data.on_after_batch_transfer((pixels.to(device), labels), 0)
 
 
+def parts(spec: Spec, device: str) -> tuple[nn.Module, nn.Module, int, Optimizer, Optimizer]:
+    """Discriminator, generator, the size of a latent, and an optimizer of each, on the device."""
+    model = spec.model.to(device)
+    of_d, of_g = model.players().values()
+    D, latent = model.get_submodule("discriminator"), int(model.hparams["latent"])
+    return D, model.generator, latent, of_d, of_g
+
+
 def plain(spec: Spec, device: str) -> Rival:
     """A tutorial's DCGAN: float32, NCHW, fresh fakes in each turn, the discriminator not frozen."""
-    model = spec.model.to(device).to(memory_format=torch.contiguous_format)
-    D, G = model.get_submodule("discriminator"), model.generator
-    latent = model.hparams["latent"]
-    adam_d, adam_g = model.players().values()
+    spec.model.to(memory_format=torch.contiguous_format)
+    D, G, latent, adam_d, adam_g = parts(spec, device)
     bce = binary_cross_entropy_with_logits
     for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
         real = images.to(device)
@@ -109,10 +115,7 @@ def plain(spec: Spec, device: str) -> Rival:
 
 def switched(spec: Spec, device: str) -> Rival:
     """Channels last, one draw of fakes, a frozen opponent, our batches; no Lightning."""
-    model = spec.model.to(device)
-    D, G = model.get_submodule("discriminator"), model.generator
-    latent = model.hparams["latent"]
-    adam_d, adam_g = model.players().values()
+    D, G, latent, adam_d, adam_g = parts(spec, device)
     for real, _ in our_batches(spec.data, device):
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
             fake = G(torch.randn(len(real), latent, device=device))
@@ -129,10 +132,8 @@ def switched(spec: Spec, device: str) -> Rival:
 def plain_residual(spec: Spec, device: str) -> Rival:
     """A tutorial's SNGAN: float32, NCHW, torch's spectral norm at every call, fresh fakes in each
     turn, the discriminator not frozen."""
-    model = spec.model.to(device).to(memory_format=torch.contiguous_format)
-    D, G = model.get_submodule("discriminator"), model.generator
-    latent = model.hparams["latent"]
-    adam_d, adam_g = model.players().values()
+    spec.model.to(memory_format=torch.contiguous_format)
+    D, G, latent, adam_d, adam_g = parts(spec, device)
     for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
         real = images.to(device)
         fake = G(torch.randn(len(real), latent, device=device)).detach()

@@ -15,6 +15,7 @@ Means over seeds and their spread go into stability.csv, the modes into stabilit
 
 import argparse
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -152,9 +153,15 @@ def digits_discriminator(across: bool) -> Discriminator:
     return Discriminator(features, 16 * dcgan.widest(width, DIGITS), across)
 
 
+@cache
+def stacked_digits() -> Tensor:
+    """Training images (n, 3, 32, 32) in uint8, put together once for all trainings."""
+    return StackedMNIST(size=DIGITS).images("train").pixels
+
+
 def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
     """Batches (n, 3, 32, 32) of Stacked-MNIST."""
-    pixels = StackedMNIST(size=DIGITS).images("train").pixels
+    pixels = stacked_digits()
     while True:
         yield normalise(pixels[torch.randint(len(pixels), (n,), generator=draw)])
 

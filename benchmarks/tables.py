@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from statistics import mean, stdev
 
 
 def append(path: Path, row: Mapping[str, object]) -> None:
@@ -21,6 +22,12 @@ def read(path: Path) -> list[dict[str, str]]:
         return []
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def over_seeds(values: list[float], digits: str) -> str:
+    """The mean, as `digits` formats it, and the standard deviation where there are several."""
+    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
+    return f"{mean(values):{digits}}{spread}"
 
 
 def render(path: Path, table: Callable[[list[dict[str, str]]], Iterable[str]]) -> None:

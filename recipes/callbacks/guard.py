@@ -8,7 +8,9 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor
 from torch.optim import Optimizer
 
+from zoo.animals import Animal
 from zoo.errors import BadRecipe, Diverged
+from zoo.weights import shipped
 
 PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
 
@@ -30,15 +32,13 @@ class Guard(Callback):
         averages = [c for c in trainer.callbacks if isinstance(c, WeightAveraging)]  # type: ignore[attr-defined]
         if not any(average._use_buffers for average in averages):
             return
-        children = getattr(pl_module, "ships", ()) or dict(pl_module.named_children())
-        for child in children:
-            if any(
-                key.endswith("0._u") for key, _ in pl_module.get_submodule(child).named_buffers()
-            ):
-                raise BadRecipe(
-                    f"the {child} has spectral norm, whose singular vectors do not survive an "
-                    "average: give the callback that averages weights `use_buffers: false`"
-                )
+        state = shipped(pl_module) if isinstance(pl_module, Animal) else pl_module.state_dict()
+        if vectors := [key for key in state if key.endswith("0._u")]:
+            raise BadRecipe(
+                f"the {vectors[0].partition('.')[0]} has spectral norm, whose singular vectors do "
+                "not survive an average: give the callback that averages weights "
+                "`use_buffers: false`"
+            )
 
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer

@@ -99,9 +99,8 @@ class InfoGAN(AdversarialModule):
         of_category = math.log(categories) - cross_entropy(logits, category)
         return of_category, continuous * math.log(2) + q.log_prob(c).sum(1).mean()
 
-    def gain(self, code: Tensor, z: Tensor) -> Tensor:
+    def gain(self, of_category: Tensor, of_continuous: Tensor) -> Tensor:
         """Lambda times L_I, a scalar."""
-        of_category, of_continuous = self.information(code, z)
         return of_category + self.hparams["continuous_weight"] * of_continuous
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -114,12 +113,12 @@ class InfoGAN(AdversarialModule):
         with self.turn("discriminator") as descend:
             (real_source, _), (fake_source, code) = D(real), D(fake.detach())
             loss = non_saturating.discriminator(real_source, fake_source)
-            descend(loss - self.gain(code, z))
+            descend(loss - self.gain(*self.information(code, z)))
 
         with self.turn("generator") as descend:
             source, code = D(fake)
-            descend(non_saturating.generator(source) - self.gain(code, z))
-        of_category, of_continuous = self.information(code, z)
+            of_category, of_continuous = self.information(code, z)
+            descend(non_saturating.generator(source) - self.gain(of_category, of_continuous))
         self.note({"information": of_category + of_continuous})
 
     def encode(self, x: Tensor) -> Tensor:
@@ -140,10 +139,8 @@ class InfoGAN(AdversarialModule):
         then with each continuous code from -reach to +reach times its standard deviation in the
         prior, the others staying: (n * steps, latent) each."""
         noise, categories, continuous = self.sizes()
-        every = z.repeat_interleave(categories, 0)
-        every[:, noise : noise + categories] = torch.eye(categories, device=z.device).repeat(
-            len(z), 1
-        )
+        every, each = z.repeat_interleave(categories, 0), torch.eye(categories, device=z.device)
+        every[:, noise : noise + categories] = each.repeat(len(z), 1)
         values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5
         found = [every]
         for code in range(noise + categories, noise + categories + continuous):

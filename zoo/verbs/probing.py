@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zoo.errors import ZooError
 from zoo.verbs.arguments import Verb, above_zero, add_drawing, positive
@@ -13,6 +14,12 @@ from zoo.verbs.images import (
     images_for,
     load_generator,
 )
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from recipes.data.images import ImageData
+    from zoo.metrics.extractors import Extractor
 
 
 def enter(verb: Verb) -> None:
@@ -43,30 +50,39 @@ def truncate(options: Namespace) -> None:
 
     from recipes.data.features import extract
     from zoo import latents, pictures
-    from zoo.measures.records import PROTOCOLS
-    from zoo.measures.samples import find_space
+    from zoo.extractors import load_extractor
     from zoo.metrics.manifold import precision_recall
 
     if options.n <= NEIGHBOURS:
         raise ZooError(f"precision takes more than {NEIGHBOURS} samples: draw more by -n")
     model = load_generator(options)
-    space = find_space(data_for(options, model), PROTOCOLS["quick"], model.device)
+    data = data_for(options, model)
+    extractor = load_extractor(data.extractor, model.device)
+    real = references(data, extractor, options.n).to(model.device)
     rows, captions = [], []
     for limit in [None, *sorted(options.at, reverse=True)]:
         name = "none" if limit is None else f"{limit:g}"
         z = latents.truncated(model, options.n, limit or float("inf"), options.seed)
         images = model.decode(z)
-        fake = extract(space.extractor, pictures.to_uint8(images), f"truncation {name}")
-        precision, recall = precision_recall(space.real[: options.n], fake, NEIGHBOURS)
+        fake = extract(extractor, pictures.to_uint8(images), f"truncation {name}")
+        precision, recall = precision_recall(real, fake, NEIGHBOURS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
         rows.append(images[: options.columns])
     drawn = pictures.grid(torch.cat(rows), len(rows[0]))
     pictures.save(pictures.captioned(drawn, captions), options.to)
     print("\n".join(captions))
     print(
-        f"in the space of {space.name}, of {options.n} samples a row; the first {len(rows[0])} of "
-        f"{options.name} are in {options.to}"
+        f"in the space of {data.extractor}, of {options.n} samples a row; the first "
+        f"{len(rows[0])} of {options.name} are in {options.to}"
     )
+
+
+def references(data: "ImageData", extractor: "Extractor", n: int) -> "Tensor":
+    """Features of the first n images that samples are compared with, as far as `quick` has them."""
+    from recipes.data.features import real_features
+    from zoo.measures.records import PROTOCOLS
+
+    return real_features(extractor, data, data.reference, PROTOCOLS["quick"].images)[:n]
 
 
 def project(options: Namespace) -> None:
