@@ -54,8 +54,8 @@ class Discriminator(nn.Module):
     def __init__(self, features: nn.Module, width: int, across: bool) -> None:
         super().__init__()
         self.features = features
-        batch = MinibatchDiscrimination(width, 8, 8) if across else nn.Identity()
-        self.head = nn.Sequential(batch, nn.Linear(width + 8 * across, 1), nn.Flatten(0))
+        batch = MinibatchDiscrimination(width, 5, 5) if across else nn.Identity()
+        self.head = nn.Sequential(batch, nn.Linear(width + 5 * across, 1), nn.Flatten(0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
@@ -275,6 +275,8 @@ def rows(
     enough = steps or game.steps
     for name in families:
         for remedy in remedies:
+            if remedy == "smoothing" and FAMILIES[name].loss is not adversarial.non_saturating:
+                continue  # labels are smoothed of discriminators that tell a probability
             told = f"{title} {name} {remedy}"
             scores = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
             modes, quality = zip(*scores, strict=True)
