@@ -24,14 +24,15 @@ def enter(verb: Verb) -> None:
 
 def list_(options: Namespace) -> None:
     shown = catalog.names(options.pattern)
+    width = max(map(len, shown), default=0)
     for name in shown:
         try:
             card = catalog.card(name)
         except ZooError as error:
-            print(f"{name:<24} {error}")
+            print(f"{name:<{width}} {error}")
             continue
         score = f"{card.metrics[0]['metric']} {card.metrics[0]['value']}"
-        print(f"{name:<24} {card.facts['parameters']:>10,} parameters   {score}")
+        print(f"{name:<{width}} {card.facts['parameters']:>10,} parameters   {score}")
     if not shown:
         print(f"no model matches {options.pattern!r}; there are {', '.join(catalog.names())}")
 
@@ -46,10 +47,10 @@ def verify(options: Namespace) -> None:
     broken = 0
     for name in options.names or catalog.names():
         try:
-            print(f"{name:<24} {', '.join(check(name))}")
+            print(f"{name:<{width}} {', '.join(check(name))}")
         except ZooError as error:
             broken += 1
-            print(f"{name:<24} BROKEN: {error}")
+            print(f"{name:<{width}} BROKEN: {error}")
     if broken:
         raise ZooError(f"{broken} of the models break the promise of their cards")
 
