@@ -53,6 +53,16 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no model matches '*-nothing'" in capsys.readouterr().out
 
 
+def test_a_reader_may_stop_early() -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    said = subprocess.run(
+        [sys.executable, "-m", "zoo", "list"], stdout=writer, stderr=subprocess.PIPE, check=True
+    )
+    os.close(writer)
+    assert said.stderr == b""
+
+
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     main(["show", "vae-digits"])
     assert str(zoo.card("vae-digits")) in capsys.readouterr().out

@@ -1,6 +1,7 @@
 """The command line: `zoo VERB ...`."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 
@@ -63,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options.overrides = given[kept:]
     try:
         options.verb(options)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever read along, as `head` does, has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ZooError, OSError) as error:
         sys.exit(f"zoo: {error}")
     except KeyboardInterrupt:

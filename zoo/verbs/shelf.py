@@ -45,7 +45,9 @@ def verify(options: Namespace) -> None:
     from zoo.export import verify as check
 
     broken = 0
-    for name in options.names or catalog.names():
+    names = options.names or catalog.names()
+    width = max(map(len, names))
+    for name in names:
         try:
             print(f"{name:<{width}} {', '.join(check(name))}")
         except ZooError as error:
