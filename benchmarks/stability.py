@@ -185,7 +185,7 @@ def read(samples: Tensor) -> tuple[int, float]:
 GAMES = {
     "grid": Game(
         25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points, near,
-        samples=2500, lr=2e-3, betas=(0.0, 0.9), slope=0.1, clip=0.1, noise=0.05, inner_lr=0.01,
+        samples=2500, lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01,
     ),
     "stacked": Game(
         1000, 64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
@@ -214,7 +214,7 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
             real, fake = next(data), G(torch.randn(game.batch, game.latent)).detach()
             shown = pool(fake) if remedy == "replay" else fake
             price = family.penalty(game, D, real, fake) if family.penalty else 0
-            move(of_D, judge(D, real, shown) + price + slopes(remedy, D, real, fake))
+            move(of_D, judge(D, real, shown) + price + slopes(game, remedy, D, real, fake))
             if family.clipped:
                 for weight in D.parameters():
                     weight.data.clamp_(-game.clip, game.clip)
@@ -245,11 +245,17 @@ def generator_loss(
     return loss.generator(critic(noisy(fake, std)))
 
 
-def slopes(remedy: str, D: nn.Module, real: Tensor, fake: Tensor) -> Tensor | float:  # noqa: N803
+def slopes(
+    game: Game,
+    remedy: str,
+    D: nn.Module,  # noqa: N803
+    real: Tensor,
+    fake: Tensor,
+) -> Tensor | float:
     """What a remedy makes the discriminator pay for its slopes."""
     if remedy not in ("r1", "r1+r2"):
         return 0.0
-    return r1(D, real) + (r2(D, fake) if remedy == "r1+r2" else 0.0)
+    return game.slope * (r1(D, real) + (r2(D, fake) if remedy == "r1+r2" else 0.0))
 
 
 def optimizers(game: Game, family: Family, *players: nn.Module) -> list[Optimizer]:
