@@ -48,7 +48,7 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         width: int = 64,
         discriminator_width: int = 1000,
         lr: float = 1e-3,
-        adversarial_lr: float = 2e-4,
+        adversarial_lr: float = 5e-4,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
