@@ -37,7 +37,8 @@ class Discriminator(nn.Sequential):
 
 
 class AdversarialAutoencoder(EncodingAdversarialModule):
-    """The prior is N(0, I); the encoder is the generator of the adversarial game."""
+    """The prior is N(0, I); the encoder is the generator of the adversarial game, in which both
+    players have a learning rate of their own (appendix A)."""
 
     def __init__(
         self,
@@ -46,7 +47,8 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         latent: int = 8,
         width: int = 64,
         discriminator_width: int = 1000,
-        lr: float = 2e-4,
+        lr: float = 1e-3,
+        adversarial_lr: float = 5e-4,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -56,10 +58,10 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         self.to(memory_format=torch.channels_last)
 
     def players(self) -> dict[str, Optimizer]:
-        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
         both = [*self.encoder.parameters(), *self.generator.parameters()]
+        adam = partial(Adam, lr=self.hparams["adversarial_lr"], betas=(0.5, 0.999))
         return {
-            "autoencoder": adam(both),
+            "autoencoder": Adam(both, lr=self.hparams["lr"]),
             "discriminator": adam(self.discriminator.parameters()),
             "encoder": adam(self.encoder.parameters()),
         }

@@ -27,14 +27,14 @@ class Generator(nn.Module):
             nn.Linear(width, width),
             nn.ReLU(),
             nn.Linear(width, channels * size**2),
-            nn.Tanh(),
+            nn.Sigmoid(),
             nn.Unflatten(1, (channels, size, size)),
         )
         initialize(self, 0.05)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
         told = one_hot(labels, self.classes).to(z)
-        return self.joint(torch.cat([self.latent(z), self.label(told)], 1))
+        return 2 * self.joint(torch.cat([self.latent(z), self.label(told)], 1)) - 1
 
 
 class Discriminator(nn.Module):
