@@ -63,6 +63,14 @@ def test_a_reader_may_stop_early() -> None:
     assert said.stderr == b""
 
 
+def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def list_(options: object) -> None:
+        raise BrokenPipeError("the connection was closed")
+
+    monkeypatch.setattr("zoo.verbs.shelf.list_", list_)
+    assert "the connection was closed" in fails("list")
+
+
 def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     main(["show", "vae-digits"])
     assert str(zoo.card("vae-digits")) in capsys.readouterr().out

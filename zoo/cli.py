@@ -65,9 +65,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options.verb(options)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever read along, as `head` does, has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (ZooError, OSError) as error:
-        sys.exit(f"zoo: {error}")
+        if not (isinstance(error, BrokenPipeError) and abandoned()):
+            sys.exit(f"zoo: {error}")
     except KeyboardInterrupt:
         sys.exit("\nzoo: stopped")
+
+
+def abandoned() -> bool:
+    """Whether whoever read along, as `head` does, has had enough; what is left goes nowhere."""
+    try:
+        print(flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
