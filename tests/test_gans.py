@@ -58,12 +58,12 @@ CONDITIONAL = [ConditionalGAN, ACGAN, ProjectionGAN]
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_draws_images_in_range(family: type[LatentVariableModel]) -> None:
     torch.manual_seed(0)
-    model = family(size=16, channels=1, width=8)
+    model = family(size=16, channels=1, width=24)
     images = model.sample(5, seed=0)
     assert images.shape == (5, 1, 16, 16)
     assert images.abs().max() <= 1
     assert torch.allclose(model.sample(3, seed=0), images[:3], atol=1e-4)
-    assert not torch.allclose(model.sample(5, seed=1), images, atol=1e-4)
+    assert not torch.allclose(model.sample(5, seed=1), images, atol=1e-3)
 
 
 @pytest.mark.parametrize("family", CONDITIONAL)

@@ -12,6 +12,7 @@ from torch.optim import SGD, Optimizer
 
 from zoo.gans.adversarial import ConditionalAdversarialModule
 from zoo.gans.gan import Maxout, constrain, initialize
+from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import non_saturating
 
 
@@ -43,7 +44,9 @@ class Discriminator(nn.Module):
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
         self.classes = classes
-        self.image = nn.Sequential(nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width))
+        self.image = nn.Sequential(
+            Brightness(), nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width)
+        )
         self.label = Maxout(classes, max(1, width // 5))
         self.joint = nn.Sequential(
             nn.Dropout(0.5),
@@ -56,8 +59,7 @@ class Discriminator(nn.Module):
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         told = one_hot(labels, self.classes).to(x)
-        bright = (x + 1) / 2  # from 0 to 1, as in gan.py
-        return self.joint(torch.cat([self.image(bright), self.label(told)], 1))
+        return self.joint(torch.cat([self.image(x), self.label(told)], 1))
 
 
 class ConditionalGAN(ConditionalAdversarialModule):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from zoo.gans.adversarial import AdversarialModule
+from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
 
 LOSSES = {"minimax": minimax, "non-saturating": non_saturating}
@@ -54,6 +55,7 @@ class Discriminator(nn.Sequential):
 
     def __init__(self, width: int, size: int, channels: int) -> None:
         super().__init__(
+            Brightness(),  # as the authors have it
             nn.Flatten(),
             nn.Dropout(0.2),
             Maxout(channels * size**2, width),
@@ -64,9 +66,6 @@ class Discriminator(nn.Sequential):
             nn.Flatten(0),
         )
         initialize(self, 0.005)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return super().forward((x + 1) / 2)  # brightness from 0 to 1, as the authors have it
 
 
 def initialize(network: nn.Module, spread: float) -> None:
