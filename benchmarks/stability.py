@@ -17,7 +17,7 @@ and their spread go into stability.csv, and from there into stability.md.
 
 import argparse
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
@@ -35,7 +35,8 @@ from recipes.data.images import normalise
 from zoo.animals import apply, fuse
 from zoo.classifiers.lenet import LeNet
 from zoo.gans import dcgan, wgan_gp
-from zoo.layers.minibatch import MinibatchDiscrimination, ReplayPool
+from zoo.layers.augment import DiffAugment
+from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
 from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
 from zoo.losses.penalties import data_penalty, gradient_penalty, r1, r2
@@ -54,11 +55,15 @@ Critic = Callable[[Tensor], Tensor]
 class Discriminator(nn.Module):
     """Features (n, width) of what it sees, and logits (n,); perhaps across the batch."""
 
-    def __init__(self, features: nn.Module, width: int, across: bool) -> None:
+    def __init__(self, features: nn.Module, width: int, remedy: str) -> None:
         super().__init__()
         self.features = features
-        batch = MinibatchDiscrimination(width, 5, 5) if across else nn.Identity()
-        self.head = nn.Sequential(batch, nn.Linear(width + 5 * across, 1), nn.Flatten(0))
+        maps = nn.Unflatten(1, (width, 1, 1))
+        across = {
+            "minibatch": [MinibatchDiscrimination(width, 5, 5), nn.Linear(width + 5, 1)],
+            "stddev": [maps, MinibatchStdDev(), nn.Flatten(), nn.Linear(width + 1, 1)],
+        }
+        self.head = nn.Sequential(*across.get(remedy, [nn.Linear(width, 1)]), nn.Flatten(0))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.features(x))
@@ -73,9 +78,10 @@ class Game(NamedTuple):
     batch: int
     steps: int
     generator: Callable[[], nn.Module]
-    discriminator: Callable[[bool], Discriminator]  # whether it looks across the batch
+    discriminator: Callable[[str], Discriminator]  # of a remedy: some look across the batch
     reals: Callable[[torch.Generator, int], Iterator[Tensor]]
     score: Callable[[Tensor], tuple[int, float]]  # of samples: modes found, and how well
+    quality: str  # what the second score is
     samples: int
     lr: float
     betas: tuple[float, float]
@@ -114,9 +120,11 @@ REMEDIES = (
     "none",
     "replay",
     "minibatch",
+    "stddev",
     "matching",
     "smoothing",
     "noise",
+    "augment",
     "r1",
     "r1+r2",
     "unrolled",
@@ -129,9 +137,9 @@ def points_generator() -> nn.Module:
     return nn.Sequential(*hidden, nn.Linear(WIDTH, 2), nn.Unflatten(1, (2, 1, 1)))
 
 
-def points_discriminator(across: bool) -> Discriminator:
+def points_discriminator(remedy: str) -> Discriminator:
     hidden = nn.Linear(2, WIDTH), nn.LeakyReLU(0.2), nn.Linear(WIDTH, WIDTH), nn.LeakyReLU(0.2)
-    return Discriminator(nn.Sequential(nn.Flatten(), *hidden), WIDTH, across)
+    return Discriminator(nn.Sequential(nn.Flatten(), *hidden), WIDTH, remedy)
 
 
 def points(draw: torch.Generator, n: int) -> Iterator[Tensor]:
@@ -153,11 +161,11 @@ def digits_generator() -> nn.Module:
     return dcgan.Generator(64, SMALL, DIGITS, 3).apply(dcgan.initialize)
 
 
-def digits_discriminator(across: bool) -> Discriminator:
+def digits_discriminator(remedy: str) -> Discriminator:
     width = SMALL // 2
     body = list(wgan_gp.Critic(width, DIGITS, 3))[:-2]
     features = nn.Sequential(*body, nn.Flatten())
-    return Discriminator(features, 16 * dcgan.widest(width, DIGITS), across)
+    return Discriminator(features, 16 * dcgan.widest(width, DIGITS), remedy)
 
 
 @cache
@@ -184,13 +192,14 @@ def read(samples: Tensor) -> tuple[int, float]:
 
 GAMES = {
     "grid": Game(
-        25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points, near,
-        samples=2500, lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01,
+        25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points,
+        near, "share of good samples", samples=2500,
+        lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01,
     ),
     "stacked": Game(
         1000, 64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
-        read, samples=10_000, lr=5e-4, betas=(0.5, 0.999), slope=10, clip=0.05, noise=0.3,
-        inner_lr=0.02,
+        read, "divergence from uniform, nats", samples=10_000,
+        lr=5e-4, betas=(0.5, 0.999), slope=10, clip=0.05, noise=0.3, inner_lr=0.02,
     ),
 }  # fmt: skip
 
@@ -198,16 +207,16 @@ GAMES = {
 def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
     """A generator after so many of its steps, its weights averaged."""
     torch.manual_seed(seed)
-    G, D = game.generator(), game.discriminator(remedy == "minibatch")
+    G, D = game.generator(), game.discriminator(remedy)
     pool = ReplayPool(game.shape, 1000)
     loss = one_sided() if remedy == "smoothing" else family.loss
     of_D, of_G = optimizers(game, family, D, G)
     average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     data = game.reals(torch.Generator().manual_seed(seed), game.batch)
-    std = game.noise if remedy == "noise" else 0.0
+    disguise = disguised(game, remedy)
 
     def judge(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        return loss.discriminator(critic(noisy(real, std)), critic(noisy(fake, std)))
+        return loss.discriminator(critic(disguise(real)), critic(disguise(fake)))
 
     for _ in range(steps):
         for _ in range(family.critic_steps):
@@ -224,25 +233,23 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
             critic = unrolled(
                 D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=game.inner_lr  # type: ignore[misc]
             )  # fmt: skip
-        move(of_G, generator_loss(remedy, loss, critic, D, real, fake, std))
+        if remedy == "matching":
+            move(of_G, feature_matching(D.features(real), D.features(fake)))
+        elif isinstance(loss, RelativisticLoss):
+            move(of_G, loss.generator(critic(disguise(real)), critic(disguise(fake))))
+        else:
+            move(of_G, loss.generator(critic(disguise(fake))))
         average.update_parameters(G)
     return average
 
 
-def generator_loss(
-    remedy: str,
-    loss: AdversarialLoss | RelativisticLoss,
-    critic: Critic,
-    D: Discriminator,  # noqa: N803
-    real: Tensor,
-    fake: Tensor,
-    std: float,
-) -> Tensor:
-    if remedy == "matching":
-        return feature_matching(D.features(real), D.features(fake))
-    if isinstance(loss, RelativisticLoss):
-        return loss.generator(critic(noisy(real, std)), critic(noisy(fake, std)))
-    return loss.generator(critic(noisy(fake, std)))
+def disguised(game: Game, remedy: str) -> Callable[[Tensor], Tensor]:
+    """What a remedy lets the discriminator see."""
+    if remedy == "noise":
+        return partial(noisy, std=game.noise)
+    if remedy == "augment":  # not the colours, which are digits of their own
+        return DiffAugment(("translation", "cutout"))
+    return nn.Identity()
 
 
 def slopes(
@@ -291,8 +298,8 @@ def rows(
     enough = steps or game.steps
     for name in families:
         for remedy in remedies:
-            if remedy == "smoothing" and FAMILIES[name].loss is not adversarial.non_saturating:
-                continue  # labels are smoothed of discriminators that tell a probability
+            if not applies(remedy, title, FAMILIES[name]):
+                continue
             told = f"{title} {name} {remedy}"
             scores = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
             modes, quality = zip(*scores, strict=True)
@@ -303,20 +310,29 @@ def rows(
             }  # fmt: skip
 
 
+def applies(remedy: str, title: str, family: Family) -> bool:
+    """Labels are smoothed of discriminators that tell a probability, and images augmented."""
+    if remedy == "smoothing":
+        return family.loss is adversarial.non_saturating
+    return remedy != "augment" or title != "grid"
+
+
 def table(found: list[dict[str, str]]) -> Iterator[str]:
-    """A row for each family, a column for each remedy: the newest of each, mean and spread."""
+    """For each game and score a row a family, a column a remedy: the newest mean and spread."""
     yield "# Stability"
     yield ""
-    yield "Modes found, mean and spread over seeds; `python benchmarks/stability.py` says how."
+    yield "Means and standard deviations over seeds; `python benchmarks/stability.py` says how."
     for title, game in GAMES.items():
         cells = {(row["family"], row["remedy"]): row for row in found if row["game"] == title}
-        if cells:
-            yield from ("", f"## {title}: {game.modes:,} modes", "")
-            yield "| | " + " | ".join(REMEDIES) + " |"
-            yield "|---|" + "---:|" * len(REMEDIES)
+        scores = {"modes": f"modes found, of {game.modes:,}", "quality": game.quality}
+        columns = [remedy for remedy in REMEDIES if any(cell[1] == remedy for cell in cells)]
+        for score, meaning in scores.items() if cells else ():
+            yield from ("", f"## {title}: {meaning}", "")
+            yield "| | " + " | ".join(columns) + " |"
+            yield "|---|" + "---:|" * len(columns)
             for family in FAMILIES:
-                shown = [cells.get((family, remedy)) for remedy in REMEDIES]
-                texts = [f"{r['modes']} ± {r['modes_spread']}" if r else "" for r in shown]
+                shown = [cells.get((family, remedy)) for remedy in columns]
+                texts = [f"{r[score]} ± {r[score + '_spread']}" if r else "" for r in shown]
                 yield f"| {family} | " + " | ".join(texts) + " |"
 
 
