@@ -65,7 +65,8 @@ class Discriminator(nn.Module):
 
 class ConditionalGAN(ConditionalAdversarialModule):
     """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
-    of it. Learning rate and momentum stay where the paper's begin."""
+    of it. Learning rate and momentum stay where the paper's begin, and only the discriminator has
+    dropout."""
 
     def __init__(
         self,
