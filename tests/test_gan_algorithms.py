@@ -208,8 +208,8 @@ def larsen_2016(model: VAEGAN) -> None:
         realism = softplus(-a).mean() + softplus(-f).mean()
         move(of_G, 1e-3 * unlike(features, D(x)[1]) + realism)
         thaw()
-        real, made = D(x)[0], torch.cat([D(again.detach())[0], D(fake.detach())[0]])
-        move(of_D, softplus(-real).mean() + softplus(made).mean())
+        real, made, drawn = (D(images.detach())[0] for images in (x, again, fake))
+        move(of_D, softplus(-real).mean() + softplus(made).mean() + softplus(drawn).mean())
 
 
 def makhzani_2015(model: AdversarialAutoencoder) -> None:

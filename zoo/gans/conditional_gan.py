@@ -3,6 +3,7 @@
 Both players of the first GAN are told the class, as an input beside their own.
 """
 
+import math
 from functools import partial
 
 import torch
@@ -43,14 +44,14 @@ class Discriminator(nn.Module):
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        self.classes = classes
+        self.classes, fifth = classes, math.ceil(width / 4.8)
         self.image = nn.Sequential(
             Brightness(), nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width)
         )
-        self.label = Maxout(classes, max(1, width // 5))
+        self.label = Maxout(classes, fifth)
         self.joint = nn.Sequential(
             nn.Dropout(0.5),
-            Maxout(width + max(1, width // 5), width),
+            Maxout(width + fifth, width, pieces=4),
             nn.Dropout(0.5),
             nn.Linear(width, 1),
             nn.Flatten(0),
@@ -64,7 +65,8 @@ class Discriminator(nn.Module):
 
 class ConditionalGAN(ConditionalAdversarialModule):
     """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
-    of it, of five pieces each."""
+    of it. Learning rate and momentum stay where the paper's begin, and only the discriminator has
+    dropout."""
 
     def __init__(
         self,
@@ -79,7 +81,7 @@ class ConditionalGAN(ConditionalAdversarialModule):
         super().__init__()
         self.save_hyperparameters()
         self.generator = Generator(latent, classes, width, size, channels)
-        self.discriminator = Discriminator(classes, max(1, width // 5), size, channels)
+        self.discriminator = Discriminator(classes, math.ceil(width / 5), size, channels)
 
     def players(self) -> dict[str, Optimizer]:
         sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])

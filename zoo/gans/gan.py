@@ -39,12 +39,12 @@ class Generator(nn.Sequential):
 
 
 class Maxout(nn.Linear):
-    """The largest of five linear maps. Goodfellow et al., 2013, https://arxiv.org/abs/1302.4389"""
+    """The largest of several linear maps. Goodfellow et al., 2013,
+    https://arxiv.org/abs/1302.4389"""
 
-    pieces = 5
-
-    def __init__(self, inputs: int, outputs: int) -> None:
-        super().__init__(inputs, outputs * self.pieces)
+    def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
+        super().__init__(inputs, outputs * pieces)
+        self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x).unflatten(1, (-1, self.pieces)).amax(2)

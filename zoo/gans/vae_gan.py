@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
+from torch.nn.functional import softplus
 from torch.optim import Optimizer, RMSprop
 
 from zoo.animals import apply
@@ -83,8 +84,8 @@ class VAEGAN(EncodingAdversarialModule):
             descend(self.hparams["gamma"] * self.likeness(features, D(x)[1]) + realism)
 
         with self.turn("discriminator") as descend:
-            real, made = D(x)[0], torch.cat([D(again.detach())[0], D(fake.detach())[0]])
-            descend(non_saturating.discriminator(real, made))
+            (real, _), (made, _), (drawn, _) = (D(images.detach()) for images in (x, again, fake))
+            descend(softplus(-real).mean() + softplus(made).mean() + softplus(drawn).mean())
 
     def likeness(self, features: Tensor, real: Tensor) -> Tensor:
         """Minus the log-likelihood of the real images' features (n, d) under normals of variance
