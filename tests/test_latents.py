@@ -16,6 +16,7 @@ from zoo.animals import LatentVariableModel
 from zoo.attributes import Detector
 from zoo.cli import main
 from zoo.errors import UnknownName, ZooError
+from zoo.gans.acgan import ACGAN
 from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.losses.reconstruction import pixel_error
@@ -105,10 +106,22 @@ def test_a_model_that_needs_classes_has_no_inverse() -> None:
         latents.project(model, GAN.sample(1))
 
 
+def test_only_images_that_could_be_drawn_are_looked_for() -> None:
+    with pytest.raises(ZooError, match=r"must be \(n, 1, 8, 8\), not \(2, 3, 8, 8\)"):
+        latents.project(GAN, torch.zeros(2, 3, 8, 8))
+    assert latents.project(GAN, torch.zeros(0, 1, 8, 8), steps=1).shape == (0, 32)
+
+
 def test_a_direction_is_that_of_the_means() -> None:
     z = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 9.0], [6.0, 9.0]])
     way = latents.direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
     assert torch.allclose(way, torch.tensor([4.0, 8.0]) / 80**0.5)
+
+
+@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
+def test_an_attribute_that_all_share_has_no_direction(chance: float) -> None:
+    with pytest.raises(ZooError, match="do not differ: draw more"):
+        latents.direction(torch.randn(5, 4), torch.full((5,), chance))
 
 
 def test_a_direction_is_that_of_the_gradient() -> None:
@@ -145,6 +158,17 @@ def test_paths_have_the_ends_that_were_given() -> None:
         assert torch.allclose(found[:, -1], b, atol=1e-5)
     straight = latents.PATHS["straight"](a, b, 3).unflatten(0, (2, 3))
     assert torch.allclose(straight[:, 1], (a + b) / 2)
+
+
+def test_a_path_of_a_model_that_needs_classes_stays_in_one(here: Path) -> None:
+    torch.manual_seed(0)
+    model = ACGAN(size=8, channels=1, width=8, classes=3)
+    zoo.write(model, here / "toy.safetensors")
+    main(["interpolate", "toy.safetensors", "--rows", "2", "--steps", "4", "--path", "straight"])
+    path = latents.lerp(*model.prior(4, seed=0).chunk(2), 4)
+    expected = pictures.grid(model.decode(path, torch.tensor([0] * 4 + [1] * 4)), columns=4)
+    found = pictures.read(here / "interpolation.png")
+    assert (found.int() - expected.int()).abs().max() <= 1
 
 
 def test_attributes_are_told_as_real_images_teach_them() -> None:
@@ -209,6 +233,7 @@ def test_truncation_is_drawn_in_rows(here: Path, capsys: pytest.CaptureFixture[s
     assert [line.split(":")[0] for line in lines[:3]] == ["none", "1", "0.2"]
     recalls = [float(line.rpartition(" ")[2]) for line in lines[:3]]
     assert recalls[0] > recalls[2]
+    assert lines[3].startswith("in the space of pixels, of 200 samples a row")
     assert pictures.read(here / "truncation.png").shape[1] == 2 + 3 * 66
     main(["sample", "dcgan-digits", "-n", "1", "--truncation", "0.2"])
     z = latents.truncated(GAN, 1, 0.2, seed=0)

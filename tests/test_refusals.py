@@ -59,6 +59,20 @@ def test_in_words(override: str, words: str) -> None:
     assert words in refused("vae-digits", override)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "override", "words"),
+    [
+        ("wgan-gp-fashion-mnist", "critic_steps=0", "WGANGP has critic_steps 0: make it more"),
+        ("sngan-fashion-mnist", "discriminator_steps=0", "SNGAN has discriminator_steps 0"),
+        ("sngan-fashion-mnist", "discriminator_width=0", "SNGAN has discriminator_width 0"),
+        ("infogan-mnist", "categories=0", "InfoGAN has categories 0"),
+        ("acgan-fashion-mnist", "classes=0", "ACGAN has classes 0"),
+    ],
+)
+def test_games_without_turns_or_classes(recipe: str, override: str, words: str) -> None:
+    assert words in refused(recipe, f"--model.init_args.{override}")
+
+
 def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     from lightning.pytorch.loggers import wandb
     from lightning_utilities.core.imports import RequirementCache

@@ -86,7 +86,8 @@ class ConditionalModel(LatentVariableModel):
 
     @abstractmethod
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]."""
+        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]. Raises
+        ZooError for labels that do not fit."""
 
     def in_turn(self, n: int) -> Tensor:
         """Labels (n,): every class in its turn."""
@@ -95,17 +96,20 @@ class ConditionalModel(LatentVariableModel):
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
         `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
-        if labels is not None:
-            self.check_labels(n, labels)
         return self.decode(self.prior(n, seed), labels)
 
-    def check_labels(self, n: int, labels: Tensor) -> None:
-        """Refuse labels that are not n classes of this model."""
-        classes = self.hparams["classes"]
-        if labels.shape != (n,) or labels.is_floating_point():
-            raise ZooError(f"labels must be {n} whole numbers, not {labels.dtype} {labels.shape}")
+    def asked(self, n: int, labels: Tensor | None) -> Tensor:
+        """Labels (n,) as int64 on this model's device, by default `in_turn`. Raises ZooError unless
+        they are n classes of this model."""
+        if labels is None:
+            return self.in_turn(n)
+        labels, classes = torch.as_tensor(labels, device=self.device), self.hparams["classes"]
+        if labels.shape != (n,) or labels.is_floating_point() or labels.dtype == torch.bool:
+            found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+            raise ZooError(f"labels must be {n} whole numbers, not {found}")
         if n and not 0 <= labels.min() <= labels.max() < classes:
             raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
+        return labels.long()
 
 
 class EncoderDecoder(LatentVariableModel):

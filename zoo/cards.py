@@ -43,7 +43,8 @@ def split(text: str, where: str) -> tuple[dict[str, object], str]:
     try:
         facts = yaml.safe_load(parts[1]) if parts else None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadCard(f"the front matter of {where} is not YAML: {error}") from error
+        reason = " ".join(str(error).split())
+        raise BadCard(f"the front matter of {where} is not YAML: {reason}") from error
     if parts is None or not isinstance(facts, dict):
         raise BadCard(f"{where} has no front matter: a card begins with YAML between two ---")
     return facts, parts[2].strip()

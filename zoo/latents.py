@@ -87,10 +87,15 @@ def project(
     https://arxiv.org/abs/1702.04782
 
     Adam descends the squared error from several latents of the prior, its learning rate falling
-    from `lr` along a cosine; the best is kept. Raises ZooError for a model that needs classes.
+    from `lr` along a cosine; the best is kept. Raises ZooError for a model that needs classes, and
+    for images that are not of its shape.
     """
     if isinstance(model, ConditionalModel):
         raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
+    drawn = model.sample(1, seed=0).shape[1:]
+    if images.shape[1:] != drawn:
+        found = tuple(images.shape)
+        raise ZooError(f"images must be (n, {', '.join(map(str, drawn))}), not {found}")
     targets = images.repeat(starts, 1, 1, 1)
     z = model.prior(len(targets), seed).requires_grad_()
     schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
@@ -101,9 +106,9 @@ def project(
         adam.step()
         schedule.step()
     z.requires_grad_(False)
-    errors = pixel_error(model.decode(z), targets).view(starts, -1)
+    errors = pixel_error(model.decode(z), targets).view(starts, len(images))
     each = torch.arange(len(images), device=z.device)
-    return z.view(starts, len(images), -1)[errors.argmin(0), each]
+    return z.view(starts, len(images), z.shape[1])[errors.argmin(0), each]
 
 
 def direction(z: Tensor, chances: Tensor) -> Tensor:
@@ -112,11 +117,11 @@ def direction(z: Tensor, chances: Tensor) -> Tensor:
     Larsen et al., 2016, section 4.2, https://arxiv.org/abs/1512.09300
 
     Where z ~ N(0, I), that is the way of the mean gradient of the chance (Stein's lemma). Raises
-    ZooError where both means are one.
+    ZooError where both means are one, or where all latents have the attribute, or none.
     """
     chances = chances.to(z)
     difference = chances @ z / chances.sum() - (1 - chances) @ z / (1 - chances).sum()
-    if difference.norm() < 1e-5:
+    if not difference.norm() > 1e-5:  # nor is it where a group is empty
         raise ZooError("latents with and without the attribute do not differ: draw more of them")
     return difference / difference.norm()
 

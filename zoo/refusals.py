@@ -15,8 +15,9 @@ from zoo.errors import BadRecipe, UnknownName
 from zoo.provenance import native_bfloat16
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
-SIZES = {"size", "channels", "latent", "width", "batch_size", "n"} | {
-    f"every_n_{spans}" for spans in ("steps", "epochs")
+SIZES = {
+    *("size", "channels", "latent", "width", "discriminator_width", "classes", "categories"),
+    *("discriminator_steps", "critic_steps", "batch_size", "n", "every_n_steps", "every_n_epochs"),
 }  # of which there must be some
 
 

@@ -60,6 +60,8 @@ class AdversarialModule(LatentVariableModel, ABC):
 
     def shares(self, images: Tensor, k: int) -> tuple[Tensor, ...]:
         """The images of a batch in k parts, one for each step of the critic; raises BadRecipe."""
+        if k < 1:
+            raise BadRecipe(f"a critic of {k} steps learns nothing: give it one or more")
         if len(images) % k:
             raise BadRecipe(
                 f"a batch of {len(images)} images cannot be shared by {k} critic steps: "
@@ -84,15 +86,16 @@ class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
     """One whose generator takes labels (n,) beside the latents; the data must give labels."""
 
     def labelled(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Images and labels (n,) of a batch; raises BadRecipe for data without."""
+        """Images and labels (n,) of a batch; raises ZooError for data with other labels."""
         images, labels = batch
-        if labels.ndim != 1:
+        if labels.ndim != 1 and not labels.numel():
             raise BadRecipe("the data gives no classes: set --data.init_args.labels true")
-        return images, labels
+        return images, self.asked(len(images), labels)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]."""
-        y = self.in_turn(len(z)) if labels is None else labels.to(z.device)
+        """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]. Raises
+        ZooError for labels that do not fit."""
+        y = self.asked(len(z), labels)
         each = torch.arange(len(z), device=z.device)
         return apply(self.generator, each, lambda i: self.generator(z[i], y[i])).float()
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
+from zoo.errors import UnknownName
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
@@ -102,6 +103,8 @@ class GAN(AdversarialModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
+        if loss not in LOSSES:
+            raise UnknownName("loss", loss, LOSSES)
         self.loss = LOSSES[loss]
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)

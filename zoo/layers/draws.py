@@ -3,10 +3,14 @@
 import torch
 from torch import Tensor
 
+from zoo.errors import ZooError
+
 
 def normal(n: int, width: int, seed: int | None, device: torch.device | str) -> Tensor:
     """Normal numbers (n, width); a seed gives the same ones on every device, and more of them
-    continue the fewer."""
+    continue the fewer. Raises ZooError for an n below zero."""
+    if n < 0:
+        raise ZooError(f"{n} of them cannot be drawn: ask for none or more")
     if seed is None:
         return torch.randn(n, width, device=device)
     generator = torch.Generator().manual_seed(seed)

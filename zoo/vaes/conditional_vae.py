@@ -80,8 +80,8 @@ class ConditionalVAE(ConditionalModel, VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend KL(q || p) - E_q log p(x | y, z), by one draw."""
         x, y = batch
-        self.check_labels(len(x), y)
-        log_likelihood, divergence = (term.mean() for term in self.bound(x, y))
+        bound = self.bound(x, self.asked(len(x), y))
+        log_likelihood, divergence = (term.mean() for term in bound)
         self.note({"log_likelihood": log_likelihood, "divergence": divergence})
         return divergence - log_likelihood
 
@@ -91,8 +91,8 @@ class ConditionalVAE(ConditionalModel, VAE):
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default `in_turn`, to the likelihood's means
-        (n, channels, size, size) in [-1, 1]."""
-        return VAE.decode(self, self.told(z, self.in_turn(len(z)) if labels is None else labels))
+        (n, channels, size, size) in [-1, 1]. Raises ZooError for labels that do not fit."""
+        return VAE.decode(self, self.told(z, self.asked(len(z), labels)))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through the mean of their posterior, of the

@@ -79,7 +79,7 @@ def interpolate(options: Namespace) -> None:
 
 def between_samples(options: Namespace) -> "Tensor":
     from zoo import latents, pictures
-    from zoo.animals import LatentVariableModel
+    from zoo.animals import ConditionalModel, LatentVariableModel
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):
@@ -90,14 +90,20 @@ def between_samples(options: Namespace) -> "Tensor":
     ends = model.prior(2 * options.rows, options.seed)
     walk = latents.PATHS[options.path or "great-circle"]
     path = walk(ends[: options.rows], ends[options.rows :], options.steps)
+    if isinstance(model, ConditionalModel):  # a path stays in its class
+        labels = model.in_turn(options.rows).repeat_interleave(options.steps)
+        return pictures.grid(model.decode(path, labels), columns=options.steps)
     return pictures.grid(model.decode(path), columns=options.steps)
 
 
 def between_real(options: Namespace) -> "Tensor":
     from recipes.data.images import normalise
     from zoo import latents, pictures
+    from zoo.animals import ConditionalModel
 
     model, codec = load_codec(options)
+    if isinstance(model, ConditionalModel):
+        raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")
     pixels = images_for(options, model).pixels
     chosen = shuffled(len(pixels), options.seed)[: 2 * options.rows]
     if len(chosen) < 2 * options.rows:

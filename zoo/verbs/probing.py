@@ -65,14 +65,14 @@ def truncate(options: Namespace) -> None:
         z = latents.truncated(model, options.n, limit or float("inf"), options.seed)
         images = model.decode(z)
         fake = extract(extractor, pictures.to_uint8(images), f"truncation {name}")
-        precision, recall = precision_recall(real, fake, NEIGHBOURS)
+        precision, recall = precision_recall(real, fake[: len(real)], NEIGHBOURS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
         rows.append(images[: options.columns])
     drawn = pictures.grid(torch.cat(rows), len(rows[0]))
     pictures.save(pictures.captioned(drawn, captions), options.to)
     print("\n".join(captions))
     print(
-        f"in the space of {data.extractor}, of {options.n} samples a row; the first "
+        f"in the space of {data.extractor}, of {len(real)} samples a row; the first "
         f"{len(rows[0])} of {options.name} are in {options.to}"
     )
 
