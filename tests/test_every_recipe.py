@@ -101,5 +101,12 @@ def test_card_keeps_its_promise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_weights_were_raised_by_their_recipe(name: str) -> None:
+    given = yaml.safe_load(catalog.recipe(name).read_text())["model"].get("init_args", {})
+    model = zoo.load(name)
+    assert {argument: model.hparams[argument] for argument in given} == given
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_weights_are_small(name: str) -> None:
     assert catalog.locate(name).stat().st_size <= 15e6

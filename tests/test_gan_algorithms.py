@@ -1,5 +1,6 @@
 """Each family's step is its paper's algorithm: bit for bit the loop one would write by hand."""
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -18,9 +19,11 @@ from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.dragan import DRAGAN
 from zoo.gans.gan import GAN
 from zoo.gans.geometric_gan import GeometricGAN
+from zoo.gans.infogan import InfoGAN
 from zoo.gans.lsgan import LSGAN
 from zoo.gans.projection_gan import ProjectionGAN
 from zoo.gans.ragan import RaGAN
+from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
 from zoo.gans.vae_gan import VAEGAN
 from zoo.gans.wgan import WGAN
@@ -61,9 +64,18 @@ def goodfellow_2014(model: GAN) -> None:
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
             move(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
+            shorten(D)
         thaw = frozen(D)
         move(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
         thaw()
+
+
+@torch.no_grad()
+def shorten(critic: nn.Module) -> None:
+    """As the authors do: no unit's weights are longer than 1.9365."""
+    for layer in critic.modules():
+        if isinstance(layer, nn.Linear):
+            layer.weight.renorm_(2, 0, 1.9365)
 
 
 def alternate(model: AdversarialModule, first: Callable, second: Callable) -> None:
@@ -165,6 +177,7 @@ def mirza_2014(model: ConditionalGAN) -> None:
     for x, y in labelled():
         fake = G(torch.randn(len(x), 100), y)
         move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
+        shorten(D)
         thaw = frozen(D)
         move(two, softplus(-D(fake, y)).mean())
         thaw()
@@ -239,6 +252,47 @@ def donahue_2017(model: BiGAN) -> None:
         thaw()
 
 
+def chen_2016(model: InfoGAN) -> None:
+    D, G = model.discriminator, model.generator
+    one, two = adam(D), adam(G, lr=1e-3)
+    for x, _ in digits():
+        z = model.prior(len(x))
+        category, c = z[:, 62:72].argmax(1), z[:, 72:]
+        fake = G(z)
+
+        def surprise(code: Tensor, category: Tensor = category, c: Tensor = c) -> Tensor:
+            q = Normal(code[:, 10:12], code[:, 12:].clamp(-5, 5).exp())
+            of_category = math.log(10) - cross_entropy(code[:, :10], category)
+            of_continuous = 2 * math.log(2) + q.log_prob(c).sum(1).mean()
+            return of_category + 0.1 * of_continuous
+
+        (r, _), (f, code) = D(x), D(fake.detach())
+        move(one, softplus(-r).mean() + softplus(f).mean() - surprise(code))
+        thaw = frozen(D)
+        f, code = D(fake)
+        move(two, softplus(-f).mean() - surprise(code))
+        thaw()
+
+
+def zhang_2019(model: SAGAN) -> None:
+    """One step each, spectral norm in both players."""
+    D, G = model.discriminator, model.generator
+    one = adam(D, lr=4e-4, betas=(0.0, 0.9))
+    two = adam(G, lr=1e-4, betas=(0.0, 0.9))
+    for x, _ in digits():
+        with torch.nn.utils.parametrize.cached():
+            warm(G)
+            fake = G(torch.randn(len(x), 128))
+        with torch.nn.utils.parametrize.cached():
+            warm(D)
+            move(one, relu(1 - D(x)).mean() + relu(1 + D(fake.detach())).mean())
+        thaw = frozen(D)
+        with torch.nn.utils.parametrize.cached():
+            warm(D)
+            move(two, -D(fake).mean())
+        thaw()
+
+
 CASES = [
     (GAN, {"loss": "minimax", "steps": 2}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
@@ -248,6 +302,8 @@ CASES = [
     (DRAGAN, {}, kodali_2017),
     (SNGAN, {"discriminator_width": 8}, miyato_2018),
     (ProjectionGAN, {"discriminator_width": 8, "classes": 3}, miyato_2018),
+    (SAGAN, {"discriminator_width": 8}, zhang_2019),
+    (InfoGAN, {}, chen_2016),
     (ConditionalGAN, {"classes": 3}, mirza_2014),
     (ACGAN, {"classes": 3}, odena_2017),
     (VAEGAN, {}, larsen_2016),
@@ -262,7 +318,11 @@ def test_an_epoch_is_the_papers_algorithm(
 ) -> None:
     def build() -> AdversarialModule:
         torch.manual_seed(0)
-        return family(**TOY, **arguments)
+        model = family(**TOY, **arguments)
+        if isinstance(model, GAN | ConditionalGAN):  # so long that they have to be shortened
+            for weight in model.discriminator.parameters():
+                weight.data.mul_(100)
+        return model
 
     ours, by_hand = build(), build()
     trainer = fit(ours, batches=labelled())

@@ -1,6 +1,7 @@
 """The families that compete: what their papers promise, at toy size."""
 
 import math
+import re
 
 import pytest
 import torch
@@ -26,7 +27,7 @@ from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
 from zoo.gans.vae_gan import VAEGAN
 from zoo.gans.wgan import WGAN
-from zoo.layers.augment import DiffAugment, cutout, translation
+from zoo.layers.augment import DiffAugment, colour, cutout, translation
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge, least_squares, minimax, non_saturating, relativistic
@@ -78,17 +79,49 @@ def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
     assert torch.equal(model.sample(4, seed=0), images)
     assert columns(model) == 3  # of a picture, one for each class
     assert not torch.equal(model.sample(4, seed=0, labels=asked.flip(0)), images)
-    with pytest.raises(ZooError, match="labels are from 0 to 2"):
-        model.sample(1, labels=torch.tensor([3]))
-    with pytest.raises(ZooError, match="labels must be 2 whole numbers"):
-        model.sample(2, labels=torch.tensor([1]))
+    for kind in (torch.uint8, torch.int32):
+        assert torch.equal(model.sample(4, seed=0, labels=asked.to(kind)), images)
     with pytest.raises(BadRecipe, match=r"labels true"):
         model.labelled((images, torch.empty(4, 0)))  # type: ignore[operator]
 
 
+@pytest.mark.parametrize("family", CONDITIONAL)
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 3], "labels are from 0 to 2"),
+        ([-1, 0], "labels are from 0 to 2"),
+        ([1], "labels must be 2 whole numbers, not torch.int64 of shape (1,)"),
+        ([0, 1, 2], "labels must be 2 whole numbers"),
+        ([[0, 1], [1, 0]], "labels must be 2 whole numbers"),
+        ([0.0, 1.0], "labels must be 2 whole numbers"),
+        ([True, False], "labels must be 2 whole numbers"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(
+    family: type[ConditionalModel], labels: list, words: str
+) -> None:
+    model = family(size=8, channels=1, width=8, classes=3)
+    with pytest.raises(ZooError, match=re.escape(words)):
+        model.decode(model.prior(2), torch.tensor(labels))
+    with pytest.raises(ZooError, match=re.escape(words)):
+        model.labelled((torch.zeros(2, 1, 8, 8), torch.tensor(labels)))  # type: ignore[operator]
+
+
+def test_what_cannot_be_drawn_or_played_is_refused() -> None:
+    model = GAN(size=8, width=8)
+    assert len(model.sample(0)) == 0
+    for seed in (None, 0):
+        with pytest.raises(ZooError, match="-1 of them cannot be drawn"):
+            model.sample(-1, seed)
+    with pytest.raises(BadRecipe, match="a critic of 0 steps"):
+        model.shares(torch.zeros(4, 1), 0)
+    with pytest.raises(UnknownName, match="did you mean minimax"):
+        GAN(loss="minmax")  # type: ignore[arg-type]
+
+
 def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:
-    """Proposition 1: D tends to p_data / (p_data + p_g), here of two normals, by any of the
-    losses that estimate it."""
+    """Proposition 1: D tends to p_data / (p_data + p_g), here of two normals."""
     torch.manual_seed(0)
     D = nn.Sequential(nn.Linear(1, 32), nn.Tanh(), nn.Linear(32, 1), nn.Flatten(0))
     adam = torch.optim.Adam(D.parameters(), lr=1e-2)
@@ -160,9 +193,10 @@ def test_units_of_dense_discriminators_are_kept_short() -> None:
     assert layer.weight[1].allclose(torch.tensor([0.3, 0.4, 0, 0]))
 
 
-def test_maxout_is_the_largest_of_five() -> None:
-    layer, x = Maxout(3, 4), torch.randn(6, 3)
-    pieces = (x @ layer.weight.T + layer.bias).reshape(6, 4, 5)
+@pytest.mark.parametrize("k", [4, 5])
+def test_maxout_is_the_largest_of_its_pieces(k: int) -> None:
+    layer, x = Maxout(3, 4, pieces=k), torch.randn(6, 3)
+    pieces = (x @ layer.weight.T + layer.bias).reshape(6, 4, k)
     assert torch.allclose(layer(x), pieces.max(2).values)
 
 
@@ -293,6 +327,19 @@ def is_shift(before: Tensor, after: Tensor, i: int, j: int) -> bool:
     across = slice(max(0, j), 16 + min(0, j)), slice(max(0, -j), 16 + min(0, -j))
     inside[:, rows[1], across[1]] = before[:, rows[0], across[0]]
     return torch.equal(inside, after)
+
+
+def test_colours_are_moved_as_the_authors_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Brightness by -1/2 to 1/2, saturation up to twofold, contrast by 1/2 to 3/2."""
+    x, draws = torch.rand(4, 3, 8, 8), torch.rand(3, 4, 1, 1, 1)
+    monkeypatch.setattr(torch, "rand", lambda *size: draws if size == tuple(draws.shape) else None)
+    for seen, image, (brightness, saturation, contrast) in zip(
+        colour(x), x, draws.flatten(1).T, strict=True
+    ):
+        image = image + (brightness - 0.5)
+        grey = image.mean(0)
+        image = grey + (image - grey) * (saturation * 2)
+        assert seen.allclose(image.mean() + (image - image.mean()) * (contrast + 0.5), atol=1e-6)
 
 
 def test_gradients_pass_through_augmentation() -> None:
