@@ -1,6 +1,7 @@
 """Which families keep all modes, and which remedies help: `python benchmarks/stability.py`.
 
-Two games, each played by every family with one remedy at a time, several seeds each.
+Two games, each played by the families that differ in their losses, penalties or constraints, with
+one remedy at a time, several seeds each.
 
     grid     two-layer networks on 25 Gaussians: a five by five grid, each point blurred by a
              fortieth of the distance to the next. Of 2,500 samples, those within three standard
@@ -16,7 +17,7 @@ and their spread go into stability.csv, and from there into stability.md.
 """
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from statistics import mean, stdev
@@ -37,9 +38,10 @@ from zoo.classifiers.lenet import LeNet
 from zoo.gans import dcgan, wgan_gp
 from zoo.layers.augment import DiffAugment
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
+from zoo.layers.spectral import normalised
 from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
-from zoo.losses.penalties import data_penalty, gradient_penalty, r1, r2
+from zoo.losses.penalties import Critic, data_penalty, gradient_penalty, r1, r2
 from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
 from zoo.metrics.modes import count_modes, stacked
 
@@ -48,8 +50,6 @@ SPREAD = 0.0125
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 5)] * 2)  # (25, 2)
 WIDTH = 128  # of the layers on points
 DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
-
-Critic = Callable[[Tensor], Tensor]
 
 
 class Discriminator(nn.Module):
@@ -92,18 +92,20 @@ class Game(NamedTuple):
 
 
 class Family(NamedTuple):
-    """How two players are told, and what else the discriminator pays for its slope."""
+    """How two players are told, and what else holds the discriminator."""
 
     loss: AdversarialLoss | RelativisticLoss
-    penalty: Callable[[Game, nn.Module, Tensor, Tensor], Tensor] | None = None
+    penalty: Callable[[Game, Critic, Tensor, Tensor], Tensor] | None = None
     critic_steps: int = 1
     clipped: bool = False
+    spectral: bool = False
 
 
 FAMILIES = {
     "gan": Family(adversarial.non_saturating),
     "lsgan": Family(adversarial.least_squares),
     "geometric-gan": Family(adversarial.hinge),
+    "sngan": Family(adversarial.hinge, spectral=True),
     "ragan": Family(adversarial.relativistic),
     "dragan": Family(
         adversarial.non_saturating,
@@ -208,6 +210,8 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
     """A generator after so many of its steps, its weights averaged."""
     torch.manual_seed(seed)
     G, D = game.generator(), game.discriminator(remedy)
+    if family.spectral:
+        normalised(D)
     pool = ReplayPool(game.shape, 1000)
     loss = one_sided() if remedy == "smoothing" else family.loss
     of_D, of_G = optimizers(game, family, D, G)
@@ -215,15 +219,15 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
     data = game.reals(torch.Generator().manual_seed(seed), game.batch)
     disguise = disguised(game, remedy)
 
-    def judge(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        return loss.discriminator(critic(disguise(real)), critic(disguise(fake)))
+    def price(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
+        told = loss.discriminator(critic(disguise(real)), critic(disguise(fake)))
+        held = family.penalty(game, critic, real, fake) if family.penalty else 0
+        return told + held + slopes(game, remedy, critic, real, fake)
 
     for _ in range(steps):
         for _ in range(family.critic_steps):
             real, fake = next(data), G(torch.randn(game.batch, game.latent)).detach()
-            shown = pool(fake) if remedy == "replay" else fake
-            price = family.penalty(game, D, real, fake) if family.penalty else 0
-            move(of_D, judge(D, real, shown) + price + slopes(game, remedy, D, real, fake))
+            move(of_D, price(D, real, pool(fake) if remedy == "replay" else fake))
             if family.clipped:
                 for weight in D.parameters():
                     weight.data.clamp_(-game.clip, game.clip)
@@ -231,7 +235,7 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
         critic: Critic = D
         if remedy == "unrolled":
             critic = unrolled(
-                D, lambda c, r=real, f=fake: judge(c, r, f), steps=5, lr=game.inner_lr  # type: ignore[misc]
+                D, lambda c, r=real, f=fake: price(c, r, f), steps=5, lr=game.inner_lr  # type: ignore[misc]
             )  # fmt: skip
         if remedy == "matching":
             move(of_G, feature_matching(D.features(real), D.features(fake)))
@@ -252,17 +256,11 @@ def disguised(game: Game, remedy: str) -> Callable[[Tensor], Tensor]:
     return nn.Identity()
 
 
-def slopes(
-    game: Game,
-    remedy: str,
-    D: nn.Module,  # noqa: N803
-    real: Tensor,
-    fake: Tensor,
-) -> Tensor | float:
+def slopes(game: Game, remedy: str, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
     """What a remedy makes the discriminator pay for its slopes."""
     if remedy not in ("r1", "r1+r2"):
         return 0.0
-    return game.slope * (r1(D, real) + (r2(D, fake) if remedy == "r1+r2" else 0.0))
+    return game.slope * (r1(critic, real) + (r2(critic, fake) if remedy == "r1+r2" else 0.0))
 
 
 def optimizers(game: Game, family: Family, *players: nn.Module) -> list[Optimizer]:
@@ -305,16 +303,25 @@ def rows(
             modes, quality = zip(*scores, strict=True)
             yield {
                 "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
-                "modes": round(mean(modes), 2), "modes_spread": round(stdev(modes), 2),
-                "quality": round(mean(quality), 4), "quality_spread": round(stdev(quality), 4),
+                "modes": round(mean(modes), 2), "modes_spread": round(spread(modes), 2),
+                "quality": round(mean(quality), 4), "quality_spread": round(spread(quality), 4),
             }  # fmt: skip
 
 
+def spread(values: Sequence[float]) -> float:
+    """Their standard deviation; none of one alone."""
+    return stdev(values) if len(values) > 1 else 0.0
+
+
 def applies(remedy: str, title: str, family: Family) -> bool:
-    """Labels are smoothed of discriminators that tell a probability, and images augmented."""
-    if remedy == "smoothing":
-        return family.loss is adversarial.non_saturating
-    return remedy != "augment" or title != "grid"
+    """Labels are smoothed of discriminators that tell a probability, images augmented, and steps
+    unrolled that are no more than descents."""
+    fits = {
+        "smoothing": family.loss is adversarial.non_saturating,
+        "augment": title != "grid",
+        "unrolled": not family.clipped,
+    }
+    return fits.get(remedy, True)
 
 
 def table(found: list[dict[str, str]]) -> Iterator[str]:
@@ -330,7 +337,7 @@ def table(found: list[dict[str, str]]) -> Iterator[str]:
             yield from ("", f"## {title}: {meaning}", "")
             yield "| | " + " | ".join(columns) + " |"
             yield "|---|" + "---:|" * len(columns)
-            for family in FAMILIES:
+            for family in (f for f in FAMILIES if any(cell[0] == f for cell in cells)):
                 shown = [cells.get((family, remedy)) for remedy in columns]
                 texts = [f"{r[score]} ± {r[score + '_spread']}" if r else "" for r in shown]
                 yield f"| {family} | " + " | ".join(texts) + " |"

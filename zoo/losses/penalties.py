@@ -1,10 +1,14 @@
 """Prices on a critic's slope: each returns a scalar, to be weighted and added to its loss."""
 
+from collections.abc import Callable
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+
+Critic = Callable[[Tensor], Tensor]  # images (n, c, h, w) to logits (n,)
 
 
-def gradient(critic: nn.Module, x: Tensor) -> Tensor:
+def gradient(critic: Critic, x: Tensor) -> Tensor:
     """The critic's gradient at each image, flattened to (n, c * h * w), always in float32."""
     x = x.detach().float().requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
@@ -12,7 +16,7 @@ def gradient(critic: nn.Module, x: Tensor) -> Tensor:
     return slope.flatten(1)
 
 
-def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     """Slope one between real and fake images (n, c, h, w).
 
     Gulrajani et al., 2017, algorithm 1, lines 4-7, https://arxiv.org/abs/1704.00028
@@ -22,7 +26,7 @@ def gradient_penalty(critic: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     return (gradient(critic, between).norm(dim=1) - 1).square().mean()
 
 
-def data_penalty(critic: nn.Module, real: Tensor) -> Tensor:
+def data_penalty(critic: Critic, real: Tensor) -> Tensor:
     """Slope one around the real images (n, c, h, w), at most half a standard deviation away.
 
     Kodali et al., 2017, algorithm 1, https://arxiv.org/abs/1705.07215
@@ -32,7 +36,7 @@ def data_penalty(critic: nn.Module, real: Tensor) -> Tensor:
     return (gradient(critic, real + alpha * noise).norm(dim=1) - 1).square().mean()
 
 
-def r1(critic: nn.Module, real: Tensor) -> Tensor:
+def r1(critic: Critic, real: Tensor) -> Tensor:
     """Slope zero at the real images (n, c, h, w), to be weighted by gamma.
 
     Mescheder et al., 2018, equation 9, https://arxiv.org/abs/1801.04406
@@ -40,6 +44,6 @@ def r1(critic: nn.Module, real: Tensor) -> Tensor:
     return gradient(critic, real).square().sum(1).mean() / 2
 
 
-def r2(critic: nn.Module, fake: Tensor) -> Tensor:
+def r2(critic: Critic, fake: Tensor) -> Tensor:
     """Slope zero at the generator's images (n, c, h, w). Mescheder et al., 2018, equation 10."""
     return r1(critic, fake)
