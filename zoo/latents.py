@@ -90,12 +90,7 @@ def project(
     from `lr` along a cosine; the best is kept. Raises ZooError for a model that needs classes, and
     for images that are not of its shape.
     """
-    if isinstance(model, ConditionalModel):
-        raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
-    drawn = model.sample(1, seed=0).shape[1:]
-    if images.shape[1:] != drawn:
-        found = tuple(images.shape)
-        raise ZooError(f"images must be (n, {', '.join(map(str, drawn))}), not {found}")
+    check_images(model, images)
     targets = images.repeat(starts, 1, 1, 1)
     z = model.prior(len(targets), seed).requires_grad_()
     schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
@@ -109,6 +104,15 @@ def project(
     errors = pixel_error(model.decode(z), targets).view(starts, len(images))
     each = torch.arange(len(images), device=z.device)
     return z.view(starts, len(images), z.shape[1])[errors.argmin(0), each]
+
+
+def check_images(model: LatentVariableModel, images: Tensor) -> None:
+    """Refuse a model that needs classes, and images of which it draws no such."""
+    if isinstance(model, ConditionalModel):
+        raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
+    drawn, found = tuple(model.sample(1, seed=0).shape[1:]), tuple(images.shape[1:])
+    if found != drawn:
+        raise ZooError(f"the model draws images of shape {drawn}, and these are of shape {found}")
 
 
 def direction(z: Tensor, chances: Tensor) -> Tensor:
