@@ -10,10 +10,11 @@ import csv
 from collections.abc import Iterator
 from copy import deepcopy
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import NamedTuple
 
 import torch
+from tables import spread
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam
@@ -95,8 +96,8 @@ def curves(results: list[Result]) -> list[Curve]:
         groups = [
             [100 * r.accuracy for r in results if (r.start, r.labels) == (start, n)] for n in LABELS
         ]
-        spread = [stdev(group) if len(group) > 1 else 0.0 for group in groups]
-        found.append(Curve(title, LABELS, [mean(group) for group in groups], spread))
+        means, spreads = ([score(group) for group in groups] for score in (mean, spread))
+        found.append(Curve(title, LABELS, means, spreads))
     return found
 
 

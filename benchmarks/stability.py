@@ -17,14 +17,14 @@ and their spread go into stability.csv, and from there into stability.md.
 """
 
 import argparse
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import NamedTuple
 
 import torch
-from tables import append, render
+from tables import append, render, spread
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -306,11 +306,6 @@ def rows(
                 "modes": round(mean(modes), 2), "modes_spread": round(spread(modes), 2),
                 "quality": round(mean(quality), 4), "quality_spread": round(spread(quality), 4),
             }  # fmt: skip
-
-
-def spread(values: Sequence[float]) -> float:
-    """Their standard deviation; none of one alone."""
-    return stdev(values) if len(values) > 1 else 0.0
 
 
 def applies(remedy: str, title: str, family: Family) -> bool:

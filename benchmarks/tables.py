@@ -1,7 +1,7 @@
 """Tables of results that grow by a row a run."""
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 
@@ -24,10 +24,15 @@ def read(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def spread(values: Sequence[float]) -> float:
+    """Their standard deviation; none of one alone."""
+    return stdev(values) if len(values) > 1 else 0.0
+
+
 def over_seeds(values: list[float], digits: str) -> str:
     """The mean, as `digits` formats it, and the standard deviation where there are several."""
-    spread = f" ± {stdev(values):.2g}" if len(values) > 1 else ""
-    return f"{mean(values):{digits}}{spread}"
+    margin = f" ± {spread(values):.2g}" if len(values) > 1 else ""
+    return f"{mean(values):{digits}}{margin}"
 
 
 def render(path: Path, table: Callable[[list[dict[str, str]]], Iterable[str]]) -> None:

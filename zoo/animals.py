@@ -107,7 +107,7 @@ class ConditionalModel(LatentVariableModel):
         if labels.shape != (n,) or labels.is_floating_point() or labels.dtype == torch.bool:
             found = f"{labels.dtype} of shape {tuple(labels.shape)}"
             raise ZooError(f"labels must be {n} whole numbers, not {found}")
-        if n and not 0 <= labels.min() <= labels.max() < classes:
+        if ((labels < 0) | (labels >= classes)).any():
             raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
         return labels.long()
 

@@ -15,10 +15,10 @@ from zoo.errors import BadRecipe, UnknownName
 from zoo.provenance import native_bfloat16
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
-SIZES = {
-    *("size", "channels", "latent", "width", "discriminator_width", "classes", "categories"),
-    *("discriminator_steps", "critic_steps", "batch_size", "n", "every_n_steps", "every_n_epochs"),
-}  # of which there must be some
+SIZES = {  # of which there must be some
+    "size", "channels", "latent", "width", "discriminator_width", "classes", "categories",
+    "discriminator_steps", "critic_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
+}  # fmt: skip
 
 
 class Parser(LightningArgumentParser):

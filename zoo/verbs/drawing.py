@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoo import catalog
 from zoo.errors import ZooError
 from zoo.verbs.arguments import Verb, above_zero, add_drawing, positive
-from zoo.verbs.images import add_folder, add_images, images_for, load_codec
+from zoo.verbs.images import add_folder, add_images, images_for, load_codec, refuse_classes
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,19 +91,18 @@ def between_samples(options: Namespace) -> "Tensor":
     walk = latents.PATHS[options.path or "great-circle"]
     path = walk(ends[: options.rows], ends[options.rows :], options.steps)
     if isinstance(model, ConditionalModel):  # a path stays in its class
-        labels = model.in_turn(options.rows).repeat_interleave(options.steps)
-        return pictures.grid(model.decode(path, labels), columns=options.steps)
-    return pictures.grid(model.decode(path), columns=options.steps)
+        images = model.decode(path, model.in_turn(options.rows).repeat_interleave(options.steps))
+    else:
+        images = model.decode(path)
+    return pictures.grid(images, columns=options.steps)
 
 
 def between_real(options: Namespace) -> "Tensor":
     from recipes.data.images import normalise
     from zoo import latents, pictures
-    from zoo.animals import ConditionalModel
 
     model, codec = load_codec(options)
-    if isinstance(model, ConditionalModel):
-        raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")
+    refuse_classes(options, model)
     pixels = images_for(options, model).pixels
     chosen = shuffled(len(pixels), options.seed)[: 2 * options.rows]
     if len(chosen) < 2 * options.rows:

@@ -94,13 +94,20 @@ def load_reconstructor(options: Namespace) -> tuple["Animal", "Reconstructor"]:
 
 def load_generator(options: Namespace) -> "LatentVariableModel":
     """The model that a verb's options name, as one that draws by a latent and by nothing else."""
-    from zoo.animals import ConditionalModel, LatentVariableModel
+    from zoo.animals import LatentVariableModel
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):
         raise ZooError(
             f"{options.name} draws no images from latents: it is a {type(model).__name__}"
         )
+    refuse_classes(options, model)
+    return model
+
+
+def refuse_classes(options: Namespace, model: "Animal") -> None:
+    """Refuse a model whose images a latent alone does not tell."""
+    from zoo.animals import ConditionalModel
+
     if isinstance(model, ConditionalModel):
         raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")
-    return model
