@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.animals import LatentVariableModel
+from zoo.classifiers.resnet import Block, ResNet
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
@@ -61,6 +62,29 @@ def test_parameters_of_the_papers_networks() -> None:
         model = DCGAN()
     assert count(model.generator) == 3_576_704
     assert count(model.discriminator) == 2_765_568
+
+
+@pytest.mark.parametrize(
+    ("layers", "millions"), [(20, 0.27), (32, 0.46), (44, 0.66), (56, 0.85), (110, 1.7)]
+)
+def test_residual_networks_have_the_layers_and_parameters_of_their_table_6(
+    layers: int, millions: float
+) -> None:
+    with torch.device("meta"):
+        model = ResNet(blocks=(layers - 2) // 6)
+    kinds = [type(layer) for layer in model.modules()]
+    assert kinds.count(nn.Conv2d) + kinds.count(nn.Linear) == layers
+    assert count(model) / 1e6 == pytest.approx(millions, rel=0.03)
+
+
+@pytest.mark.parametrize("b", [3, 6])
+def test_a_residual_block_without_a_residue_passes_on_every_other_pixel(b: int) -> None:
+    block = Block(3, b).eval()
+    nn.init.zeros_(block.second[1].weight)
+    x, step = torch.rand(2, 3, 8, 8), 1 if b == 3 else 2
+    shown = block(x)
+    assert torch.equal(shown[:, :3], x[:, :, ::step, ::step])
+    assert not shown[:, 3:].any()
 
 
 def test_a_critic_has_no_batch_norm() -> None:

@@ -8,6 +8,7 @@ import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
@@ -151,6 +152,32 @@ class Autoencoder(EncoderDecoder):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw codes (n, latent) from the density that was fitted."""
         return self.sampler.draw(n, seed)
+
+
+class ImageClassifier(Animal, ABC):
+    """It tells classes apart: a subclass builds `head`, and `forward` from images to what it
+    sees."""
+
+    head: nn.Linear
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = cross_entropy(self.head(self(x)), y)
+        self.note({"cross_entropy": loss})
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        right = (self.head(self(x)).argmax(1) == y).float()
+        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        return apply(self, x, self)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        return apply(self, x, lambda chunk: self.head(self(chunk)))
 
 
 def fuse(optimizers: list[Optimizer]) -> None:

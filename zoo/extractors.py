@@ -1,4 +1,4 @@
-"""Extractors by name: `lenet-*` are animals of the zoo, the others come with their libraries."""
+"""Extractors by name: classifiers are animals of the zoo, the others come with their libraries."""
 
 from functools import cache
 
@@ -21,9 +21,10 @@ def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     }
     if name in others:
         return others[name]().to(device)
-    if name in catalog.names("lenet-*"):
+    ours = [*catalog.names("lenet-*"), *catalog.names("resnet-*")]
+    if name in ours:
         return ClassifierFeatures(catalog.load(name, device), sha256(catalog.locate(name)))
-    raise UnknownName("extractor", name, [*others, *catalog.names("lenet-*")])
+    raise UnknownName("extractor", name, [*others, *ours])
 
 
 def metric_name(kind: str, extractor: str) -> str:

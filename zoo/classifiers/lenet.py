@@ -7,15 +7,15 @@ batch norm, ReLU and dropout. Its last hidden layer (F6, 84 units) is what `fd-l
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, pad
+from torch.nn.functional import pad
 from torch.optim import Adam
 
-from zoo.animals import Animal, apply
+from zoo.animals import ImageClassifier
 from zoo.errors import ZooError
 
 
-class LeNet(Animal):
-    """Classifies images (n, channels, 28 or 32, the same) in [-1, 1]."""
+class LeNet(ImageClassifier):
+    """Classifies images (n, channels, 28 or 32, the same) in [-1, 1], by F6 (n, 84)."""
 
     def __init__(
         self, channels: int = 1, classes: int = 10, width: int = 32, lr: float = 3e-3
@@ -39,27 +39,8 @@ class LeNet(Animal):
         border = (32 - x.shape[-1]) // 2
         return self.body(pad(x, (border,) * 4, value=-1))
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, y = batch
-        loss = cross_entropy(self.head(self(x)), y)
-        self.note({"cross_entropy": loss})
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x, y = batch
-        right = (self.head(self(x)).argmax(1) == y).float()
-        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])
-
-    def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, 28 or 32, the same) in [-1, 1] to F6 (n, 84)."""
-        return apply(self, x, self)
-
-    def classify(self, x: Tensor) -> Tensor:
-        """Images (n, channels, 28 or 32, the same) in [-1, 1] to logits (n, classes)."""
-        return apply(self, x, lambda chunk: self.head(self(chunk)))
 
 
 def convolution(a: int, b: int) -> nn.Sequential:

@@ -64,8 +64,7 @@ def truncate(options: Namespace) -> None:
         name = "none" if limit is None else f"{limit:g}"
         z = latents.truncated(model, options.n, limit or float("inf"), options.seed)
         images = model.decode(z)
-        pixels = pictures.to_uint8(images[: len(real)])
-        fake = extract(extractor, pixels, f"truncation {name}")
+        fake = extract(extractor, pictures.to_uint8(images[: len(real)]), f"truncation {name}")
         precision, recall = precision_recall(real, fake, NEIGHBOURS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
         rows.append(images[: options.columns])
