@@ -44,6 +44,12 @@ def test_round_trip_is_the_same_file(good: Path, tmp_path: Path) -> None:
     assert sha256(again) == sha256(good)
 
 
+def test_a_file_can_be_read_by_whoever_reads_the_users_others(good: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    assert good.stat().st_mode == other.stat().st_mode
+
+
 def test_a_header_holds_class_and_arguments(good: Path) -> None:
     with safe_open(good, framework="pt") as file:
         header = HEADER | {"arguments": ARGUMENTS | {"augment": []}}

@@ -14,8 +14,10 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        beside.touch()  # with the permissions that the user's files have
+        beside.touch()
+        mode = beside.stat().st_mode  # that of the user's files, which not every library gives
         yield beside
+        beside.chmod(mode)
         os.replace(beside, path)
     finally:
         with suppress(OSError):

@@ -20,7 +20,7 @@ class CIFAR10(ImageData):
         "no licence stated; cite Krizhevsky, 2009",
         "Apache-2.0",
     )
-    extractor = "squeezenet"
+    extractor = "resnet-cifar10"
     classes = (
         "airplane",
         "automobile",
