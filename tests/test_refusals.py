@@ -67,9 +67,14 @@ def test_in_words(override: str, words: str) -> None:
         ("sngan-fashion-mnist", "discriminator_width=0", "SNGAN has discriminator_width 0"),
         ("infogan-mnist", "categories=0", "InfoGAN has categories 0"),
         ("acgan-fashion-mnist", "classes=0", "ACGAN has classes 0"),
+        ("resnet-cifar10", "blocks=0", "ResNet has blocks 0"),
+        ("gan-fashion-mnist", "steps=0", "GAN has steps 0"),
+        ("vq-vae-fashion-mnist", "codebook=0", "VQVAE has codebook 0"),
+        ("iwae-fashion-mnist", "draws=0", "IWAE has draws 0"),
+        ("stacked-ae-greedy-fashion-mnist", "widths=[40, 0]", "Autoencoder has widths 0"),
     ],
 )
-def test_games_without_turns_or_classes(recipe: str, override: str, words: str) -> None:
+def test_models_without_turns_classes_or_layers(recipe: str, override: str, words: str) -> None:
     assert words in refused(recipe, f"--model.init_args.{override}")
 
 
