@@ -228,7 +228,7 @@ def larsen_2016(model: VAEGAN) -> None:
 def makhzani_2015(model: AdversarialAutoencoder) -> None:
     E, G, D = model.encoder, model.generator, model.discriminator
     autoencoder = adam(E, G, lr=1e-3, betas=(0.9, 0.999))
-    of_D, of_E = adam(D, lr=5e-4), adam(E, lr=5e-4)
+    of_D, of_E = adam(D, lr=1e-3), adam(E, lr=2e-4)
     for x, _ in digits():
         move(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():

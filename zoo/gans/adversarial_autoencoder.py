@@ -37,8 +37,9 @@ class Discriminator(nn.Sequential):
 
 
 class AdversarialAutoencoder(EncodingAdversarialModule):
-    """The prior is N(0, I); the encoder is the generator of the adversarial game, in which both
-    players have a learning rate of their own (appendix A)."""
+    """The prior is N(0, I); the encoder is the generator of the adversarial game. The phases have
+    learning rates of their own (appendix A), and the encoder a small one in the game: it stays with
+    its decoder, and the discriminator keeps up with both."""
 
     def __init__(
         self,
@@ -48,7 +49,8 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         width: int = 64,
         discriminator_width: int = 1000,
         lr: float = 1e-3,
-        adversarial_lr: float = 5e-4,
+        adversarial_lr: float = 2e-4,
+        discriminator_lr: float = 1e-3,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -59,11 +61,13 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
 
     def players(self) -> dict[str, Optimizer]:
         both = [*self.encoder.parameters(), *self.generator.parameters()]
-        adam = partial(Adam, lr=self.hparams["adversarial_lr"], betas=(0.5, 0.999))
+        adam = partial(Adam, betas=(0.5, 0.999))
         return {
             "autoencoder": Adam(both, lr=self.hparams["lr"]),
-            "discriminator": adam(self.discriminator.parameters()),
-            "encoder": adam(self.encoder.parameters()),
+            "discriminator": adam(
+                self.discriminator.parameters(), lr=self.hparams["discriminator_lr"]
+            ),
+            "encoder": adam(self.encoder.parameters(), lr=self.hparams["adversarial_lr"]),
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
