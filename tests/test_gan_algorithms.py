@@ -229,7 +229,8 @@ def makhzani_2015(model: AdversarialAutoencoder) -> None:
     E, G, D = model.encoder, model.generator, model.discriminator
     autoencoder = adam(E, G, lr=1e-3, betas=(0.9, 0.999))
     of_D, of_E = adam(D, lr=1e-3), adam(E, lr=2e-4)
-    for x, _ in digits():
+    for step, (x, _) in enumerate(digits()):
+        autoencoder.param_groups[0]["lr"] = 1e-3 - 8e-4 * step / len(labelled())
         move(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)

@@ -42,12 +42,16 @@ class AdversarialModule(LatentVariableModel, ABC):
         super().on_train_batch_start(batch, batch_idx)
         self.counted = False
 
+    def optimizer(self, player: str) -> LightningOptimizer:
+        """A player's optimizer in a training."""
+        optimizers = self.optimizers()
+        several = optimizers if isinstance(optimizers, list) else [optimizers]
+        return several[self.names.index(player)]
+
     @contextmanager
     def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:
         """Freeze the other players; yield `descend`, which takes one step down a loss."""
-        optimizers = self.optimizers()
-        several = optimizers if isinstance(optimizers, list) else [optimizers]
-        optimizer = several[self.names.index(player)]
+        optimizer = self.optimizer(player)
 
         def descend(loss: Tensor) -> None:
             optimizer.zero_grad()

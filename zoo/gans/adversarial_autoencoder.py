@@ -37,9 +37,10 @@ class Discriminator(nn.Sequential):
 
 
 class AdversarialAutoencoder(EncodingAdversarialModule):
-    """The prior is N(0, I); the encoder is the generator of the adversarial game. The phases have
-    learning rates of their own (appendix A), and the encoder a small one in the game: it stays with
-    its decoder, and the discriminator keeps up with both."""
+    """The prior is N(0, I); the encoder is the generator of the adversarial game. Each phase has a
+    learning rate of its own (appendix A); that of the reconstruction, `lr`, falls evenly to that of
+    the encoder in the game, `adversarial_lr`, so that codes are first told apart and then brought
+    onto the prior."""
 
     def __init__(
         self,
@@ -69,6 +70,13 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
             ),
             "encoder": adam(self.encoder.parameters(), lr=self.hparams["adversarial_lr"]),
         }
+
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        done = self.trainer.global_step / self.trainer.estimated_stepping_batches
+        first, last = self.hparams["lr"], self.hparams["adversarial_lr"]
+        for group in self.optimizer("autoencoder").param_groups:
+            group["lr"] = first + (last - first) * min(1.0, done)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""
