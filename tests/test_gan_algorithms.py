@@ -1,7 +1,7 @@
 """Each family's step is its paper's algorithm: bit for bit the loop one would write by hand."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import cross_entropy, relu, softplus
 from torch.optim import SGD, Adam, Optimizer, RMSprop
+from torch.utils.data import IterableDataset
 
 from zoo.gans.acgan import ACGAN
 from zoo.gans.adversarial import AdversarialModule
@@ -335,3 +336,16 @@ def test_an_epoch_is_the_papers_algorithm(
     for name, player in ours.named_children():
         before = dict(fresh.get_submodule(name).named_parameters())
         assert any(not torch.equal(p, before[n]) for n, p in player.named_parameters()), name
+
+
+class Stream(IterableDataset):
+    """Batches without a length, so that no one knows where a training of one epoch ends."""
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return iter(labelled())
+
+
+def test_a_rate_that_falls_to_the_end_stays_where_no_end_is_known() -> None:
+    trainer = fit(AdversarialAutoencoder(**TOY), batches=Stream())
+    assert trainer.global_step == len(labelled())
+    assert trainer.optimizers[0].param_groups[0]["lr"] == 1e-3
