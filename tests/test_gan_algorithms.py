@@ -60,7 +60,8 @@ def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.
 def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
-    for x, _ in digits():
+    for step, (x, _) in enumerate(digits()):
+        slow(one, two, lr=0.1 * 1.1**-step)
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
@@ -69,6 +70,11 @@ def goodfellow_2014(model: GAN) -> None:
         thaw = frozen(D)
         move(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
         thaw()
+
+
+def slow(*players: Optimizer, lr: float) -> None:
+    for player in players:
+        player.param_groups[0]["lr"] = lr
 
 
 @torch.no_grad()
@@ -175,7 +181,8 @@ def warm(critic: nn.Module) -> None:
 def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
-    for x, y in labelled():
+    for step, (x, y) in enumerate(labelled()):
+        slow(one, two, lr=0.1 * 1.00004**-step)
         fake = G(torch.randn(len(x), 100), y)
         move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
         shorten(D)
@@ -231,7 +238,7 @@ def makhzani_2015(model: AdversarialAutoencoder) -> None:
     autoencoder = adam(E, G, lr=1e-3, betas=(0.9, 0.999))
     of_D, of_E = adam(D, lr=1e-3), adam(E, lr=2e-4)
     for step, (x, _) in enumerate(digits()):
-        autoencoder.param_groups[0]["lr"] = 1e-3 - 8e-4 * step / len(labelled())
+        slow(autoencoder, lr=1e-3 - 8e-4 * step / len(labelled()))
         move(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)
@@ -296,7 +303,7 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2}, goodfellow_2014),
+    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),

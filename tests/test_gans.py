@@ -120,6 +120,11 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
         GAN(loss="minmax")  # type: ignore[arg-type]
 
 
+def test_a_rate_that_would_rise_is_refused() -> None:
+    with pytest.raises(BadRecipe, match=r"a decay of 0.9 is no descent: make it 1 or more"):
+        GAN(decay=0.9).players()
+
+
 def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:
     """Proposition 1: D tends to p_data / (p_data + p_g), here of two normals."""
     torch.manual_seed(0)

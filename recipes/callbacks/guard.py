@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from zoo.animals import Animal
 from zoo.errors import BadRecipe, Diverged
+from zoo.gans.adversarial import AdversarialModule
 from zoo.weights import shipped
 
 PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
@@ -72,10 +73,9 @@ def saved(trainer: Trainer) -> str:
 
 def name(module: LightningModule, optimizer: Optimizer) -> str:
     """Who moves by an optimizer: a player, where there are several, else the model."""
-    names: list[str] = getattr(module, "names", ["model"])
-    optimizers: Any = module.optimizers(use_pl_optimizer=False)
-    several = optimizers if isinstance(optimizers, list) else [optimizers]
-    return next((n for n, o in zip(names, several, strict=False) if o is optimizer), "model")
+    if not isinstance(module, AdversarialModule):
+        return "model"
+    return next(n for n in module.names if module.optimizer(n).optimizer is optimizer)
 
 
 def norm(optimizer: Optimizer) -> Tensor:

@@ -48,6 +48,11 @@ class AdversarialModule(LatentVariableModel, ABC):
         several = optimizers if isinstance(optimizers, list) else [optimizers]
         return several[self.names.index(player)]
 
+    def pace(self, player: str, lr: float) -> None:
+        """Give a player another learning rate."""
+        for group in self.optimizer(player).param_groups:
+            group["lr"] = lr
+
     @contextmanager
     def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:
         """Freeze the other players; yield `descend`, which takes one step down a loss."""

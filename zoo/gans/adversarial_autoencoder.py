@@ -76,8 +76,7 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
         done = min(1.0, max(0.0, self.trainer.global_step / steps))
         first, last = self.hparams["lr"], self.hparams["adversarial_lr"]
-        for group in self.optimizer("autoencoder").param_groups:
-            group["lr"] = first + (last - first) * done
+        self.pace("autoencoder", first + (last - first) * done)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""

@@ -4,15 +4,13 @@ Both players of the first GAN are told the class, as an input beside their own.
 """
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torch.optim import SGD, Optimizer
 
 from zoo.gans.adversarial import ConditionalAdversarialModule
-from zoo.gans.gan import Maxout, constrain, initialize
+from zoo.gans.gan import Descent, Maxout, constrain, initialize
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import non_saturating
 
@@ -63,10 +61,9 @@ class Discriminator(nn.Module):
         return self.joint(torch.cat([self.image(x), self.label(told)], 1))
 
 
-class ConditionalGAN(ConditionalAdversarialModule):
+class ConditionalGAN(Descent, ConditionalAdversarialModule):
     """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
-    of it. Learning rate and momentum stay where the paper's begin, and only the discriminator has
-    dropout."""
+    of it. The momentum stays where the paper's begins, and only the discriminator has dropout."""
 
     def __init__(
         self,
@@ -77,18 +74,12 @@ class ConditionalGAN(ConditionalAdversarialModule):
         width: int = 1200,
         lr: float = 0.1,
         momentum: float = 0.5,
+        decay: float = 1.00004,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.generator = Generator(latent, classes, width, size, channels)
         self.discriminator = Discriminator(classes, math.ceil(width / 5), size, channels)
-
-    def players(self) -> dict[str, Optimizer]:
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
-        return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
-        }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Equation 2, by Algorithm 1 of Goodfellow et al., 2014."""

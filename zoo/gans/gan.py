@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from zoo.errors import UnknownName
+from zoo.errors import BadRecipe, UnknownName
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
@@ -87,8 +87,31 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
             layer.weight.renorm_(2, 0, length)
 
 
-class GAN(AdversarialModule):
-    """The networks are those of the authors' MNIST model."""
+class Descent(AdversarialModule):
+    """Generator and discriminator move by SGD with momentum, at a learning rate `lr` that is
+    divided by `decay` after every step. Raises BadRecipe for a `decay` below one."""
+
+    discriminator: nn.Module
+
+    def players(self) -> dict[str, Optimizer]:
+        if self.hparams["decay"] < 1:
+            raise BadRecipe(f"a decay of {self.hparams['decay']} is no descent: make it 1 or more")
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
+        return {
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
+        }
+
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        for player in self.names:
+            fallen = self.hparams["decay"] ** -self.trainer.global_step
+            self.pace(player, self.hparams["lr"] * fallen)
+
+
+class GAN(Descent):
+    """The networks and the decay are those of the authors' MNIST model; the momentum stays where
+    theirs begins."""
 
     def __init__(
         self,
@@ -100,6 +123,7 @@ class GAN(AdversarialModule):
         steps: int = 1,
         lr: float = 0.1,
         momentum: float = 0.5,
+        decay: float = 1.000004,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -108,13 +132,6 @@ class GAN(AdversarialModule):
         self.loss = LOSSES[loss]
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
-
-    def players(self) -> dict[str, Optimizer]:
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
-        return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
-        }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
