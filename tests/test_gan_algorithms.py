@@ -59,9 +59,10 @@ def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.
 
 def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
+    one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
     for step, (x, _) in enumerate(digits()):
-        slow(one, two, lr=0.1 * 1.1**-step)
+        slow(one, lr=0.03 * 1.1**-step)
+        slow(two, lr=0.1 * 1.1**-step)
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
@@ -180,7 +181,7 @@ def warm(critic: nn.Module) -> None:
 
 def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
+    one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
     for step, (x, y) in enumerate(labelled()):
         slow(one, two, lr=0.1 * 1.00004**-step)
         fake = G(torch.randn(len(x), 100), y)
@@ -303,7 +304,7 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1}, goodfellow_2014),
+    (GAN, {"loss": "minimax", "steps": 2, "discriminator_lr": 0.03, "decay": 1.1}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),

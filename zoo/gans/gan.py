@@ -5,7 +5,6 @@ from the data's distribution and the second says 1/2.
 """
 
 import math
-from functools import partial
 from typing import Literal
 
 import torch
@@ -88,25 +87,32 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
 
 
 class Descent(AdversarialModule):
-    """Generator and discriminator move by SGD with momentum, at a learning rate `lr` that is
-    divided by `decay` after every step. Raises BadRecipe for a `decay` below one."""
+    """Generator and discriminator move by SGD with momentum, at learning rates `lr` and
+    `discriminator_lr` that are divided by `decay` after every step. Raises BadRecipe for a `decay`
+    below one."""
 
     discriminator: nn.Module
 
     def players(self) -> dict[str, Optimizer]:
         if self.hparams["decay"] < 1:
             raise BadRecipe(f"a decay of {self.hparams['decay']} is no descent: make it 1 or more")
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
         return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
+            player: SGD(getattr(self, player).parameters(), lr, self.hparams["momentum"])
+            for player, lr in self.rates().items()
+        }
+
+    def rates(self) -> dict[str, float]:
+        """The learning rates to begin with."""
+        return {
+            "discriminator": self.hparams["discriminator_lr"],
+            "generator": self.hparams["lr"],
         }
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
-        for player in self.names:
-            fallen = self.hparams["decay"] ** -self.trainer.global_step
-            self.pace(player, self.hparams["lr"] * fallen)
+        fallen = self.hparams["decay"] ** -self.trainer.global_step
+        for player, lr in self.rates().items():
+            self.pace(player, lr * fallen)
 
 
 class GAN(Descent):
@@ -122,6 +128,7 @@ class GAN(Descent):
         loss: Literal["minimax", "non-saturating"] = "non-saturating",
         steps: int = 1,
         lr: float = 0.1,
+        discriminator_lr: float = 0.1,
         momentum: float = 0.5,
         decay: float = 1.000004,
     ) -> None:
