@@ -75,8 +75,9 @@ def initialize(layer: nn.Module) -> None:
 
 
 class DCGAN(AdversarialModule):
-    """The defaults are the paper's, for 64 pixels; `augment` is what few images need: policies of
-    zoo.layers.augment, as colour, translation, cutout."""
+    """The defaults are the paper's, for 64 pixels, but for `width`, which is that of its authors'
+    Torch code; figure 1 has 128. `augment` is what few images need: policies of zoo.layers.augment,
+    as colour, translation, cutout."""
 
     loss = non_saturating
 
