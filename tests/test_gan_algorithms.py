@@ -61,7 +61,7 @@ def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
     for step, (x, _) in enumerate(digits()):
-        slow(one, lr=0.03 * 1.1**-step)
+        slow(one, lr=0.1 * 1.1**-step * min(1, (step + 1) / 3))
         slow(two, lr=0.1 * 1.1**-step)
         for real in x.chunk(2):
             with torch.no_grad():
@@ -304,7 +304,7 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2, "discriminator_lr": 0.03, "decay": 1.1}, goodfellow_2014),
+    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1, "warm_up": 2}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),

@@ -73,7 +73,6 @@ class ConditionalGAN(Descent, ConditionalAdversarialModule):
         latent: int = 100,
         width: int = 1200,
         lr: float = 0.1,
-        discriminator_lr: float = 0.1,
         momentum: float = 0.5,
         decay: float = 1.00004,
     ) -> None:

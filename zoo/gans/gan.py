@@ -5,6 +5,7 @@ from the data's distribution and the second says 1/2.
 """
 
 import math
+from functools import partial
 from typing import Literal
 
 import torch
@@ -87,37 +88,36 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
 
 
 class Descent(AdversarialModule):
-    """Generator and discriminator move by SGD with momentum, at learning rates `lr` and
-    `discriminator_lr` that are divided by `decay` after every step. Raises BadRecipe for a `decay`
-    below one."""
+    """Generator and discriminator move by SGD with momentum, at a learning rate `lr` that is
+    divided by `decay` after every step. Raises BadRecipe for a `decay` below one."""
 
     discriminator: nn.Module
 
     def players(self) -> dict[str, Optimizer]:
         if self.hparams["decay"] < 1:
             raise BadRecipe(f"a decay of {self.hparams['decay']} is no descent: make it 1 or more")
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
         return {
-            player: SGD(getattr(self, player).parameters(), lr, self.hparams["momentum"])
-            for player, lr in self.rates().items()
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
         }
 
-    def rates(self) -> dict[str, float]:
-        """The learning rates to begin with."""
-        return {
-            "discriminator": self.hparams["discriminator_lr"],
-            "generator": self.hparams["lr"],
-        }
+    def rate(self, player: str, step: int) -> float:
+        """The learning rate of a player at a step of the generator, counted from 0."""
+        fallen: float = self.hparams["lr"] * self.hparams["decay"] ** -step
+        return fallen
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
-        fallen = self.hparams["decay"] ** -self.trainer.global_step
-        for player, lr in self.rates().items():
-            self.pace(player, lr * fallen)
+        for player in self.names:
+            self.pace(player, self.rate(player, self.trainer.global_step))
 
 
 class GAN(Descent):
     """The networks and the decay are those of the authors' MNIST model; the momentum stays where
-    theirs begins."""
+    theirs begins. Over `warm_up` steps, none in the paper, the discriminator's learning rate rises
+    evenly to the generator's: where classes lie far apart, one that learns fast from the beginning
+    leaves some of them undrawn."""
 
     def __init__(
         self,
@@ -128,9 +128,9 @@ class GAN(Descent):
         loss: Literal["minimax", "non-saturating"] = "non-saturating",
         steps: int = 1,
         lr: float = 0.1,
-        discriminator_lr: float = 0.1,
         momentum: float = 0.5,
         decay: float = 1.000004,
+        warm_up: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -139,6 +139,10 @@ class GAN(Descent):
         self.loss = LOSSES[loss]
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
+
+    def rate(self, player: str, step: int) -> float:
+        warmth = min(1.0, (step + 1) / (self.hparams["warm_up"] + 1))
+        return super().rate(player, step) * (warmth if player == "discriminator" else 1.0)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
