@@ -239,7 +239,10 @@ def makhzani_2015(model: AdversarialAutoencoder) -> None:
     autoencoder = adam(E, G, lr=1e-3, betas=(0.9, 0.999))
     of_D, of_E = adam(D, lr=1e-3), adam(E, lr=2e-4)
     for step, (x, _) in enumerate(digits()):
-        slow(autoencoder, lr=1e-3 - 8e-4 * step / len(labelled()))
+        left = 1 - step / len(labelled())
+        slow(autoencoder, lr=(1e-3 * left + 2e-4 * (1 - left)) * left)
+        slow(of_D, lr=1e-3 * left)
+        slow(of_E, lr=2e-4 * left)
         move(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)

@@ -38,9 +38,10 @@ class Discriminator(nn.Sequential):
 
 class AdversarialAutoencoder(EncodingAdversarialModule):
     """The prior is N(0, I); the encoder is the generator of the adversarial game. Each phase has a
-    learning rate of its own (appendix A); that of the reconstruction, `lr`, falls evenly to that of
-    the encoder in the game, `adversarial_lr`, so that codes are first told apart and then brought
-    onto the prior."""
+    learning rate of its own (appendix A). All fall evenly to zero, as under Adam a game's steps are
+    no shorter when little is left to gain, and that of the reconstruction, `lr`, on its way to that
+    of the encoder in the game, `adversarial_lr`: codes are first told apart, then brought onto the
+    prior. Where the end of a training is not known, none falls."""
 
     def __init__(
         self,
@@ -75,8 +76,10 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         super().on_train_batch_start(batch, batch_idx)
         steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
         done = min(1.0, max(0.0, self.trainer.global_step / steps))
-        first, last = self.hparams["lr"], self.hparams["adversarial_lr"]
-        self.pace("autoencoder", first + (last - first) * done)
+        left, game = 1.0 - done, self.hparams["adversarial_lr"]
+        self.pace("autoencoder", (self.hparams["lr"] * left + game * done) * left)
+        self.pace("discriminator", self.hparams["discriminator_lr"] * left)
+        self.pace("encoder", game * left)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""
