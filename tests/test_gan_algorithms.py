@@ -59,10 +59,8 @@ def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.
 
 def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
-    for step, (x, _) in enumerate(digits()):
-        slow(one, lr=0.1 * 1.1**-step * min(1, (step + 1) / 3))
-        slow(two, lr=0.1 * 1.1**-step)
+    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
+    for x, _ in digits():
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
@@ -183,7 +181,7 @@ def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
     for step, (x, y) in enumerate(labelled()):
-        slow(one, two, lr=0.1 * 1.00004**-step)
+        slow(one, two, lr=0.1 * 1.1**-step)
         fake = G(torch.randn(len(x), 100), y)
         move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
         shorten(D)
@@ -307,7 +305,7 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1, "warm_up": 2}, goodfellow_2014),
+    (GAN, {"loss": "minimax", "steps": 2}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),
@@ -317,7 +315,7 @@ CASES = [
     (ProjectionGAN, {"discriminator_width": 8, "classes": 3}, miyato_2018),
     (SAGAN, {"discriminator_width": 8}, zhang_2019),
     (InfoGAN, {}, chen_2016),
-    (ConditionalGAN, {"classes": 3}, mirza_2014),
+    (ConditionalGAN, {"classes": 3, "decay": 1.1}, mirza_2014),
     (ACGAN, {"classes": 3}, odena_2017),
     (VAEGAN, {}, larsen_2016),
     (AdversarialAutoencoder, {}, makhzani_2015),

@@ -121,8 +121,8 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
 
 
 def test_a_rate_that_would_rise_is_refused() -> None:
-    with pytest.raises(BadRecipe, match=r"a decay of 0.9 is no descent: make it 1 or more"):
-        GAN(decay=0.9).players()
+    with pytest.raises(BadRecipe, match=r"with a decay of 0.9 the learning rate grows"):
+        ConditionalGAN(decay=0.9)
 
 
 def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from zoo.errors import BadRecipe, UnknownName
+from zoo.errors import UnknownName
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
@@ -87,37 +87,9 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
             layer.weight.renorm_(2, 0, length)
 
 
-class Descent(AdversarialModule):
-    """Generator and discriminator move by SGD with momentum, at a learning rate `lr` that is
-    divided by `decay` after every step. Raises BadRecipe for a `decay` below one."""
-
-    discriminator: nn.Module
-
-    def players(self) -> dict[str, Optimizer]:
-        if self.hparams["decay"] < 1:
-            raise BadRecipe(f"a decay of {self.hparams['decay']} is no descent: make it 1 or more")
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
-        return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
-        }
-
-    def rate(self, player: str, step: int) -> float:
-        """The learning rate of a player at a step of the generator, counted from 0."""
-        fallen: float = self.hparams["lr"] * self.hparams["decay"] ** -step
-        return fallen
-
-    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        super().on_train_batch_start(batch, batch_idx)
-        for player in self.names:
-            self.pace(player, self.rate(player, self.trainer.global_step))
-
-
-class GAN(Descent):
-    """The networks and the decay are those of the authors' MNIST model; the momentum stays where
-    theirs begins. Over `warm_up` steps, none in the paper, the discriminator's learning rate rises
-    evenly to the generator's: where classes lie far apart, one that learns fast from the beginning
-    leaves some of them undrawn."""
+class GAN(AdversarialModule):
+    """The networks are those of the authors' MNIST model; learning rate and momentum stay where
+    theirs begin."""
 
     def __init__(
         self,
@@ -129,8 +101,6 @@ class GAN(Descent):
         steps: int = 1,
         lr: float = 0.1,
         momentum: float = 0.5,
-        decay: float = 1.000004,
-        warm_up: int = 0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
@@ -140,9 +110,12 @@ class GAN(Descent):
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
 
-    def rate(self, player: str, step: int) -> float:
-        warmth = min(1.0, (step + 1) / (self.hparams["warm_up"] + 1))
-        return super().rate(player, step) * (warmth if player == "discriminator" else 1.0)
+    def players(self) -> dict[str, Optimizer]:
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
+        return {
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
+        }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
