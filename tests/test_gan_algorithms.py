@@ -354,7 +354,8 @@ class Stream(IterableDataset):
         return iter(labelled())
 
 
-def test_a_rate_that_falls_to_the_end_stays_where_no_end_is_known() -> None:
+def test_rates_that_fall_to_the_end_stay_where_no_end_is_known() -> None:
     trainer = fit(AdversarialAutoencoder(**TOY), batches=Stream())
     assert trainer.global_step == len(labelled())
-    assert trainer.optimizers[0].param_groups[0]["lr"] == 1e-3
+    rates = [player.param_groups[0]["lr"] for player in trainer.optimizers]
+    assert rates == [1e-3, 1e-3, 2e-4]
