@@ -59,8 +59,11 @@ def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.
 
 def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), lr=0.1, momentum=0.5) for p in (D, G))
-    for x, _ in digits():
+    one, two = (SGD(p.parameters(), momentum=0.5, fused=True) for p in (D, G))
+    for step, (x, _) in enumerate(digits()):
+        hurry(one, two, momentum=0.5 + (0.7 - 0.5) * (step / len(labelled())))
+        slow(one, lr=0.1 * 1.1**-step * min(1, (step + 1) / 3))
+        slow(two, lr=0.1 * 1.1**-step)
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
@@ -69,6 +72,11 @@ def goodfellow_2014(model: GAN) -> None:
         thaw = frozen(D)
         move(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
         thaw()
+
+
+def hurry(*players: Optimizer, momentum: float) -> None:
+    for player in players:
+        player.param_groups[0]["momentum"] = momentum
 
 
 def slow(*players: Optimizer, lr: float) -> None:
@@ -179,8 +187,9 @@ def warm(critic: nn.Module) -> None:
 
 def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), momentum=0.5) for p in (D, G))
+    one, two = (SGD(p.parameters(), momentum=0.5, fused=True) for p in (D, G))
     for step, (x, y) in enumerate(labelled()):
+        hurry(one, two, momentum=0.5 + (0.7 - 0.5) * (step / len(labelled())))
         slow(one, two, lr=0.1 * 1.1**-step)
         fake = G(torch.randn(len(x), 100), y)
         move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
@@ -305,7 +314,7 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2}, goodfellow_2014),
+    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1, "warm_up": 2}, goodfellow_2014),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),

@@ -48,10 +48,15 @@ class AdversarialModule(LatentVariableModel, ABC):
         several = optimizers if isinstance(optimizers, list) else [optimizers]
         return several[self.names.index(player)]
 
-    def pace(self, player: str, lr: float) -> None:
-        """Give a player another learning rate."""
+    def progress(self) -> float:
+        """How much of the training is over, in [0, 1]; always 0 where its end is not known."""
+        steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
+        return min(1.0, max(0.0, self.trainer.global_step / steps))
+
+    def pace(self, player: str, **settings: float) -> None:
+        """Give a player another learning rate, as `lr`, or other settings of its optimizer."""
         for group in self.optimizer(player).param_groups:
-            group["lr"] = lr
+            group.update(settings)
 
     @contextmanager
     def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:

@@ -74,12 +74,11 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
-        steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
-        done = min(1.0, max(0.0, self.trainer.global_step / steps))
+        done = self.progress()
         left, game = 1.0 - done, self.hparams["adversarial_lr"]
-        self.pace("autoencoder", (self.hparams["lr"] * left + game * done) * left)
-        self.pace("discriminator", self.hparams["discriminator_lr"] * left)
-        self.pace("encoder", game * left)
+        self.pace("autoencoder", lr=(self.hparams["lr"] * left + game * done) * left)
+        self.pace("discriminator", lr=self.hparams["discriminator_lr"] * left)
+        self.pace("encoder", lr=game * left)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""

@@ -4,16 +4,13 @@ Both players of the first GAN are told the class, as an input beside their own.
 """
 
 import math
-from functools import partial
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
-from torch.optim import SGD, Optimizer
 
-from zoo.errors import BadRecipe
 from zoo.gans.adversarial import ConditionalAdversarialModule
-from zoo.gans.gan import Maxout, constrain, initialize
+from zoo.gans.gan import Descent, Maxout, constrain, initialize
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import non_saturating
 
@@ -64,11 +61,10 @@ class Discriminator(nn.Module):
         return self.joint(torch.cat([self.image(x), self.label(told)], 1))
 
 
-class ConditionalGAN(ConditionalAdversarialModule):
+class ConditionalGAN(Descent, ConditionalAdversarialModule):
     """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
-    of it. The learning rate is divided by `decay` after every step; the momentum stays where the
-    paper's begins, and only the discriminator has dropout. Raises BadRecipe for a `decay` below
-    one."""
+    of it. Learning rate and momentum are the paper's, too, but only the discriminator has
+    dropout."""
 
     def __init__(
         self,
@@ -79,27 +75,13 @@ class ConditionalGAN(ConditionalAdversarialModule):
         width: int = 1200,
         lr: float = 0.1,
         momentum: float = 0.5,
+        final_momentum: float = 0.7,
         decay: float = 1.00004,
     ) -> None:
-        super().__init__()
+        super().__init__(decay)
         self.save_hyperparameters()
-        if decay < 1:
-            raise BadRecipe(f"with a decay of {decay} the learning rate grows: make it 1 or more")
         self.generator = Generator(latent, classes, width, size, channels)
         self.discriminator = Discriminator(classes, math.ceil(width / 5), size, channels)
-
-    def players(self) -> dict[str, Optimizer]:
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
-        return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
-        }
-
-    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        super().on_train_batch_start(batch, batch_idx)
-        lr = self.hparams["lr"] * self.hparams["decay"] ** -self.trainer.global_step
-        for player in self.names:
-            self.pace(player, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Equation 2, by Algorithm 1 of Goodfellow et al., 2014."""

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from zoo.errors import UnknownName
+from zoo.errors import BadRecipe, UnknownName
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.densenets import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
@@ -87,9 +87,44 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
             layer.weight.renorm_(2, 0, length)
 
 
-class GAN(AdversarialModule):
-    """The networks are those of the authors' MNIST model; learning rate and momentum stay where
-    theirs begin."""
+class Descent(AdversarialModule):
+    """Both players move by SGD, as in the authors' configuration: after every step the learning
+    rate `lr` is divided by `decay`, and momentum rises evenly from `momentum` to `final_momentum`,
+    where it is at the end of the training; where no end is known, it stays. Raises BadRecipe for a
+    `decay` below one."""
+
+    discriminator: nn.Module
+
+    def __init__(self, decay: float) -> None:
+        super().__init__()
+        if decay < 1:
+            raise BadRecipe(f"with a decay of {decay} the learning rate grows: make it 1 or more")
+
+    def players(self) -> dict[str, Optimizer]:
+        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
+        return {
+            "discriminator": sgd(self.discriminator.parameters()),
+            "generator": sgd(self.generator.parameters()),
+        }
+
+    def warmth(self, player: str) -> float:
+        """What a player's learning rate is multiplied by."""
+        return 1.0
+
+    def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
+        super().on_train_batch_start(batch, batch_idx)
+        lr = self.hparams["lr"] * self.hparams["decay"] ** -self.trainer.global_step
+        first, last = self.hparams["momentum"], self.hparams["final_momentum"]
+        momentum = first + (last - first) * self.progress()
+        for player in self.names:
+            self.pace(player, lr=lr * self.warmth(player), momentum=momentum)
+
+
+class GAN(Descent):
+    """Networks, learning rate and momentum are those of the authors' MNIST model, whose momentum
+    rises for 250 epochs. Over `warm_up` steps, none in the paper, the discriminator's learning rate
+    rises evenly to the generator's: where classes lie far apart, one that learns fast from the
+    beginning leaves some of them undrawn."""
 
     def __init__(
         self,
@@ -101,8 +136,11 @@ class GAN(AdversarialModule):
         steps: int = 1,
         lr: float = 0.1,
         momentum: float = 0.5,
+        final_momentum: float = 0.7,
+        decay: float = 1.000004,
+        warm_up: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(decay)
         self.save_hyperparameters()
         if loss not in LOSSES:
             raise UnknownName("loss", loss, LOSSES)
@@ -110,12 +148,9 @@ class GAN(AdversarialModule):
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
 
-    def players(self) -> dict[str, Optimizer]:
-        sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
-        return {
-            "discriminator": sgd(self.discriminator.parameters()),
-            "generator": sgd(self.generator.parameters()),
-        }
+    def warmth(self, player: str) -> float:
+        risen = (self.trainer.global_step + 1) / (self.hparams["warm_up"] + 1)
+        return min(1.0, risen) if player == "discriminator" else 1.0
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
