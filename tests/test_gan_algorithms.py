@@ -59,11 +59,11 @@ def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.
 
 def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), momentum=0.5, fused=True) for p in (D, G))
+    one, two = (SGD(p.parameters(), fused=True) for p in (D, G))
     for step, (x, _) in enumerate(digits()):
-        hurry(one, two, momentum=0.5 + (0.7 - 0.5) * (step / len(labelled())))
-        slow(one, lr=0.1 * 1.1**-step * min(1, (step + 1) / 3))
-        slow(two, lr=0.1 * 1.1**-step)
+        lr, momentum = 0.1 * 1.1**-step, 0.5 + (0.7 - 0.5) * (step / len(labelled()))
+        pace(one, lr=lr * min(1, (step + 1) / 3), momentum=momentum)
+        pace(two, lr=lr, momentum=momentum)
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
@@ -74,14 +74,9 @@ def goodfellow_2014(model: GAN) -> None:
         thaw()
 
 
-def hurry(*players: Optimizer, momentum: float) -> None:
+def pace(*players: Optimizer, **settings: float) -> None:
     for player in players:
-        player.param_groups[0]["momentum"] = momentum
-
-
-def slow(*players: Optimizer, lr: float) -> None:
-    for player in players:
-        player.param_groups[0]["lr"] = lr
+        player.param_groups[0].update(settings)
 
 
 @torch.no_grad()
@@ -187,10 +182,10 @@ def warm(critic: nn.Module) -> None:
 
 def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
-    one, two = (SGD(p.parameters(), momentum=0.5, fused=True) for p in (D, G))
+    one, two = (SGD(p.parameters(), fused=True) for p in (D, G))
     for step, (x, y) in enumerate(labelled()):
-        hurry(one, two, momentum=0.5 + (0.7 - 0.5) * (step / len(labelled())))
-        slow(one, two, lr=0.1 * 1.1**-step)
+        momentum = 0.5 + (0.7 - 0.5) * (step / len(labelled()))
+        pace(one, two, lr=0.1 * 1.1**-step, momentum=momentum)
         fake = G(torch.randn(len(x), 100), y)
         move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
         shorten(D)
@@ -243,13 +238,12 @@ def larsen_2016(model: VAEGAN) -> None:
 
 def makhzani_2015(model: AdversarialAutoencoder) -> None:
     E, G, D = model.encoder, model.generator, model.discriminator
-    autoencoder = adam(E, G, lr=1e-3, betas=(0.9, 0.999))
-    of_D, of_E = adam(D, lr=1e-3), adam(E, lr=2e-4)
+    autoencoder, of_D, of_E = adam(E, G, betas=(0.9, 0.999)), adam(D), adam(E)
     for step, (x, _) in enumerate(digits()):
         left = 1 - step / len(labelled())
-        slow(autoencoder, lr=(1e-3 * left + 2e-4 * (1 - left)) * left)
-        slow(of_D, lr=1e-3 * left)
-        slow(of_E, lr=2e-4 * left)
+        pace(autoencoder, lr=(1e-3 * left + 2e-4 * (1 - left)) * left)
+        pace(of_D, lr=1e-3 * left)
+        pace(of_E, lr=2e-4 * left)
         move(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)
@@ -368,3 +362,9 @@ def test_rates_that_fall_to_the_end_stay_where_no_end_is_known() -> None:
     assert trainer.global_step == len(labelled())
     rates = [player.param_groups[0]["lr"] for player in trainer.optimizers]
     assert rates == [1e-3, 1e-3, 2e-4]
+
+
+def test_momentum_that_rises_to_the_end_stays_where_no_end_is_known() -> None:
+    trainer = fit(GAN(**TOY), batches=Stream())
+    assert trainer.global_step == len(labelled())
+    assert [player.param_groups[0]["momentum"] for player in trainer.optimizers] == [0.5, 0.5]

@@ -120,9 +120,10 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
         GAN(loss="minmax")  # type: ignore[arg-type]
 
 
-def test_a_rate_that_would_rise_is_refused() -> None:
+@pytest.mark.parametrize("family", [GAN, ConditionalGAN])
+def test_a_rate_that_would_rise_is_refused(family: type[GAN | ConditionalGAN]) -> None:
     with pytest.raises(BadRecipe, match=r"with a decay of 0.9 the learning rate grows"):
-        ConditionalGAN(decay=0.9)
+        family(decay=0.9)
 
 
 def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:
