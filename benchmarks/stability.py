@@ -89,6 +89,7 @@ class Game(NamedTuple):
     clip: float
     noise: float
     inner_lr: float  # of unrolled steps
+    half: bool  # whether networks work in bfloat16
 
 
 class Family(NamedTuple):
@@ -180,7 +181,8 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
     """Batches (n, 3, 32, 32) of Stacked-MNIST."""
     pixels = stacked_digits()
     while True:
-        yield normalise(pixels[torch.randint(len(pixels), (n,), generator=draw)])
+        chosen = pixels[torch.randint(len(pixels), (n,), generator=draw)]
+        yield normalise(chosen).to(memory_format=torch.channels_last)
 
 
 def read(samples: Tensor) -> tuple[int, float]:
@@ -196,12 +198,12 @@ GAMES = {
     "grid": Game(
         25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points,
         near, "share of good samples", samples=2500,
-        lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01,
+        lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01, half=False,
     ),
     "stacked": Game(
         1000, 64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
         read, "divergence from uniform, nats", samples=10_000,
-        lr=5e-4, betas=(0.5, 0.999), slope=10, clip=0.05, noise=0.3, inner_lr=0.02,
+        lr=5e-4, betas=(0.5, 0.999), slope=10, clip=0.05, noise=0.3, inner_lr=0.02, half=True,
     ),
 }  # fmt: skip
 
@@ -209,7 +211,8 @@ GAMES = {
 def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
     """A generator after so many of its steps, its weights averaged."""
     torch.manual_seed(seed)
-    G, D = game.generator(), game.discriminator(remedy)
+    G = game.generator().to(memory_format=torch.channels_last)
+    D = game.discriminator(remedy).to(memory_format=torch.channels_last)
     if family.spectral:
         normalised(D)
     pool = ReplayPool(game.shape, 1000)
@@ -285,7 +288,8 @@ def played(
 ) -> Iterator[tuple[int, float]]:
     """The score of each seed."""
     for seed in tqdm(range(seeds), title, leave=False, disable=None):
-        G = train(game, family, remedy, seed, steps)
+        with torch.autocast("cpu", torch.bfloat16, enabled=game.half, cache_enabled=False):
+            G = train(game, family, remedy, seed, steps)
         yield game.score(apply(G, torch.randn(game.samples, game.latent), G))
 
 
