@@ -121,9 +121,13 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
 
 
 @pytest.mark.parametrize("family", [GAN, ConditionalGAN])
-def test_a_rate_that_would_rise_is_refused(family: type[GAN | ConditionalGAN]) -> None:
+def test_steps_that_would_grow_are_refused(family: type[GAN | ConditionalGAN]) -> None:
     with pytest.raises(BadRecipe, match=r"with a decay of 0.9 the learning rate grows"):
         family(decay=0.9)
+    with pytest.raises(BadRecipe, match=r"and 1.0 is none"):
+        family(momentum=1.0)
+    with pytest.raises(BadRecipe, match=r"and -0.1 is none"):
+        family(final_momentum=-0.1)
 
 
 def test_the_best_discriminator_of_a_known_generator_is_the_ratio_of_densities() -> None:

@@ -78,7 +78,7 @@ class ConditionalGAN(Descent, ConditionalAdversarialModule):
         final_momentum: float = 0.7,
         decay: float = 1.00004,
     ) -> None:
-        super().__init__(decay)
+        super().__init__(decay, momentum, final_momentum)
         self.save_hyperparameters()
         self.generator = Generator(latent, classes, width, size, channels)
         self.discriminator = Discriminator(classes, math.ceil(width / 5), size, channels)

@@ -91,14 +91,20 @@ class Descent(AdversarialModule):
     """Both players move by SGD, as in the authors' configuration: after every step the learning
     rate `lr` is divided by `decay`, and momentum rises evenly from `momentum` to `final_momentum`,
     where it is at the end of the training; where no end is known, it stays. Raises BadRecipe for a
-    `decay` below one."""
+    `decay` below one, or momentum outside of [0, 1)."""
 
     discriminator: nn.Module
 
-    def __init__(self, decay: float) -> None:
+    def __init__(self, decay: float, momentum: float, final_momentum: float) -> None:
         super().__init__()
         if decay < 1:
             raise BadRecipe(f"with a decay of {decay} the learning rate grows: make it 1 or more")
+        for share in (momentum, final_momentum):
+            if not 0 <= share < 1:
+                raise BadRecipe(
+                    f"momentum is the share of a step that the next one keeps, and {share} is "
+                    "none: make it 0 or more, and less than 1"
+                )
 
     def players(self) -> dict[str, Optimizer]:
         sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
@@ -140,7 +146,7 @@ class GAN(Descent):
         decay: float = 1.000004,
         warm_up: int = 0,
     ) -> None:
-        super().__init__(decay)
+        super().__init__(decay, momentum, final_momentum)
         self.save_hyperparameters()
         if loss not in LOSSES:
             raise UnknownName("loss", loss, LOSSES)
