@@ -11,6 +11,7 @@ one remedy at a time, several seeds each.
     stacked  DCGAN's networks, small and without batch norm in the discriminator, on Stacked-MNIST:
              of 1,000 modes, those that `lenet-mnist` finds among 10,000 samples, and their
              divergence from uniform. Metz et al., 2017, section 3.3, https://arxiv.org/abs/1611.02163
+             As it finds digits in blots, too: how far they are from MNIST's, in its features.
 
 Samples are those of the generator's weights averaged, as models of this zoo ship. Means over seeds
 and their spread go into stability.csv, and from there into stability.md.
@@ -31,7 +32,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 import zoo
-from recipes.data import StackedMNIST
+from recipes.data import MNIST, StackedMNIST
 from recipes.data.images import normalise
 from zoo.animals import apply, fuse
 from zoo.classifiers.lenet import LeNet
@@ -43,12 +44,14 @@ from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
 from zoo.losses.penalties import Critic, data_penalty, gradient_penalty, r1, r2
 from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+from zoo.metrics.frechet import frechet_between
 from zoo.metrics.modes import count_modes, stacked
 
 HOME = Path(__file__).parent
 SPREAD = 0.0125
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 5)] * 2)  # (25, 2)
 WIDTH = 128  # of the layers on points
+SCORES = {"modes": 2, "quality": 4, "distance": 3}  # and the digits that are kept
 DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
 
 
@@ -72,7 +75,6 @@ class Discriminator(nn.Module):
 class Game(NamedTuple):
     """What is drawn, by which networks, and how it is scored; then what fits its scale."""
 
-    modes: int
     latent: int
     shape: tuple[int, int, int]
     batch: int
@@ -80,8 +82,8 @@ class Game(NamedTuple):
     generator: Callable[[], nn.Module]
     discriminator: Callable[[str], Discriminator]  # of a remedy: some look across the batch
     reals: Callable[[torch.Generator, int], Iterator[Tensor]]
-    score: Callable[[Tensor], tuple[int, float]]  # of samples: modes found, and how well
-    quality: str  # what the second score is
+    score: Callable[[Tensor], dict[str, float]]  # of samples
+    scores: dict[str, str]  # what each of them is
     samples: int
     lr: float
     betas: tuple[float, float]
@@ -152,12 +154,12 @@ def points(draw: torch.Generator, n: int) -> Iterator[Tensor]:
         yield (chosen + SPREAD * torch.randn(n, 2, generator=draw))[:, :, None, None]
 
 
-def near(samples: Tensor) -> tuple[int, float]:
+def near(samples: Tensor) -> dict[str, float]:
     """Modes that ten good samples are nearest to, and the share of good ones."""
     distance, mode = torch.cdist(samples.flatten(1), GRID).min(1)
     good = distance < 3 * SPREAD
     found = torch.bincount(mode[good], minlength=len(GRID)) >= 10
-    return int(found.sum()), good.float().mean().item()
+    return {"modes": int(found.sum()), "quality": good.float().mean().item()}
 
 
 def digits_generator() -> nn.Module:
@@ -185,24 +187,37 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
         yield normalise(chosen).to(memory_format=torch.channels_last)
 
 
-def read(samples: Tensor) -> tuple[int, float]:
-    """Modes found, and the divergence of their histogram from uniform, in nats."""
-    judge = zoo.load("lenet-mnist")
+@cache
+def reader() -> tuple[LeNet, Tensor]:
+    """`lenet-mnist`, and what it sees in MNIST's test images, (n, features)."""
+    judge = zoo.load("lenet-mnist").to(memory_format=torch.channels_last)
     assert isinstance(judge, LeNet)
-    found = judge.classify(samples.flatten(0, 1)[:, None]).argmax(1)
-    modes = count_modes(stacked(found.view(-1, 3)), 1000)
-    return modes.captured, modes.divergence
+    return judge, judge.features(normalise(MNIST(size=DIGITS).images("test").pixels))
+
+
+def read(samples: Tensor) -> dict[str, float]:
+    """Modes found, the divergence of their histogram from uniform in nats, and the Fréchet
+    distance of single digits from real ones."""
+    judge, real = reader()
+    seen = judge.features(samples.flatten(0, 1)[:, None])
+    modes = count_modes(stacked(judge.head(seen).argmax(1).view(-1, 3)), 1000)
+    distance = frechet_between(real.double(), seen.double()).item()
+    return {"modes": modes.captured, "quality": modes.divergence, "distance": distance}
 
 
 GAMES = {
     "grid": Game(
-        25, 2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points,
-        near, "share of good samples", samples=2500,
+        2, (2, 1, 1), 128, 3000, points_generator, points_discriminator, points,
+        near, {"modes": "modes found, of 25", "quality": "share of good samples"}, samples=2500,
         lr=2e-3, betas=(0.0, 0.9), slope=0.3, clip=0.3, noise=0.05, inner_lr=0.01, half=False,
     ),
     "stacked": Game(
-        1000, 64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
-        read, "divergence from uniform, nats", samples=10_000,
+        64, (3, DIGITS, DIGITS), 64, 1500, digits_generator, digits_discriminator, digits,
+        read, {
+            "modes": "modes found, of 1,000",
+            "quality": "divergence from uniform, nats",
+            "distance": "fd-lenet of single digits",
+        }, samples=10_000,
         lr=5e-4, betas=(0.5, 0.999), slope=10, clip=0.05, noise=0.3, inner_lr=0.02, half=True,
     ),
 }  # fmt: skip
@@ -279,14 +294,14 @@ def optimizers(game: Game, family: Family, *players: nn.Module) -> list[Optimize
 
 def move(player: Optimizer, loss: Tensor) -> None:
     player.zero_grad()
-    loss.backward()
+    loss.backward(inputs=[weight for group in player.param_groups for weight in group["params"]])
     player.step()
 
 
 def played(
     game: Game, family: Family, remedy: str, seeds: int, steps: int, title: str
-) -> Iterator[tuple[int, float]]:
-    """The score of each seed."""
+) -> Iterator[dict[str, float]]:
+    """The scores of each seed."""
     for seed in tqdm(range(seeds), title, leave=False, disable=None):
         with torch.autocast("cpu", torch.bfloat16, enabled=game.half, cache_enabled=False):
             G = train(game, family, remedy, seed, steps)
@@ -303,13 +318,15 @@ def rows(
             if not applies(remedy, title, FAMILIES[name]):
                 continue
             told = f"{title} {name} {remedy}"
-            scores = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
-            modes, quality = zip(*scores, strict=True)
-            yield {
+            found = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
+            row: dict[str, str | int | float] = {
                 "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
-                "modes": round(mean(modes), 2), "modes_spread": round(spread(modes), 2),
-                "quality": round(mean(quality), 4), "quality_spread": round(spread(quality), 4),
             }  # fmt: skip
+            for score, digits in SCORES.items():
+                values = [scores[score] for scores in found if score in scores]
+                row[score] = round(mean(values), digits) if values else ""
+                row[score + "_spread"] = round(spread(values), digits) if values else ""
+            yield row
 
 
 def applies(remedy: str, title: str, family: Family) -> bool:
@@ -330,16 +347,19 @@ def table(found: list[dict[str, str]]) -> Iterator[str]:
     yield "Means and standard deviations over seeds; `python benchmarks/stability.py` says how."
     for title, game in GAMES.items():
         cells = {(row["family"], row["remedy"]): row for row in found if row["game"] == title}
-        scores = {"modes": f"modes found, of {game.modes:,}", "quality": game.quality}
-        columns = [remedy for remedy in REMEDIES if any(cell[1] == remedy for cell in cells)]
-        for score, meaning in scores.items() if cells else ():
+        columns = [remedy for remedy in REMEDIES if any(key[1] == remedy for key in cells)]
+        for score, meaning in game.scores.items() if cells else ():
             yield from ("", f"## {title}: {meaning}", "")
             yield "| | " + " | ".join(columns) + " |"
             yield "|---|" + "---:|" * len(columns)
-            for family in (f for f in FAMILIES if any(cell[0] == f for cell in cells)):
+            for family in (f for f in FAMILIES if any(key[0] == f for key in cells)):
                 shown = [cells.get((family, remedy)) for remedy in columns]
-                texts = [f"{r[score]} ± {r[score + '_spread']}" if r else "" for r in shown]
-                yield f"| {family} | " + " | ".join(texts) + " |"
+                yield f"| {family} | " + " | ".join(cell(row, score) for row in shown) + " |"
+
+
+def cell(row: dict[str, str] | None, score: str) -> str:
+    """Mean and spread, nothing where there is no such row or it has no such score."""
+    return f"{row[score]} ± {row[score + '_spread']}" if row and row[score] else ""
 
 
 def main() -> None:
