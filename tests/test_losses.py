@@ -203,6 +203,12 @@ def test_frechet_distance_is_symmetric_and_zero_for_equals() -> None:
     assert abs(frechet_distance(*one, *one)) < 1e-9
 
 
+def test_frechet_distance_refuses_features_that_are_not_finite() -> None:
+    features = torch.ones(3, 2).double()
+    with pytest.raises(ValueError, match="finite"):
+        frechet_between(features, features / 0)
+
+
 def test_frechet_distance_survives_a_singular_covariance() -> None:
     mean, line = torch.zeros(3).double(), torch.diag(torch.tensor([4.0, 0.0, 0.0])).double()
     torch.testing.assert_close(

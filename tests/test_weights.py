@@ -87,6 +87,24 @@ def test_a_class_of_ones_own_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    model = DCGAN(**ARGUMENTS)
+    next(model.generator.parameters()).data[0] = torch.nan
+    with pytest.raises(BadWeights, match=r"generator\.\S+ is not finite: take a checkpoint"):
+        zoo.write(model, tmp_path / "broken.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_refused(good: Path, number: float) -> None:
+    tensors = load_file(good)
+    name = min(tensors)
+    tensors[name].view(-1)[0] = number
+    path = good.with_name("broken.safetensors")
+    save_file(tensors, path, {"zoo": json.dumps(HEADER)})
+    refused(path, rf"{name} is not finite")
+
+
 def test_a_failed_write_leaves_the_old_file(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = sha256(good)
 

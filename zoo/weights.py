@@ -62,7 +62,8 @@ def shipped(model: Animal) -> dict[str, Tensor]:
 
 
 def write(model: Animal, path: str | Path) -> None:
-    """Write a model of the zoo where `read` finds it: beside the target first, then renamed."""
+    """Write a model of the zoo where `read` finds it: beside the target first, then renamed.
+    Raises BadWeights for a class of one's own, and for numbers that are not finite."""
     save(shipped(model), header(model), Path(path))
 
 
@@ -81,6 +82,8 @@ def header(model: Animal) -> dict[str, str]:
 def save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     """Write tensors: beside the target first, then renamed."""
     plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    for broken in (name for name, tensor in plain.items() if not tensor.isfinite().all()):
+        raise BadWeights(f"{broken} is not finite: take a checkpoint from before that")
     with replacing(path) as beside:
         save_file(plain, beside, metadata)
 
@@ -125,6 +128,8 @@ def matching(
     for name, tensor in tensors.items():
         if tensor.dtype != wanted[name].dtype:
             raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {wanted[name].dtype}")
+        if not tensor.isfinite().all():
+            raise BadWeights(f"{path}: {name} is not finite: {remedy}")
     return tensors
 
 

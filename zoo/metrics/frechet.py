@@ -11,16 +11,20 @@ from torch import Tensor
 def frechet_between(real: Tensor, fake: Tensor) -> Tensor:
     """The distance of features (n, d) and (m, d), a float64 scalar.
 
-    Raises TypeError for anything but float64, and ValueError for fewer than two images a side.
+    Raises TypeError for anything but float64, and ValueError for fewer than two images a side or
+    features that are not finite.
     """
     return frechet_distance(*statistics(real), *statistics(fake))
 
 
 def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (d,) and unbiased covariance (d, d) of features (n, d); raises ValueError for n < 2."""
+    """Mean (d,) and unbiased covariance (d, d) of features (n, d); raises ValueError for n < 2
+    and for features that are not finite."""
     n = len(features)
     if n < 2:
         raise ValueError(f"a Frechet distance needs two images or more on each side, not {n}")
+    if not features.isfinite().all():
+        raise ValueError("a Frechet distance needs features that are finite")
     mean = features.mean(0)
     centred = features - mean
     return mean, centred.T @ centred / (n - 1)
