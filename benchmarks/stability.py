@@ -51,7 +51,7 @@ HOME = Path(__file__).parent
 SPREAD = 0.0125
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 5)] * 2)  # (25, 2)
 WIDTH = 128  # of the layers on points
-SCORES = {"modes": 2, "quality": 4, "distance": 3}  # and the digits that are kept
+SCORES = {"modes": 2, "quality": 4, "distance": 3}  # and how many decimals are kept
 DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
 
 
@@ -322,10 +322,10 @@ def rows(
             row: dict[str, str | int | float] = {
                 "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
             }  # fmt: skip
-            for score, digits in SCORES.items():
+            for score, decimals in SCORES.items():
                 values = [scores[score] for scores in found if score in scores]
-                row[score] = round(mean(values), digits) if values else ""
-                row[score + "_spread"] = round(spread(values), digits) if values else ""
+                row[score] = round(mean(values), decimals) if values else ""
+                row[score + "_spread"] = round(spread(values), decimals) if values else ""
             yield row
 
 
