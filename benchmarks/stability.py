@@ -31,11 +31,11 @@ from torch.optim import Adam, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-import zoo
 from recipes.data import MNIST, StackedMNIST
+from recipes.data.features import real_features
 from recipes.data.images import normalise
 from zoo.animals import apply, fuse
-from zoo.classifiers.lenet import LeNet
+from zoo.extractors import load_extractor
 from zoo.gans import dcgan, wgan_gp
 from zoo.layers.augment import DiffAugment
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
@@ -44,6 +44,7 @@ from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
 from zoo.losses.penalties import Critic, data_penalty, gradient_penalty, r1, r2
 from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+from zoo.metrics.extractors import ClassifierFeatures
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.modes import count_modes, stacked
 
@@ -187,21 +188,15 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
         yield normalise(chosen).to(memory_format=torch.channels_last)
 
 
-@cache
-def reader() -> tuple[LeNet, Tensor]:
-    """`lenet-mnist`, and what it sees in MNIST's test images, (n, features)."""
-    judge = zoo.load("lenet-mnist").to(memory_format=torch.channels_last)
-    assert isinstance(judge, LeNet)
-    return judge, judge.features(normalise(MNIST(size=DIGITS).images("test").pixels))
-
-
 def read(samples: Tensor) -> dict[str, float]:
     """Modes found, the divergence of their histogram from uniform in nats, and the Fréchet
     distance of single digits from real ones."""
-    judge, real = reader()
-    seen = judge.features(samples.flatten(0, 1)[:, None])
-    modes = count_modes(stacked(judge.head(seen).argmax(1).view(-1, 3)), 1000)
-    distance = frechet_between(real.double(), seen.double()).item()
+    judge = load_extractor("lenet-mnist").to(memory_format=torch.channels_last)
+    assert isinstance(judge, ClassifierFeatures)
+    seen = judge.extract(samples)  # (n, 3 x features)
+    modes = count_modes(stacked(judge.classes(seen)), 1000)
+    real = real_features(judge, MNIST(size=DIGITS), "test", 10_000)
+    distance = frechet_between(real, seen.view(-1, real.shape[1]).double()).item()
     return {"modes": modes.captured, "quality": modes.divergence, "distance": distance}
 
 
