@@ -52,7 +52,7 @@ HOME = Path(__file__).parent
 SPREAD = 0.0125
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 5)] * 2)  # (25, 2)
 WIDTH = 128  # of the layers on points
-SCORES = {"modes": 2, "quality": 4, "distance": 3}  # and how many decimals are kept
+SCORES = {"modes": 1, "quality": 2, "distance": 1}  # and how many decimals are shown
 DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
 
 
@@ -317,10 +317,10 @@ def rows(
             row: dict[str, str | int | float] = {
                 "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
             }  # fmt: skip
-            for score, decimals in SCORES.items():
+            for score in SCORES:
                 values = [scores[score] for scores in found if score in scores]
-                row[score] = round(mean(values), decimals) if values else ""
-                row[score + "_spread"] = round(spread(values), decimals) if values else ""
+                row[score] = round(mean(values), 4) if values else ""
+                row[score + "_spread"] = round(spread(values), 4) if values else ""
             yield row
 
 
@@ -354,7 +354,10 @@ def table(found: list[dict[str, str]]) -> Iterator[str]:
 
 def cell(row: dict[str, str] | None, score: str) -> str:
     """Mean and spread, nothing where there is no such row or it has no such score."""
-    return f"{row[score]} ± {row[score + '_spread']}" if row and row[score] else ""
+    if not (row and row[score]):
+        return ""
+    middle, margin = float(row[score]), float(row[score + "_spread"])
+    return f"{middle:.{SCORES[score]}f} ± {margin:.{SCORES[score]}f}"
 
 
 def main() -> None:
