@@ -326,7 +326,7 @@ def rows(
 
 def applies(remedy: str, title: str, family: Family) -> bool:
     """Labels are smoothed of discriminators that tell a probability, images augmented, and steps
-    unrolled that are no more than descents; on images, where one costs six, those of the GAN."""
+    unrolled that are no more than descents; on images, where one costs five, those of the GAN."""
     fits = {
         "smoothing": family.loss is adversarial.non_saturating,
         "augment": title != "grid",
