@@ -10,12 +10,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import OneCycleLR
 from tqdm import tqdm
 
 from zoo.errors import ZooError
 from zoo.layers.draws import normal
 from zoo.layers.samplers import GaussianMixtureSampler
+from zoo.schedules import ResumableOneCycleLR
 
 CHUNK = 256  # images that pass through a network at once, outside of training
 
@@ -61,7 +61,7 @@ class Animal(LightningModule):
         """The optimizer, its learning rate up to `peak` and down to nothing, once in the training.
         Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""
         steps = int(self.trainer.estimated_stepping_batches)
-        schedule = OneCycleLR(optimizer, peak, total_steps=steps)
+        schedule = ResumableOneCycleLR(optimizer, peak, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 

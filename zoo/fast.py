@@ -1,13 +1,12 @@
 """`zoo fit NAME --fast`: any recipe in seconds, end to end, as a check that it runs."""
 
-import inspect
-from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-import yaml
 from lightning import LightningDataModule, Trainer
 
 from recipes.data.images import ImageData
+from zoo.refusals import arguments, read_recipe
 
 SMALL = {"width": 8, "discriminator_width": 8, "depth": 2}  # of a model, where it has them
 IMAGES, BATCHES, EPOCHS = 40, 3, 2
@@ -23,18 +22,27 @@ SHORT = {
 def toy(recipe: Path, overrides: list[str]) -> list[str]:
     """Overrides that make a recipe small; a resumed model stays as it is."""
     words = [part for key, value in SHORT.items() for part in (f"--trainer.{key}", str(value))]
-    settings = yaml.safe_load(recipe.read_text())
-    module, _, name = settings["model"]["class_path"].rpartition(".")
+    settings = read_recipe(recipe)
     if "--ckpt_path" in overrides:
         return words
     if "from" in settings and "--from" not in overrides:
         words += ["--from", "null"]  # whose tensors are larger
-    for key in inspect.signature(getattr(import_module(module), name)).parameters:
+    class_path, _ = class_and_arguments(settings, "model")
+    for key in arguments(class_path) if "." in class_path else ():
         if key in SMALL:
             words += [f"--model.init_args.{key}", str(SMALL[key])]
-    if settings["data"].get("init_args", {}).get("batch_size", 0) > IMAGES:
+    size = class_and_arguments(settings, "data")[1].get("batch_size", 0)
+    if isinstance(size, int) and size > IMAGES:
         words += ["--data.init_args.batch_size", str(IMAGES)]
     return words
+
+
+def class_and_arguments(settings: dict[str, Any], part: str) -> tuple[str, dict[str, Any]]:
+    """What a recipe names as its model or data: `part: CLASS`, or a class path with arguments."""
+    named = settings.get(part) or {}
+    if isinstance(named, str):
+        return named, {}
+    return str(named.get("class_path", "")), named.get("init_args") or {}
 
 
 def cut_down(data: LightningDataModule, trainer: Trainer) -> None:

@@ -2,26 +2,59 @@
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
-from lightning import LightningDataModule, LightningModule
+from lightning import LightningDataModule, LightningModule, Trainer
+from lightning.fabric.plugins.precision.precision import _PRECISION_INPUT
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
+from zoo.files import replacing
+from zoo.loggers import add_csv, add_folders, default_loggers, place_loggers
 from zoo.opponents import begin
-from zoo.refusals import Parser, check, translated
-from zoo.runs import RUN, Run, forget_unbegun, place
+from zoo.refusals import Parser, check, check_resumed, foreign_code, translated
+from zoo.runs import RUN, Run, claimed, forget_unbegun, place, stopped_by
 
-LOGGERS = ("CSVLogger", "TensorBoardLogger")
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
 FROM = "start from the weights, and opponents, of a NAME, a FILE, a run or owner/name of the Hub"
+
+
+class Stopped(SystemExit):
+    """A training that Ctrl-C or SIGTERM stopped; `resumable` where it left a checkpoint."""
+
+    def __init__(self, resumable: bool) -> None:
+        super().__init__(1)
+        self.resumable = resumable
+
+
+class AutoTrainer(Trainer):
+    """Lightning's Trainer, whose precision may also be `auto`: bf16-mixed where the device computes
+    in bfloat16, else 32-true. `zoo.refusals.check` puts one of them in its place."""
+
+    def __init__(
+        self,
+        *args: Any,
+        precision: _PRECISION_INPUT | Literal["auto"] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, precision=precision, **kwargs)  # type: ignore[arg-type]
+
+
+class SaveRecipe(SaveConfigCallback):
+    """Writes `recipe.yaml` into the run folder, wherever the loggers write."""
+
+    def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        with replacing(Path(trainer.default_root_dir) / "recipe.yaml") as beside:
+            self.parser.save(self.config, beside, skip_none=False, overwrite=True, multifile=False)
 
 
 class Fit(LightningCLI):
@@ -40,13 +73,17 @@ class Fit(LightningCLI):
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
         parser.add_argument("--from", type=str | None, help=FROM)
 
+    def _parse_ckpt_path(self) -> None:
+        """Judge a checkpoint before Lightning takes the model's class and arguments from it."""
+        settings = self.config.get("fit", self.config)
+        if settings.get("ckpt_path"):
+            check_resumed(Path(settings.ckpt_path), settings.model)
+        super()._parse_ckpt_path()
+
     def before_instantiate_classes(self) -> None:
         settings = self.config.get("fit", self.config)
         check(settings)
-        several = settings.trainer.logger
-        for logger in several if isinstance(several, list) else ():  # a recipe may be a run's
-            if logger.init_args.get("version") == "":
-                logger.init_args.save_dir = settings.trainer.default_root_dir
+        place_loggers(settings.trainer)
 
     def instantiate_classes(self) -> None:
         """Say in words what a class refused: jsonargparse buries it under its own errors."""
@@ -60,6 +97,11 @@ class Fit(LightningCLI):
         settings = self.config.get("fit", self.config)
         if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
             self.begin(settings["from"])
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        trainer = super().instantiate_trainer(**kwargs)
+        add_csv(trainer)
+        return trainer
 
     def begin(self, origin: str) -> None:
         """Start from weights that are there, and note from which."""
@@ -87,21 +129,36 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     overrides = [
         part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
     ]
+    warn_of_code(recipe)
+    if not {"", os.getcwd()} & set(sys.path):
+        sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
     run = place(f"{name}-fast" if fast else name, recipe, overrides)
     if fast:
         run = run._replace(overrides=[*toy(recipe, run.overrides), *run.overrides])
     os.environ[RUN] = str(run.folder)
-    with quiet():
+    with quiet(), claimed(run.folder):
         try:
             train(Fast if fast else Fit, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
+        except OSError as error:
+            raise stopped_by(error, run.folder) from error
         except (SIGTERMException, KeyboardInterrupt):
-            raise SystemExit(1) from None
+            raise Stopped(any(run.folder.glob("*.ckpt"))) from None
         finally:
             del os.environ[RUN]
             forget_unbegun(run.folder)
     return run.folder
+
+
+def warn_of_code(recipe: Path) -> None:
+    """Print what a recipe imports that is part of neither zoo, lightning nor torch."""
+    if foreign := foreign_code(recipe):
+        print(
+            f"{recipe} imports and runs code outside of zoo, lightning and torch: "
+            f"{', '.join(foreign)}. A recipe is a program: train only with those that you trust.",
+            file=sys.stderr,
+        )
 
 
 def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
@@ -119,9 +176,11 @@ def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
         subclass_mode_model=True,
         subclass_mode_data=True,
         parser_class=Parser,
-        save_config_kwargs={"config_filename": "recipe.yaml", "overwrite": True},
-        trainer_defaults={"logger": loggers(run.folder)},
-        args=[*words, *run.overrides],
+        trainer_class=AutoTrainer,
+        save_config_callback=SaveRecipe,
+        save_config_kwargs={"save_to_log_dir": False},
+        trainer_defaults={"logger": default_loggers(folder)},
+        args=[*words, *add_folders(run.overrides, folder)],
     )
 
 
@@ -145,9 +204,3 @@ def quiet() -> Iterator[None]:
 
 def is_no_tip(record: logging.LogRecord) -> bool:
     return "Tip:" not in record.getMessage()
-
-
-def loggers(folder: Path) -> list[dict[str, object]]:
-    """Both write into the run folder itself."""
-    where = {"save_dir": str(folder), "name": "", "version": ""}
-    return [{"class_path": f"lightning.pytorch.loggers.{k}", "init_args": where} for k in LOGGERS]

@@ -53,13 +53,3 @@ def hardware(device: torch.device, count: int = 1) -> str:
         return f"{count} x {torch.cuda.get_device_name(device)}"
     cores = count * torch.get_num_threads()
     return f"{cores} CPU core{'s' * (cores > 1)} ({platform.machine()})"
-
-
-def native_bfloat16() -> bool | None:
-    """Whether the CPU computes in bfloat16; None where it does not say."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return None
-    flags = {f for line in lines if line.startswith(("flags", "Features")) for f in line.split()}
-    return bool(flags & {"avx512_bf16", "amx_bf16", "bf16"}) if flags else None

@@ -3,16 +3,21 @@
 import inspect
 import os
 import re
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
+import yaml
+from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 
+from zoo.checkpoints import read_checkpoint
 from zoo.errors import BadRecipe, UnknownName
-from zoo.provenance import native_bfloat16
+from zoo.precision import check_precision, device_of, resolve_precision
+from zoo.weights import check_arguments
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
 SIZES = {  # of which there must be some
@@ -20,6 +25,10 @@ SIZES = {  # of which there must be some
     "discriminator_steps", "critic_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
     "blocks", "widths", "components", "codebook", "dim", "draws", "k", "steps",
 }  # fmt: skip
+
+
+OURS = ("zoo", "recipes", "lightning", "pytorch_lightning", "torch", "torchvision", "torchmetrics")
+IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Parser(LightningArgumentParser):
@@ -66,8 +75,48 @@ def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
 
 def arguments(class_path: str) -> list[str]:
     """The arguments of a class."""
+    return list(inspect.signature(class_at(class_path)).parameters)
+
+
+def class_at(class_path: str) -> type:
+    """The class of a path that was judged, or that the caller's own recipe names."""
     module, _, name = class_path.rpartition(".")
-    return list(inspect.signature(getattr(import_module(module), name)).parameters)
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise BadRecipe(f"the class {class_path!r} cannot be imported: {error}") from error
+
+
+def foreign_code(recipe: Path) -> list[str]:
+    """What a recipe file names outside of zoo, lightning and torch, and training would import."""
+    paths = {word for word in strings(read_recipe(recipe)) if IMPORT_PATH.fullmatch(word)}
+    return sorted(p for p in paths if (top := p.partition(".")[0]) not in OURS and is_module(top))
+
+
+def read_recipe(recipe: Path) -> dict[str, Any]:
+    """The settings in a recipe file; raises BadRecipe."""
+    try:
+        settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise BadRecipe(f"{recipe} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise BadRecipe(f"{recipe} must be YAML with model, data and trainer, got {settings!r:.80}")
+    return settings
+
+
+def strings(node: object) -> Iterator[str]:
+    """All strings of nested lists and dictionaries."""
+    if isinstance(node, dict):
+        node = list(node.values())
+    for part in node if isinstance(node, list) else []:
+        yield from strings(part)
+    if isinstance(node, str):
+        yield node
+
+
+def is_module(name: str) -> bool:
+    """Whether a top-level name could be imported, from the current folder too; imports nothing."""
+    return find_spec(name) is not None or Path(f"{name}.py").is_file()
 
 
 def check(settings: Any) -> None:
@@ -83,7 +132,8 @@ def check(settings: Any) -> None:
     if trainer.check_val_every_n_epoch == 0:
         raise BadRecipe("check_val_every_n_epoch must be 1 or more, or null for never by epochs")
     device = device_of(str(trainer.accelerator))
-    check_precision(str(trainer.precision or "32-true"), device)
+    trainer.precision = resolve_precision(str(trainer.precision or "32-true"), device)
+    check_precision(trainer.precision, device)
     check_length(trainer.max_steps, trainer.max_epochs, settings.get("checkpoint"))
     check_strategy(str(trainer.strategy).lower())
     if trainer.sync_batchnorm and device == "cpu":
@@ -96,21 +146,34 @@ def check(settings: Any) -> None:
         trainer.strategy = "ddp_find_unused_parameters_true"  # in a turn the others are frozen
 
 
+def check_resumed(path: Path, model: Namespace) -> None:
+    """Refuse a checkpoint of another class than that of the parsed `model`, and arguments that
+    could make jsonargparse import what they name; raises BadRecipe and BadWeights."""
+    found: dict[str, object] = read_checkpoint(path)["hyper_parameters"]  # type: ignore[assignment]
+    kind, given = class_at(model.class_path), found.get("_class_path")
+    if given != f"{kind.__module__}.{kind.__qualname__}":
+        raise BadRecipe(
+            f"{path} holds a model of class {given!r:.80}, and the recipe trains "
+            f"{model.class_path}: resume with the recipe that the checkpoint comes from"
+        )
+    arguments = {key: value for key, value in found.items() if not key.startswith("_")}
+    if kind.__module__.startswith("zoo."):
+        check_arguments(path, kind, arguments)
+        return
+    known = model.get("init_args") or {}
+    if changed := [key for key, value in arguments.items() if known.get(key) != value]:
+        raise BadRecipe(
+            f"{path} was trained with another {', '.join(changed)}: set "
+            f"--model.init_args.{changed[0]} as in the run's recipe.yaml, or resume that recipe"
+        )
+
+
 def check_numbers(owner: str, arguments: Mapping[str, object]) -> None:
     """Below zero, or zero of what must be some: no argument of the zoo's means anything by it."""
     for name, value in arguments.items() if owner.startswith(("zoo.", "recipes.", "guard")) else ():
         for number in value if isinstance(value, list | tuple) else [value]:
             if isinstance(number, int | float) and (number < 0 or (number == 0 and name in SIZES)):
                 raise BadRecipe(f"{owner} has {name} {number}: make it more than zero")
-
-
-def device_of(accelerator: str) -> str:
-    """What an accelerator will be here."""
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "cuda"
-    if accelerator in ("auto", "gpu", "mps") and torch.backends.mps.is_available():
-        return "mps"
-    return "cpu"
 
 
 def count(devices: object, device: str) -> int:
@@ -121,28 +184,6 @@ def count(devices: object, device: str) -> int:
     if not all(part.strip().removeprefix("-").isdigit() for part in named):
         raise BadRecipe(f"devices {devices} is no number: take 2, as 0,1 those to use, or auto")
     return len(named) if len(named) > 1 or isinstance(devices, list) else int(named[0])
-
-
-def check_precision(precision: str, device: str) -> None:
-    """A precision that the device lacks: Lightning would take another, or crawl."""
-    if precision in ("16", "16-mixed", "16-true") and device == "cpu":
-        raise BadRecipe(
-            f"precision {precision} needs a GPU: on this CPU take bf16-mixed or 32-true by "
-            "--trainer.precision"
-        )
-    if not precision.startswith("bf16"):
-        return
-    if device == "cuda" and not torch.cuda.is_bf16_supported(including_emulation=False):
-        raise BadRecipe(
-            f"{torch.cuda.get_device_name()} does not compute in bfloat16: take 16-mixed or "
-            "32-true by --trainer.precision"
-        )
-    if device == "cpu" and native_bfloat16() is False:
-        warnings.warn(
-            "this CPU does not compute in bfloat16, and imitates it up to 30 times slower: "
-            "--trainer.precision 32-true is faster here",
-            stacklevel=2,
-        )
 
 
 def check_length(max_steps: int, max_epochs: int | None, checkpoint: Any) -> None:

@@ -2,14 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 from zoo.checkpoints import newest_checkpoint, read_checkpoint
-from zoo.errors import BadRecipe
+from zoo.errors import BadRecipe, ZooError
 
 RUNS = Path("runs")
+LOCK = ".lock"
 RUN = "ZOO_RUN"  # tells the processes that Lightning starts where the first one works
 
 
@@ -36,8 +38,6 @@ def place(name: str, recipe: Path, overrides: list[str]) -> Run:
         return Run(agreed(lambda: fresh_run(name)), recipe, overrides)
     folder = agreed(lambda: newest_run(name))
     overrides = [*overrides[:at], str(newest_checkpoint([folder])), *overrides[at + 1 :]]
-    if is_first():
-        tidy(folder)
     begun = folder / "recipe.yaml"
     return Run(folder, begun if begun.is_file() else recipe, overrides)
 
@@ -76,13 +76,65 @@ def agreed(choose: Callable[[], Path]) -> Path:
 
 
 def fresh_run(name: str) -> Path:
-    """The first of runs/name, runs/name.2, ... that is empty."""
+    """Make the first of runs/name, runs/name.2, ... that is not there; no other process gets it."""
     folder, count = RUNS / name, 1
-    while folder.exists() and any(folder.iterdir()):
-        count += 1
-        folder = RUNS / f"{name}.{count}"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    while True:
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            count += 1
+            folder = RUNS / f"{name}.{count}"
+        else:
+            return folder
+
+
+@contextmanager
+def claimed(folder: Path) -> Iterator[None]:
+    """Hold a run folder against other trainings; raises BadRecipe while one is at work in it."""
+    if not is_first():
+        yield
+        return
+    path = folder / LOCK
+    with path.open("w") as file:
+        try:
+            lock(file.fileno())
+        except BlockingIOError as error:
+            raise BadRecipe(
+                f"{folder} is in use by another training: wait for its end, or leave out "
+                "--ckpt_path to start anew"
+            ) from error
+        tidy(folder)
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
+
+def lock(descriptor: int) -> None:
+    """Lock an open file until it is closed or its process ends, where the system can; raises
+    BlockingIOError for one that is locked."""
+    with suppress(ImportError):
+        import fcntl
+
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise
+        except OSError:  # a network file system without locks
+            return
+
+
+def stopped_by(error: OSError, folder: Path) -> ZooError:
+    """What a file system error in a training means for its run folder."""
+    kept = sorted(folder.glob("*.ckpt"))
+    rest = (
+        f"{kept[-1]} is whole: continue with --ckpt_path last" if kept else "no checkpoint is kept"
+    )
+    return ZooError(
+        f"the training stopped, as {error.filename or folder} cannot be written or read "
+        f"({error.strerror or error}). Free or mount the space that it needs; {rest}"
+    )
 
 
 def forget_unbegun(folder: Path) -> None:

@@ -4,7 +4,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -70,7 +70,7 @@ class Logbook(Callback):
             now = time.monotonic()
             self.entries["seconds"] = float(self.entries["seconds"]) + now - self.clock
             self.clock = now
-        return dict(self.entries)
+        return {**self.entries, "saved_at": datetime.now(UTC).isoformat(" ", "seconds")}
 
     def load_state_dict(self, state_dict: Mapping[str, str | float | int]) -> None:
         self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "begun_from")}
@@ -96,7 +96,7 @@ class Pace(Callback):
         seconds = (time.monotonic() - self.start) / done
         values = {"images/s": len(batch[0]) * trainer.world_size / seconds}
         if (left := steps(trainer) - trainer.global_step) < float("inf"):
-            values["minutes_left"] = left * seconds / 60
+            values["minutes_left"] = max(left, 0) * seconds / 60
         pl_module.log_dict(values, prog_bar=True)
 
 

@@ -180,10 +180,18 @@ class ImageData(LightningDataModule, ABC):
                 f"batch_size a multiple of {k}, as {k * max(1, round(self.batch_size / k))}"
             )
 
-    def train_dataloader(self) -> Loader:
-        """Goes on where a checkpoint left off."""
-        slices = self.slices("train")
-        return Loader(slices, self.batch_size, self.order(slices))
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled batches that resume where a checkpoint left off."""
+        return self.loader(self.slices("train"))
+
+    def loader(self, images: Dataset[Batch], workers: int = 0) -> DataLoader[Batch]:
+        """Shuffled batches; with `overfit_batches`, the same first ones in every epoch."""
+        if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
+            own = torch.Generator()
+            return DataLoader(
+                images, self.batch_size, drop_last=True, collate_fn=as_it_is, generator=own
+            )
+        return Loader(images, self.batch_size, self.order(images), workers)
 
     def slices(self, split: Split) -> Slices:
         """A split, kept on the GPU that trains if it takes a quarter of what is free there."""

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from recipes.data.folder import cut
 from recipes.data.images import ImageData, Images, Source, Split, every_tenth
-from recipes.data.order import Batch, Loader
+from recipes.data.order import Batch
 from zoo.errors import BadRecipe, MissingData
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
@@ -107,9 +107,8 @@ class Shards(ImageData):
     def setup(self, stage: str | None = None) -> None:
         self.prepare(len(self.pieces("train")), (self.channels, self.size, self.size))
 
-    def train_dataloader(self) -> Loader:
-        pieces = Pieces(self.pieces("train"), self.size, self.labels)
-        return Loader(pieces, self.batch_size, self.order(pieces), self.workers)
+    def train_dataloader(self) -> DataLoader[Batch]:
+        return self.loader(Pieces(self.pieces("train"), self.size, self.labels), self.workers)
 
 
 def inside(path: Path, label: int) -> list[Piece]:
