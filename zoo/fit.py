@@ -135,8 +135,8 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     run = place(f"{name}-fast" if fast else name, recipe, overrides)
     if fast:
         run = run._replace(overrides=[*toy(recipe, run.overrides), *run.overrides])
-    os.environ[RUN] = str(run.folder)
     with quiet(), claimed(run.folder):
+        os.environ[RUN] = str(run.folder)
         try:
             train(Fast if fast else Fit, run)
         except MisconfigurationException as error:

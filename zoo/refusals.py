@@ -116,7 +116,9 @@ def strings(node: object) -> Iterator[str]:
 
 def is_module(name: str) -> bool:
     """Whether a top-level name could be imported, from the current folder too; imports nothing."""
-    return find_spec(name) is not None or Path(f"{name}.py").is_file()
+    spec = find_spec(name)
+    is_folder = spec is not None and spec.origin is None
+    return (spec is not None and not is_folder) or Path(f"{name}.py").is_file()
 
 
 def check(settings: Any) -> None:

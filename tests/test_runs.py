@@ -1,0 +1,143 @@
+"""Run folders, loggers and checkpoints that a run takes: nobody's work is mixed or lost."""
+
+import errno
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from toys import QUIET, fails, fit, last
+
+from zoo import catalog
+from zoo.cli import main
+from zoo.errors import BadRecipe
+from zoo.loggers import add_folders
+from zoo.refusals import foreign_code, read_recipe
+from zoo.runs import claimed, fresh_run, stopped_by
+
+pytestmark = pytest.mark.usefixtures("here")
+RUN = Path("runs") / "vae-digits-fast"
+
+
+def test_two_runs_never_share_a_folder() -> None:
+    """Even when neither has written a file yet."""
+    assert [fresh_run("a").name for _ in range(3)] == ["a", "a.2", "a.3"]
+
+
+def test_a_run_in_use_is_refused() -> None:
+    fit("vae-digits")
+    log = (RUN / "log.txt").read_text()
+    with claimed(RUN):
+        words = fails("fit", "vae-digits", "--fast", "--ckpt_path", "last", *QUIET)
+    assert str(RUN) in words
+    assert not (RUN / ".lock").exists()
+    assert (RUN / "metrics.csv").exists()
+
+
+def test_the_checkpoint_of_another_class_is_refused() -> None:
+    fit("vae-digits")
+    words = fails("fit", "dcgan-digits", "--ckpt_path", str(RUN / "last.ckpt"))
+    assert "zoo.vaes.vae.VAE" in words
+    assert not Path("runs/dcgan-digits").exists()
+
+
+@pytest.mark.parametrize("given", ["helper.Model", "antigravity.X", "zoo.cli.main", None, 3])
+def test_a_checkpoint_imports_nothing(given: object) -> None:
+    """The class that it names is compared with the recipe's, as words."""
+    Path("helper.py").write_text("open('IMPORTED', 'w')")
+    state = {"state_dict": {}, "callbacks": {}, "global_step": 1, "images_seen": 1}
+    torch.save(state | {"hyper_parameters": {"_class_path": given}}, "strange.ckpt")
+    assert "zoo.vaes.vae.VAE" in fails("fit", "vae-digits", "--ckpt_path", "strange.ckpt")
+    assert not Path("IMPORTED").exists()
+
+
+def test_arguments_of_a_checkpoint_are_judged() -> None:
+    state = {"state_dict": {}, "callbacks": {}, "global_step": 1, "images_seen": 1}
+    given = {"_class_path": "zoo.vaes.vae.VAE", "width": {"class_path": "antigravity.X"}}
+    torch.save(state | {"hyper_parameters": given}, "strange.ckpt")
+    assert "width" in fails("fit", "vae-digits", "--ckpt_path", "strange.ckpt")
+
+
+OWN = "from zoo.vaes.vae import VAE\n\n\nclass Own(VAE):\n    '''A model of one's own.'''\n"
+
+
+def test_a_class_of_the_current_folder(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It trains and resumes; what it imports is printed, and a checkpoint cannot change it."""
+    monkeypatch.syspath_prepend(".")
+    Path("own_vae.py").write_text(OWN)
+    settings = yaml.safe_load(catalog.recipe("vae-digits").read_text())
+    settings["model"]["class_path"] = "own_vae.Own"
+    Path("own.yaml").write_text(yaml.safe_dump(settings))
+    main(["fit", "--config", "own.yaml", "--fast", *QUIET])
+    assert "own_vae.Own" in capsys.readouterr().err
+    resume = ["--fast", "--ckpt_path", "last", "--trainer.max_epochs", "3"]
+    main(["fit", "--config", "own.yaml", *resume, *QUIET])
+    assert last("own")["epoch"] == 2
+    other = "runs/own-fast/last.ckpt"
+    assert "width" in fails("fit", "--config", "own.yaml", "--ckpt_path", other)
+
+
+def test_foreign_code() -> None:
+    """Every import path counts, class path or not; files and the zoo's own names do not."""
+    path = Path("strange.yaml")
+    path.write_text("a: [{class_path: subprocess.Popen}, os.system, zoo.vaes.vae.VAE, data.npz]")
+    assert foreign_code(path) == ["os.system", "subprocess.Popen"]
+    for name in catalog.recipes():
+        assert foreign_code(catalog.recipe(name)) == []
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "7", ""])
+def test_a_recipe_that_is_none(text: str) -> None:
+    Path("bad.yaml").write_text(text)
+    with pytest.raises(BadRecipe, match=r"bad\.yaml"):
+        read_recipe(Path("bad.yaml"))
+    assert "bad.yaml" in fails("fit", "--config", "bad.yaml")
+
+
+@pytest.mark.parametrize("logger", ["CSVLogger", "TensorBoardLogger"])
+def test_a_logger_by_its_name(logger: str) -> None:
+    """It writes into the run folder, and metrics.csv is always there."""
+    fit("vae-digits", f"--trainer.logger={logger}")
+    assert (RUN / "metrics.csv").exists()
+    assert bool(list(RUN.glob("events.*"))) == (logger == "TensorBoardLogger")
+    assert sorted(path.name for path in Path().iterdir()) == ["runs"]
+
+
+def test_a_folder_that_was_typed_for_a_logger_stays() -> None:
+    words = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "logs"]
+    assert add_folders(words, "run") == words
+    assert add_folders(words[:2], "run") == [*words[:3], "run"]
+
+
+def test_without_a_logger_the_recipe_is_kept() -> None:
+    fit("vae-digits", "--trainer.logger", "false", "--model.noise", "0.3")
+    assert not (RUN / "metrics.csv").exists()
+    assert yaml.safe_load((RUN / "recipe.yaml").read_text())["model"]["init_args"]["noise"] == 0.3
+
+
+def test_overfitting_on_a_few_batches() -> None:
+    """The same images in every epoch, for a check that a model can learn at all."""
+    words = "--trainer.overfit_batches", "1", "--trainer.max_epochs", "2"
+    main(["fit", "dcgan-digits", *words, "--trainer.callbacks", "null", *QUIET])
+    state = torch.load("runs/dcgan-digits/last.ckpt", weights_only=True)
+    assert state["global_step"] == 2
+    assert state["images_seen"] == 128
+
+
+def test_a_longer_training_goes_on_along_the_longer_cycle() -> None:
+    """The learning rate of a step is that of a training which had this length from the start."""
+    fit("linear-ae-fashion-mnist")
+    longer = fit("linear-ae-fashion-mnist", "--ckpt_path", "last", "--trainer.max_epochs", "5")[
+        "lr_schedulers"
+    ][0]
+    assert longer["total_steps"] == 15
+    assert longer["last_epoch"] == 15
+
+
+def test_a_file_system_that_fails(here: Path) -> None:
+    (here / "last.ckpt").touch()
+    words = str(stopped_by(OSError(errno.ENOSPC, "No space left on device"), here))
+    assert str(here / "last.ckpt") in words
+    assert "No space left" in words
