@@ -95,7 +95,7 @@ def claimed(folder: Path) -> Iterator[None]:
         yield
         return
     path = folder / LOCK
-    with path.open("w") as file:
+    with path.open("a") as file:
         try:
             lock(file.fileno())
         except BlockingIOError as error:
