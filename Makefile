@@ -2,7 +2,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/installed
 
-.PHONY: demo test clean
+PYTEST := pytest --numprocesses auto --dist worksteal
+AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
+
+.PHONY: demo test test-avx2 test-oldest clean
 
 demo: $(STAMP)  ## 64 samples of a trained model, then a training of about a minute
 	$(BIN)/zoo list
@@ -15,7 +18,17 @@ test: $(STAMP)  ## what CI runs: lint, format, types, tests
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/pytest --numprocesses auto --dist worksteal
+	$(BIN)/$(PYTEST)
+
+test-avx2: $(STAMP)  ## the tests as on a CPU without AVX-512 and bfloat16
+	$(AVX2) $(BIN)/$(PYTEST)
+
+test-oldest:  ## the tests with the oldest versions that pyproject.toml admits
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python \
+		--resolution lowest-direct --editable . --group dev
+	.venv-oldest/bin/$(PYTEST)
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'the zoo needs Python 3.11 or newer: make PYTHON=python3.12')"
@@ -25,4 +38,4 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $(STAMP)
 
 clean:
-	rm -rf .venv demo runs
+	rm -rf .venv .venv-oldest demo runs

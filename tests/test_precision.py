@@ -1,11 +1,13 @@
 """Every family trains in every precision, and a training that goes wrong is stopped in time."""
 
-from contextlib import suppress
+import warnings
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.plugins import MixedPrecision
 from test_every_recipe import batches, toy
@@ -13,10 +15,10 @@ from torch import nn
 from toys import fit, last
 
 from recipes.callbacks import Guard
-from zoo import catalog
+from zoo import catalog, precision
 from zoo.animals import Animal
 from zoo.contracts import Sampler
-from zoo.errors import Diverged
+from zoo.errors import BadRecipe, Diverged
 from zoo.gans.wgan_gp import WGANGP
 
 PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
@@ -66,6 +68,44 @@ def test_trains(name: str, precision: str) -> None:
     assert all(p.isfinite().all() for p in model.parameters())
     if isinstance(model, Sampler):
         assert model.sample(3, seed=0).dtype == torch.float32
+
+
+def test_auto_is_what_the_cpu_computes_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever else a recipe or an override names stays, with a warning where it is emulated."""
+    for native, chosen in (True, "bf16-mixed"), (False, "32-true"), (None, "32-true"):
+        monkeypatch.setattr(precision, "native_bfloat16", lambda native=native: native)
+        assert precision.resolve_precision("auto", "cpu") == chosen
+        assert precision.resolve_precision("bf16-mixed", "cpu") == "bf16-mixed"
+        assert precision.resolve_precision("auto", "mps") == "32-true"
+        warns = pytest.warns(UserWarning, match="bf16-mixed") if native is False else nullcontext()
+        with warns, warnings.catch_warnings():
+            warnings.simplefilter("always" if native is False else "error")
+            precision.check_precision("bf16-mixed", "cpu")
+            precision.check_precision("32-true", "cpu")
+    with pytest.raises(BadRecipe, match="16-true"):
+        precision.check_precision("16-true", "cpu")
+
+
+@pytest.mark.parametrize(
+    ("variable", "limit"),
+    [("ONEDNN_MAX_CPU_ISA", "AVX2"), ("DNNL_MAX_CPU_ISA", "AVX512_CORE_VNNI")],
+)
+def test_a_limit_on_instructions_counts(
+    monkeypatch: pytest.MonkeyPatch, variable: str, limit: str
+) -> None:
+    monkeypatch.setenv(variable, limit)
+    assert not precision.native_bfloat16()
+
+
+def test_a_run_records_its_precision(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` is resolved before the recipe is saved: a resumed run computes as it began."""
+    run = Path("runs") / "wae-fashion-mnist-fast"
+    monkeypatch.setattr(precision, "native_bfloat16", lambda: False)
+    began = fit("wae-fashion-mnist")["callbacks"]["Logbook"]["precision"]
+    monkeypatch.setattr(precision, "native_bfloat16", lambda: True)
+    more = fit("wae-fashion-mnist", "--ckpt_path", "last", "--trainer.max_epochs", "3")
+    settings = yaml.safe_load((run / "recipe.yaml").read_text())["trainer"]
+    assert began == more["callbacks"]["Logbook"]["precision"] == settings["precision"] == "32-true"
 
 
 def test_two_players_share_one_scaler(tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """A recipe that cannot be followed is refused before the first step, in one line of words."""
 
-import warnings
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -142,19 +141,6 @@ def test_an_average_of_singular_vectors(buffers: bool) -> None:
     Guard().setup(
         trainer, SNGAN(size=8, width=8, discriminator_width=8), "fit"
     )  # of D's, unshipped
-
-
-def test_bfloat16_that_is_imitated_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(refusals, "native_bfloat16", lambda: False)
-    with pytest.warns(UserWarning, match="30 times slower"):
-        refusals.check_precision("bf16-mixed", "cpu")
-    monkeypatch.setattr(refusals, "native_bfloat16", lambda: True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        refusals.check_precision("bf16-mixed", "cpu")
-        refusals.check_precision("32-true", "cpu")
-    with pytest.raises(BadRecipe):
-        refusals.check_precision("16-true", "cpu")
 
 
 @pytest.mark.parametrize(
