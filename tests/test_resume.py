@@ -71,11 +71,14 @@ class Impatience(Callback):
 
 @pytest.mark.parametrize("saving", ["true", "false"])
 def test_an_impatient_stop_is_a_quiet_one(saving: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """A resume is offered only where there is a checkpoint."""
     words = "--trainer.callbacks+", "test_resume.Impatience", "--trainer.callbacks.saving", saving
     with pytest.raises(SystemExit) as stop:
         fit("vae-digits", *words)
     assert stop.value.code == 1
-    assert "stopped; go on with" in capsys.readouterr().out
+    assert "--ckpt_path" not in capsys.readouterr().out
+    strike("dcgan-digits", 2, "SIGTERM")
+    assert "zoo fit dcgan-digits --fast --ckpt_path last" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("first", "then"), [(2, 5), (3, 5), (4, 6)])

@@ -26,6 +26,7 @@ def enter(verb: Verb) -> None:
 
 
 def fit(options: Namespace) -> None:
+    from zoo.fit import Stopped
     from zoo.fit import fit as train
     from zoo.runs import is_first
 
@@ -35,10 +36,11 @@ def fit(options: Namespace) -> None:
     fast = "--fast" in options.overrides
     try:
         folder = train(recipe.stem, recipe, [w for w in options.overrides if w != "--fast"], fast)
-    except SystemExit as stop:
-        if stop.code == 1 and is_first():  # Ctrl-C or SIGTERM
+    except Stopped as stop:
+        if is_first():
             again = options.name or f"--config {options.config}"
-            print(f"\nstopped; go on with: zoo fit {again}{' --fast' * fast} --ckpt_path last")
+            words = f"resume with: zoo fit {again}{' --fast' * fast} --ckpt_path last"
+            print(f"\nstopped; {words if stop.resumable else 'no checkpoint was written yet'}")
         raise
     if is_first():
         tell(folder, recipe, fast)
