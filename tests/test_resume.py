@@ -1,6 +1,7 @@
 """A training that stops goes on as if it had not: bit for bit, whatever stopped it."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -199,6 +200,20 @@ def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
         WholeFiles().save_checkpoint({"large": torch.zeros(1000), "bad": lambda: None}, path)
     assert torch.load(path, weights_only=True) == {"step": 1}
     assert [found.name for found in here.iterdir()] == ["last.ckpt"]
+
+
+def test_a_full_disk_is_an_error_of_the_disk(here: Path) -> None:
+    """torch covers it with an error of its archive; here a limit on file sizes stands for it."""
+    from recipes.callbacks.checkpoints import WholeFiles
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            WholeFiles().save_checkpoint({"large": torch.zeros(100_000)}, here / "last.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(here.iterdir()) == []
 
 
 def test_another_model_is_refused() -> None:

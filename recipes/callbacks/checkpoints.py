@@ -118,7 +118,12 @@ class WholeFiles(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         with replacing(Path(path)) as beside, beside.open("wb") as file:
-            torch.save(checkpoint, file)
+            try:
+                torch.save(checkpoint, file)
+            except RuntimeError as error:  # torch closes its archive over the error of the disk
+                if isinstance(cause := error.__context__, OSError):
+                    raise cause from error
+                raise
             file.flush()
             os.fsync(file.fileno())
 
