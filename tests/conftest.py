@@ -10,6 +10,7 @@ from tempfile import mkdtemp
 
 import pytest
 import torch
+from filelock import FileLock
 from hub_server import File, Hub, Repository
 from safetensors.torch import load_file, save_file
 
@@ -57,6 +58,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_sessionfinish() -> None:
     shutil.rmtree(HF_HOME, ignore_errors=True)
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first process of the tests fills, and all others read."""
+    shared = "PYTEST_XDIST_WORKER" in os.environ
+    root = factory.getbasetemp().parent if shared else factory.getbasetemp()
+    with FileLock(root / f"{name}.lock"):
+        if not (root / name).exists():
+            (root / name).mkdir()
+            make(root / name)
+    return root / name
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import made_once
 from ranks import KINDS, LATENT, SHARE, build
 from torch import Tensor
 from torch.nn.functional import softplus
@@ -26,13 +27,15 @@ STEPS = 8
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two ranks left of all that they did in one launch."""
-    place = tmp_path_factory.mktemp("ranks")
+    return made_once(tmp_path_factory, "ranks", launch_two)
+
+
+def launch_two(place: Path) -> None:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = os.environ | {"PYTHONPATH": f"{HERE.parent}:{HERE}", "OMP_NUM_THREADS": "1"}
     command = [*launch, str(HERE / "ranks.py"), str(place)]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=1200)
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    return place
 
 
 def found(folder: Path, rank: int, kind: str) -> dict[str, dict[str, Tensor]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from conftest import made_once
 
 from zoo import catalog
 
@@ -23,10 +24,12 @@ main(["verify", "vae-digits"])
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "--wheel-dir", str(folder), str(catalog.HOME)], check=True)
-    return next(folder.glob("generative_zoo-*.whl"))
+    return next(made_once(tmp_path_factory, "wheel", build).glob("generative_zoo-*.whl"))
+
+
+def build(folder: Path) -> None:
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "--wheel-dir", str(folder), str(catalog.HOME)], check=True)
 
 
 def test_a_wheel_holds_recipes_cards_and_weights(wheel: Path) -> None:
