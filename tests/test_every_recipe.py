@@ -15,6 +15,7 @@ from zoo.animals import Animal
 from zoo.contracts import Sampler
 from zoo.evaluation import data_of
 from zoo.export import UNSEEN, verify
+from zoo.fast import SMALL
 from zoo.weights import find_class, read, write
 
 RECIPES = catalog.recipes()
@@ -22,10 +23,10 @@ NAMES = catalog.names()
 
 
 def toy(name: str) -> Animal:
-    """The recipe's model, built narrow where it has a width."""
+    """The recipe's model at the size of a smoke test."""
     settings = yaml.safe_load(catalog.recipe(name).read_text())["model"]
     kind = find_class(Path(name), settings["class_path"])
-    narrow = {"width": 8} if "width" in signature(kind).parameters else {}
+    narrow = {key: size for key, size in SMALL.items() if key in signature(kind).parameters}
     return kind(**settings.get("init_args", {}) | narrow)
 
 
