@@ -6,9 +6,12 @@ from pathlib import Path
 
 import yaml
 
+from zoo.card_schema import check_facts
 from zoo.errors import BadCard
+from zoo.plain_yaml import NotPlain, read_yaml
+from zoo.text import printable, printable_lines
 
-PROMISED = ("recipe", "commit", "licence", "data", "sha256", "parameters", "training", "metrics")
+BYTES = 2**20  # of a card
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,10 @@ class Card:
         """The card in a file of that name; raises BadCard."""
         if not path.is_file():
             raise BadCard(f"there is no card {path}: make one with `zoo export`")
-        facts, prose = split(path.read_text(encoding="utf-8"), str(path))
-        return cls(path.stem, checked(facts, str(path)), prose)
+        if (size := path.stat().st_size) > BYTES:
+            raise BadCard(f"{path} must be of at most {BYTES:,} bytes, got {size:,}: it is no card")
+        facts, prose = split(path.read_text(encoding="utf-8-sig", errors="replace"), str(path))
+        return cls(printable(path.stem), check_facts(facts, str(path)), prose)
 
     def __str__(self) -> str:
         facts = yaml.safe_dump(self.facts, sort_keys=False, allow_unicode=True, width=100)
@@ -36,28 +41,18 @@ class Card:
         """Each measurement with its protocol, headline first."""
         return self.facts["metrics"]  # type: ignore[return-value]
 
+    def within(self, key: str) -> dict[str, object]:
+        """The facts below a key, as `training`; none where the card does not have it."""
+        return self.facts.get(key) or {}  # type: ignore[return-value]
+
 
 def split(text: str, where: str) -> tuple[dict[str, object], str]:
-    """Front matter and prose of a text; raises BadCard, which says `where`."""
+    """Front matter and prose of a text, all of it printable; raises BadCard, which says `where`."""
     parts = re.match(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
     try:
-        facts = yaml.safe_load(parts[1]) if parts else None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise BadCard(f"the front matter of {where} is not YAML: {reason}") from error
+        facts = read_yaml(parts[1]) if parts else None
+    except NotPlain as error:
+        raise BadCard(f"the front matter of {where} is not plain YAML: {error}") from error
     if parts is None or not isinstance(facts, dict):
         raise BadCard(f"{where} has no front matter: a card begins with YAML between two ---")
-    return facts, parts[2].strip()
-
-
-def checked(facts: dict[str, object], where: str) -> dict[str, object]:
-    """Facts that keep what a card promises; raises BadCard."""
-    if missing := [key for key in PROMISED if key not in facts]:
-        raise BadCard(f"{where} does not say its {', '.join(missing)}: export the model again")
-    if not isinstance(facts["metrics"], list) or not facts["metrics"]:
-        raise BadCard(f"{where} has no metrics: measure the file with `zoo evaluate --card`")
-    for record in facts["metrics"]:
-        value = record.get("value") if isinstance(record, dict) else None
-        if not isinstance(value, int | float) or not isinstance(record.get("metric"), str):
-            raise BadCard(f"{where} has a metric without name or number: {str(record)[:80]}")
-    return facts
+    return facts, printable_lines(parts[2]).strip()

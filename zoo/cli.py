@@ -4,8 +4,10 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 
-from zoo.errors import ZooError
+from zoo.errors import UnknownName, ZooError, explain_os_error
+from zoo.text import printable
 from zoo.verbs import (
     coding,
     drawing,
@@ -23,7 +25,8 @@ from zoo.verbs.arguments import Add
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
 EPILOG = (
     "A NAME is one of `zoo list`, or owner/name[@revision] of the Hugging Face Hub; a FILE is a "
-    ".safetensors file that `zoo.write` wrote."
+    ".safetensors file that `zoo.write` wrote, with its card (.md) and picture (.png) beside it "
+    "where `zoo export` made them. What is written goes to the current folder unless told."
 )
 
 
@@ -50,26 +53,46 @@ def parser() -> argparse.ArgumentParser:
     looking = drawing, probing, steering, coding, restoring, exploring
     for group in (shelf, *looking, raising, measuring, sharing):
         group.enter(verb)
+    top.set_defaults(verbs=list(room.choices))
     return top
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run one verb; a ZooError, or Ctrl-C, is one line on stderr and exit code 1."""
+    """Run one verb; a ZooError, an OSError or Ctrl-C is one line on stderr and exit code 1."""
+    encode_anything()
     given = list(sys.argv[1:] if arguments is None else arguments)
     kept = len(given)
     if given[:1] == ["fit"]:  # what follows the recipe belongs to Lightning
         given.sort(key=lambda word: word == "--fast")  # but this one, wherever it stands
         kept = 3 if given[1:2] == ["--config"] else 2
-    options = parser().parse_args(given[:kept])
-    options.overrides = given[kept:]
     try:
+        options = parse(given[:kept])
+        options.overrides = given[kept:]
         options.verb(options)
         sys.stdout.flush()
-    except (ZooError, OSError) as error:
+    except ZooError as error:
+        sys.exit(f"zoo: {printable(str(error))}")
+    except OSError as error:
         if not (isinstance(error, BrokenPipeError) and abandoned()):
-            sys.exit(f"zoo: {error}")
+            sys.exit(f"zoo: {explain_os_error(error)}")
     except KeyboardInterrupt:
         sys.exit("\nzoo: stopped")
+
+
+def parse(given: list[str]) -> argparse.Namespace:
+    """What the arguments mean; raises UnknownName for a verb that is none."""
+    top = parser()
+    verbs = top.get_default("verbs")
+    if given and not given[0].startswith("-") and given[0] not in verbs:
+        raise UnknownName("command", given[0], verbs, "`zoo --help`")
+    return top.parse_args(given)
+
+
+def encode_anything() -> None:
+    """Let a terminal whose encoding lacks a character show it as a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def abandoned() -> bool:

@@ -1,0 +1,131 @@
+"""What the facts of a card are: which keys it must and may have, and of which types and ranges.
+
+A card is checked once, when it is read; all that uses it relies on that.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from zoo.errors import BadCard
+from zoo.text import brief
+
+LARGEST = 1e300
+COUNT = 2**53  # what a JSON number holds exactly
+CLASS = re.compile(r"zoo(\.[a-z_][a-z0-9_]*)+\.[A-Z]\w*")
+
+
+class Kind(NamedTuple):
+    """A test of a value, and the words for what passes it."""
+
+    fits: Callable[[object], bool]
+    words: str
+
+
+Schema = Mapping[str, "Kind | Schema"]  # a key that ends in ? may be missing
+
+
+def is_number(value: object) -> bool:
+    """Whether it is a finite number."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
+
+
+def is_count(value: object) -> bool:
+    return is_number(value) and isinstance(value, int) and 0 <= value <= COUNT
+
+
+def is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+TEXT = Kind(is_text, "text")
+TEXT_OR_NONE = Kind(lambda value: value is None or is_text(value), "text")
+NUMBER = Kind(is_number, "a finite number")
+AMOUNT = Kind(lambda value: is_number(value) and value >= 0, "a finite number >= 0")  # type: ignore[operator]
+COUNTED = Kind(is_count, f"an integer from 0 to {COUNT}")
+BOUND = Kind(lambda v: is_number(v) or v == "unbounded", "a finite number or `unbounded`")
+SCALAR = Kind(lambda v: v is None or isinstance(v, bool) or is_text(v) or is_number(v), "one value")
+CLASS_PATH = Kind(
+    lambda value: is_text(value) and CLASS.fullmatch(str(value)) is not None, "a class of the zoo"
+)
+MAPPING = Kind(lambda value: isinstance(value, dict), "a mapping")
+RECORDS = Kind(lambda value: isinstance(value, list) and len(value) > 0, "a list of measurements")
+
+FACTS: Schema = {
+    "recipe": TEXT,
+    "commit": TEXT,
+    "licence": TEXT_OR_NONE,
+    "data": {"name": TEXT, "url?": TEXT_OR_NONE, "terms?": TEXT_OR_NONE},
+    "sha256": TEXT,
+    "parameters": COUNTED,
+    "training": {
+        "minutes?": AMOUNT,
+        "images_seen?": COUNTED,
+        "steps?": COUNTED,
+        "hardware?": TEXT,
+        "precision?": TEXT,
+        "weights?": TEXT,
+        "begun_from?": TEXT,
+    },
+    "metrics": RECORDS,
+    "name?": TEXT,
+    "class?": CLASS_PATH,
+    "hub?": TEXT,
+    "opponents_sha256?": TEXT,
+    "paper?": {"value?": SCALAR, "source?": SCALAR},
+    "measured?": {"protocol?": TEXT, "hardware?": TEXT, "seconds?": AMOUNT, "versions?": MAPPING},
+    "changed?": MAPPING,
+}
+RECORD: Schema = {
+    "metric": TEXT,
+    "value": NUMBER,
+    "low?": NUMBER,
+    "high?": BOUND,
+    "spread?": AMOUNT,
+    "standard_error?": AMOUNT,
+    "real?": COUNTED,
+    "held_out?": COUNTED,
+    "fake?": COUNTED,
+    "seeds?": COUNTED,
+}
+
+
+def check_facts(facts: dict[str, object], where: str) -> dict[str, object]:
+    """Facts that are as a card's should be; raises BadCard, which says `where`."""
+    if missing := [key for key in FACTS if not key.endswith("?") and key not in facts]:
+        raise BadCard(f"{where} does not say its {', '.join(missing)}: export the model again")
+    check(facts, FACTS, where)
+    check_records(facts["metrics"], where)
+    return facts
+
+
+def check_records(records: object, where: str) -> list[dict[str, str | int | float]]:
+    """Measurements that are as they should be; raises BadCard."""
+    if not isinstance(records, list) or not records:
+        raise BadCard(f"{where} has no metrics: measure the file with `zoo evaluate --card`")
+    for record in records:
+        if not isinstance(record, dict):
+            raise BadCard(f"{where}: a metric must be a mapping, got {brief(record)}")
+        check(record, RECORD, f"{where}, metric {brief(record.get('metric'))}")
+        for key, value in record.items():
+            if not SCALAR.fits(value):
+                raise BadCard(f"{where}: {key} of a metric must be one value, got {brief(value)}")
+        if ("low" in record) != ("high" in record):
+            raise BadCard(f"{where}: an interval must have low and high, got {brief(record)}")
+    return records
+
+
+def check(facts: Mapping[str, object], schema: Schema, where: str) -> None:
+    """Refuse, with BadCard, what is missing or of another kind."""
+    for name, kind in schema.items():
+        key = name.removesuffix("?")
+        value = facts.get(key)
+        if name.endswith("?") and value is None:
+            continue
+        if isinstance(kind, Kind):
+            if not kind.fits(value):
+                raise BadCard(f"{where}: {key} must be {kind.words}, got {brief(value)}")
+        elif isinstance(value, dict):
+            check(value, kind, where)
+        else:
+            raise BadCard(f"{where}: {key} must be a mapping, got {brief(value)}")
