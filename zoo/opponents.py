@@ -8,7 +8,8 @@ from torch import Tensor
 from zoo import catalog
 from zoo.animals import Animal
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.weights import compare, header, matching, opened, parse, save, shipped
+from zoo.headers import compare, header, parse
+from zoo.weights import matching, opened, save, shipped
 
 FILE = "opponents.safetensors"
 REMEDY = "begin from weights of the recipe's own model"
@@ -57,10 +58,10 @@ def begin(model: Animal, origin: str) -> Beginning:
 
 def checkpoint_of(origin: str) -> Path | None:
     """The checkpoint that a file, or a run folder, means; None for other names."""
-    if origin.endswith(".ckpt"):
-        return Path(origin)
-    is_run = origin not in catalog.names() and any(Path(origin).glob("*.ckpt"))
-    return newest_checkpoint([Path(origin)]) if is_run else None
+    if not catalog.is_run(origin):
+        return None
+    path = Path(origin).expanduser()
+    return newest_checkpoint([path]) if path.is_dir() else path
 
 
 def found(origin: str) -> tuple[Path, Path | None, str]:

@@ -28,6 +28,7 @@ from zoo.contracts import Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import data_of
 from zoo.export import export, promises_kept, recipe_of
+from zoo.headers import header
 from zoo.hub import Place
 from zoo.hub.faults import API, in_words
 from zoo.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
@@ -35,7 +36,7 @@ from zoo.hub.page import evaluation, read_page, write_page
 from zoo.leaderboard import rank
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.opponents import checkpoint_of, write_opponents
-from zoo.weights import header, read, sha256
+from zoo.weights import read, sha256
 
 RESULTS = ".eval_results/generative-zoo.yaml"
 NO_ANSWER = {"", "None", "unknown", "yours", "yours to decide"}  # of a card, on terms

@@ -1,35 +1,25 @@
 """A weights file rebuilds itself: safetensors, whose header holds a class path and its arguments.
 
-Files come from strangers. Only classes of the zoo are built from a header, on the meta device,
-where nothing is allocated; tensors are looked at only when their names and shapes fit.
+Files come from strangers. Tensors are looked at only when their names and shapes are those of the
+model that the header describes. Floating point numbers are stored as float32, whatever the type in
+which a model computes; integers as they are.
 """
 
-import inspect
-import json
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from hashlib import file_digest
-from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args, get_origin, get_type_hints
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
 from zoo.animals import Animal
-from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
+from zoo.errors import BadWeights, ZooError
 from zoo.files import replacing
-from zoo.limits import HEADER, few_parts
-
-FORMAT = "zoo/1"
-REMEDY = "export the model again"
-LARGEST = 65_536  # no argument of a model comes near it
-CLASS_PATH = re.compile(r"zoo\.([a-z_]+)\.([a-z0-9_]+)\.([A-Z]\w*)")
-
-Plain = object  # of JSON: numbers, strings, lists and objects of them
+from zoo.headers import REMEDY, build, compare, header
+from zoo.limits import HEADER
 
 
 class Absent(nn.Module):
@@ -63,29 +53,26 @@ def shipped(model: Animal) -> dict[str, Tensor]:
 
 def write(model: Animal, path: str | Path) -> None:
     """Write a model of the zoo where `read` finds it: beside the target first, then renamed.
-    Raises BadWeights for a class of one's own, and for numbers that are not finite."""
+
+    A model in bfloat16, float16 or float64 is written as float32, in which `read` gives it back.
+    Raises BadWeights for a class of one's own, and for numbers that are not finite in float32.
+    """
     save(shipped(model), header(model), Path(path))
 
 
-def header(model: Animal) -> dict[str, str]:
-    """What rebuilds the model, as a safetensors header takes it: one key, so that bytes repeat."""
-    kind = type(model)
-    class_path = f"{kind.__module__}.{kind.__qualname__}"
-    if not CLASS_PATH.fullmatch(class_path):
-        raise BadWeights(
-            f"{class_path} is not a class of the zoo: its file could not be read again"
-        )
-    arguments = {k: v for k, v in model.hparams.items() if not k.startswith("_")}
-    return {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
-
-
 def save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    """Write tensors: beside the target first, then renamed."""
-    plain = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    """Write tensors, floating point as float32: beside the target first, then renamed."""
+    plain = {name: stored(tensor).contiguous() for name, tensor in tensors.items()}
     for broken in (name for name, tensor in plain.items() if not tensor.isfinite().all()):
-        raise BadWeights(f"{broken} is not finite: take a checkpoint from before that")
+        raise BadWeights(f"{broken} is not finite in float32: take a checkpoint from before that")
     with replacing(path) as beside:
-        save_file(plain, beside, metadata)
+        beside.write_bytes(serialize(plain, metadata))
+
+
+def stored(tensor: Tensor) -> Tensor:
+    """A tensor as a file has it: on the CPU, float32 if its numbers are floating point."""
+    tensor = tensor.detach().cpu()
+    return tensor.float() if tensor.is_floating_point() else tensor
 
 
 def read(path: str | Path, device: str | torch.device | None = None) -> Animal:
@@ -126,8 +113,9 @@ def matching(
     compare(path, wanted, found, remedy)
     tensors = {name: file.get_tensor(name) for name in wanted}
     for name, tensor in tensors.items():
-        if tensor.dtype != wanted[name].dtype:
-            raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {wanted[name].dtype}")
+        dtype = torch.float32 if wanted[name].is_floating_point() else wanted[name].dtype
+        if tensor.dtype != dtype:
+            raise BadWeights(f"{path}: {name} is {tensor.dtype}, should be {dtype}")
         if not tensor.isfinite().all():
             raise BadWeights(f"{path}: {name} is not finite: {remedy}")
     return tensors
@@ -142,102 +130,6 @@ def find_device(device: str | torch.device | None) -> torch.device:
         reason = str(error).partition("\n")[0]
         raise ZooError(f"device {str(device)!r} cannot be used here ({reason}): try cpu") from error
     return found
-
-
-def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
-    """The class that a header names, on the meta device: no memory, no initial weights."""
-    header = parse(path, metadata)
-    kind = find_class(path, header["class"])
-    arguments = check_arguments(path, kind, header["arguments"])
-    try:
-        with torch.device("meta"), few_parts():
-            return kind(**arguments)
-    except (BadRecipe, TypeError, ValueError, RuntimeError) as error:
-        raise BadWeights(
-            f"{path}: {kind.__name__}({arguments}) cannot be built: {error}"
-        ) from error
-
-
-def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
-    """The zoo's part of a safetensors header: one JSON object (one key, so that bytes repeat)."""
-    try:
-        header = json.loads((metadata or {}).get("zoo", "null"))
-    except (ValueError, TypeError, RecursionError) as error:
-        raise BadWeights(f"the zoo header of {path} is not JSON: {error}") from error
-    if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
-        raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
-    if header.get("format") != FORMAT:
-        raise BadWeights(f"{path} is in format {header.get('format')!r}, this zoo reads {FORMAT!r}")
-    return header
-
-
-def find_class(path: Path, class_path: Plain) -> type[Animal]:
-    """The class of the zoo that a header names, and no other."""
-    class_path = str(class_path)
-    match = CLASS_PATH.fullmatch(class_path)
-    home = Path(__file__).parent
-    if match is None or not (home / match[1] / f"{match[2]}.py").is_file():
-        known = [f"zoo.{file.parent.name}.{file.stem}" for file in home.glob("*/[a-z]*.py")]
-        error = UnknownName("module of the zoo", class_path.rpartition(".")[0], known)
-        raise BadWeights(f"{path} names the class {class_path!r}: {error}")
-    kind = getattr(import_module(f"zoo.{match[1]}.{match[2]}"), match[3], None)
-    at_home = getattr(kind, "__module__", None) == f"zoo.{match[1]}.{match[2]}"
-    animal = isinstance(kind, type) and issubclass(kind, Animal) and not inspect.isabstract(kind)
-    if kind is None or not (at_home and animal):
-        raise BadWeights(f"{path} names {class_path}, which is not a model of the zoo")
-    return kind
-
-
-def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[str, Plain]:
-    """Arguments out of a header, as `kind` declares them."""
-    if not isinstance(arguments, dict):
-        raise BadWeights(f"{path}: the header's arguments are not an object but {arguments!r}")
-    hints, known = get_type_hints(kind.__init__), list(inspect.signature(kind).parameters)
-    for name, value in arguments.items():
-        if name not in known:
-            raise BadWeights(f"{path}: {UnknownName(f'argument of {kind.__name__}', name, known)}")
-        if not fits(value, hints[name]):
-            kind_of = getattr(hints[name], "__name__", str(hints[name]))
-            raise BadWeights(f"{path}: {name}={value!r:.60} is not {kind_of} up to {LARGEST}")
-    return arguments
-
-
-def fits(value: Plain, hint: object) -> bool:
-    """Whether a value, of JSON or of a recipe, is of an annotated type and of a sane size."""
-    if get_origin(hint) is Literal:
-        return value in get_args(hint)
-    if get_origin(hint) in (tuple, list):
-        return (
-            isinstance(value, list | tuple)
-            and len(value) <= 64
-            and all(fits(item, get_args(hint)[0]) for item in value)
-        )
-    if isinstance(value, bool) or hint is bool:
-        return isinstance(value, bool) and hint is bool
-    if hint is float and isinstance(value, int | float):
-        return abs(value) <= LARGEST
-    if hint is int and isinstance(value, int):
-        return abs(value) <= LARGEST
-    return hint is str and isinstance(value, str)
-
-
-def compare(
-    path: Path,
-    wanted: Mapping[str, Tensor],
-    found: Mapping[str, tuple[int, ...]],
-    remedy: str = REMEDY,
-) -> None:
-    """Refuse a file whose tensors are not, by name and shape, those of its model."""
-    missing, extra = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    wrong = [
-        f"{name} is {found[name]}, should be {tuple(wanted[name].shape)}"
-        for name in wanted
-        if name in found and found[name] != tuple(wanted[name].shape)
-    ]
-    for title, rows in ("lacks", missing), ("has unknown", extra), ("has wrong shapes:", wrong):
-        if rows:
-            more = f" and {len(rows) - 3} more" if len(rows) > 3 else ""
-            raise BadWeights(f"{path} {title} {', '.join(rows[:3])}{more}: {remedy}")
 
 
 def complaint(path: Path) -> str:

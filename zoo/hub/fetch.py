@@ -115,7 +115,8 @@ def sized(place: Place, name: str) -> None:
 
 def judge(pinned: Place) -> None:
     """Refuse by its header alone, before it is fetched, a file that is no model of the zoo."""
-    from zoo.weights import build, compare, shipped
+    from zoo.headers import build, compare
+    from zoo.weights import shipped
 
     where = Path(f"{pinned}/{WEIGHTS}")
     repository, commit = pinned

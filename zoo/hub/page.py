@@ -9,12 +9,12 @@ import re
 import yaml
 from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
 
-from zoo.cards import Card, checked, split
+from zoo.card_schema import check_facts
+from zoo.cards import Card, split
 from zoo.errors import BadCard
 from zoo.hub import Place
 
 BEGIN, END = "<!-- card -->", "<!-- /card -->"
-CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # of terminals
 DATA = {
     "CIFAR-10": "uoft-cs/cifar10",
     "Fashion-MNIST": "zalando-datasets/fashion_mnist",
@@ -37,19 +37,20 @@ def write_page(card: Card, repository: str, task: str, use: str) -> str:
 
 
 def read_page(text: str, place: Place) -> Card:
-    """The card that a README.md holds, rid of control characters; raises BadCard."""
-    facts, body = split(CONTROL.sub("", text), f"the page of {place}")
+    """The card that a README.md holds; raises BadCard."""
+    facts, body = split(text, f"the page of {place}")
     ours = facts.get("zoo")
     if not isinstance(ours, dict) or BEGIN not in body:
         raise BadCard(f"{place} has no card of the zoo: its owner makes one with `zoo publish`")
     prose = body.partition(BEGIN)[2].partition(END)[0].strip()
-    return Card(str(ours.get("name")), checked(ours, f"the card of {place}"), prose)
+    check_facts(ours, f"the card of {place}")
+    return Card(str(ours.get("name")), ours, prose)
 
 
 def metadata(card: Card, repository: str, task: str) -> ModelCardData:
     """What the Hub reads: https://huggingface.co/docs/hub/model-cards."""
     facts = card.facts
-    _, family, _, kind = str(facts["class"]).split(".")
+    family, *_, kind = str(facts["class"]).split(".")[1:]
     data = DATA.get(data_title(card))
     licence = str(facts["licence"]).lower()
     known = LICENCES.fullmatch(licence) is not None
@@ -60,17 +61,16 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
         pipeline_tag=task,
         tags=["generative-zoo", "pytorch", "lightning", family, kind.lower()],
         datasets=[data] if data else None,
-        base_model=base(facts),
+        base_model=base(card),
         model_name=repository.partition("/")[2],
         eval_results=[result(record, task, data) for record in card.metrics],
         zoo=facts,
     )
 
 
-def base(facts: dict[str, object]) -> str | None:
+def base(card: Card) -> str | None:
     """The repository that the training began from, if it began from one."""
-    training = facts["training"]
-    origin = Place.named(str(training.get("begun_from"))) if isinstance(training, dict) else None
+    origin = Place.named(str(card.within("training").get("begun_from")))
     return origin.repository if origin else None
 
 
@@ -111,5 +111,4 @@ def evaluation(card: Card, repository: str) -> str:
 
 def data_title(card: Card) -> str:
     """The name of the data set."""
-    data = card.facts["data"]
-    return str(data.get("name")) if isinstance(data, dict) else str(data)
+    return str(card.within("data")["name"])
