@@ -40,7 +40,7 @@ def test_years_are_those_of_the_papers() -> None:
 
 def test_a_card_cannot_break_out_of_the_page() -> None:
     row = leaderboard.rows()[0] | {"paper": "</script><script>alert(1)</script>"}
-    text = leaderboard.page([row])
+    text = leaderboard.page([row], {})
     assert "alert(1)</script>" not in text
     data = text.partition("const rows = ")[2].partition(";\nconst columns")[0]
     assert json.loads(data)[0]["paper"] == row["paper"]

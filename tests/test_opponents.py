@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import TOKEN, Hub
+from hub_server import TOKEN, File, Hub
 from lightning import Trainer
 from safetensors.torch import load_file
 
@@ -15,9 +15,9 @@ from zoo.checkpoints import read_checkpoint, revive
 from zoo.cli import main
 from zoo.errors import BadWeights
 from zoo.gans.dcgan import DCGAN
-from zoo.opponents import begin, left_out, write_opponents
+from zoo.opponents import begin, write_opponents
 from zoo.vaes.vae import VAE
-from zoo.weights import write
+from zoo.weights import left_out, write
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8}
 SIZES = {"size": 8, "channels": 1, "latent": 32, "width": 64}  # of dcgan-digits
@@ -76,15 +76,24 @@ def test_a_loaded_gan_says_why_it_cannot_be_trained() -> None:
         trainer.fit(zoo.load("dcgan-digits"), Digits())
 
 
-def test_opponents_of_a_stranger_are_checked(hub: Hub, offer: Callable[..., str]) -> None:
+def test_opponents_of_a_stranger_are_checked(
+    hub: Hub, offer: Callable[..., str], tmp_path: Path
+) -> None:
     name = "someone/dcgan-toy"
     offer(name, DCGAN(**ARGUMENTS), opponents_sha256="0" * 64)
     files = hub.repositories[name].commits[hub.repositories[name].branches["main"]]
-    hub.repositories[name].commit(files | {"opponents.safetensors": files["model.safetensors"]})
-    with pytest.raises(
-        BadWeights, match=r"opponents.safetensors of .* is not the file of its card"
+    write_opponents(DCGAN(**ARGUMENTS), tmp_path / "opponents.safetensors")
+    true = (tmp_path / "opponents.safetensors").read_bytes()
+    for content, words in (
+        (bytes(files["model.safetensors"]), "lacks discriminator"),  # told by the header alone
+        (b"\x55" * 2**20, "damaged or not safetensors"),
+        (true, "is not the file of its card"),
     ):
-        begin(DCGAN(**ARGUMENTS), name)
+        hub.requests.clear()
+        hub.repositories[name].commit(files | {"opponents.safetensors": File(content)})
+        with pytest.raises(BadWeights, match=rf"opponents.safetensors.*{words}"):
+            begin(DCGAN(**ARGUMENTS), name)
+        assert len(hub.asked("GET /cdn.*opponents")) == 1 + (content == true)
 
 
 def test_fit_publish_fit_from(

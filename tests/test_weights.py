@@ -1,5 +1,6 @@
 """A weights file rebuilds itself, and a bad one is refused in words before it can do harm."""
 
+import errno
 import json
 import pickle
 import struct
@@ -13,8 +14,9 @@ from safetensors.torch import load_file, save_file
 import zoo
 from zoo.errors import BadWeights, UnknownName, ZooError
 from zoo.gans.dcgan import DCGAN
+from zoo.headers import LARGEST
 from zoo.vaes.vae import VAE
-from zoo.weights import LARGEST, sha256
+from zoo.weights import sha256
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8, "lr": 2e-4}
 HEADER = {"format": "zoo/1", "class": "zoo.gans.dcgan.DCGAN", "arguments": ARGUMENTS}
@@ -109,10 +111,10 @@ def test_a_failed_write_leaves_the_old_file(good: Path, monkeypatch: pytest.Monk
     before = sha256(good)
 
     def full(*_: object) -> None:
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "no space left on device")
 
-    monkeypatch.setattr("zoo.weights.save_file", full)
-    with pytest.raises(OSError, match="no space"):
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match=f"no space.*{good.name}"):
         zoo.write(DCGAN(**ARGUMENTS), good)
     assert sha256(good) == before
     assert [path.name for path in good.parent.iterdir()] == [good.name]

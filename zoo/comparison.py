@@ -5,7 +5,9 @@ import math
 from pathlib import Path
 
 from zoo import catalog
+from zoo.card_schema import check_records
 from zoo.errors import ZooError
+from zoo.text import printable
 from zoo.measures.records import Record
 
 SETTINGS = (
@@ -28,9 +30,19 @@ def recorded(name: str) -> list[Record]:
     if not name.endswith(".json"):
         return catalog.card(name).metrics
     try:
-        return json.loads(Path(name).read_text(encoding="utf-8"))["metrics"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        records = printed(json.loads(Path(name).read_text(encoding="utf-8"))["metrics"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ZooError(f"{name} is not what `zoo evaluate --json` prints: {error}") from error
+    return check_records(records, name)
+
+
+def printed(value: object) -> object:
+    """Plain data whose text is printable."""
+    if isinstance(value, dict):
+        return {printable(key): printed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [printed(item) for item in value]
+    return printable(value) if isinstance(value, str) else value
 
 
 def compare(a: str, b: str) -> str:
@@ -43,12 +55,17 @@ def compare(a: str, b: str) -> str:
     if not pairs:
         raise ZooError(f"{a} and {b} have no metric in common: they do different things")
     width = max(len(str(one["metric"])) for one, _ in pairs)
-    lines = [f"{'':<{width}}  {Path(a).stem:>24}  {Path(b).stem:>24}"]
+    lines = [f"{'':<{width}}  {title(a):>24}  {title(b):>24}"]
     for one, other in pairs:
         refuse_to_mix(one, other)
         line = f"{one['metric']:<{width}}  {shown(one):>24}  {shown(other):>24}  "
         lines += [(line + verdict(one, other)).rstrip()]
     return "\n".join(lines)
+
+
+def title(name: str) -> str:
+    """What a model or a file of numbers is called."""
+    return printable(catalog.stem(name.removesuffix(".json")), 24)
 
 
 def refuse_to_mix(one: Record, other: Record) -> None:

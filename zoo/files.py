@@ -1,6 +1,8 @@
 """Files that are whole or not there."""
 
+import errno
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -8,17 +10,25 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to; it takes the path's name when all went well."""
+    """A place beside `path` to write to; it takes the path's name when all went well. An OSError on
+    the way names `path`, whose old contents are untouched."""
+    path = Path(path).expanduser()
     if path.is_dir():
-        raise IsADirectoryError(f"{path} is a directory: name a file in it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+        raise IsADirectoryError(errno.EISDIR, "it is a directory: name a file in it", str(path))
+    if path.exists() and not path.is_file():
+        raise OSError(errno.EEXIST, "it is a device, not a file", str(path))
+    beside = path.with_name(f".{path.name[:40]}.{os.getpid()}-{threading.get_ident()}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         beside.touch()
         mode = beside.stat().st_mode  # that of the user's files, which not every library gives
         yield beside
         beside.chmod(mode)
         os.replace(beside, path)
+    except OSError as error:
+        if error.errno is not None and error.filename in (None, str(beside), beside):
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         with suppress(OSError):
             beside.unlink()

@@ -9,7 +9,7 @@ from zoo import catalog
 from zoo.animals import Animal
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.headers import compare, header, parse
-from zoo.weights import matching, opened, save, shipped
+from zoo.weights import left_out, matching, opened, save, shipped
 
 FILE = "opponents.safetensors"
 REMEDY = "begin from weights of the recipe's own model"
@@ -20,12 +20,6 @@ class Beginning(NamedTuple):
 
     origin: str
     anew: list[str]
-
-
-def left_out(model: Animal) -> dict[str, Tensor]:
-    """The tensors that a weights file of this model leaves out, by name."""
-    ships = shipped(model)
-    return {name: tensor for name, tensor in model.state_dict().items() if name not in ships}
 
 
 def write_opponents(model: Animal, path: Path) -> None:

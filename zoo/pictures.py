@@ -14,6 +14,7 @@ from zoo.errors import ZooError
 from zoo.files import replacing
 
 BORDER = 2
+PIXELS = 2**26  # of a picture that is read
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -91,7 +92,9 @@ def save(picture: Tensor, path: Path) -> None:
 def read(path: Path) -> Tensor:
     """A PNG as (3, h, w) in uint8; raises ZooError."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
+            if image.width * image.height > PIXELS:
+                raise ValueError(f"it has more than {PIXELS:,} pixels")
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    except OSError as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise ZooError(f"{path} is not a picture that can be read: {error}") from error

@@ -84,7 +84,8 @@ def packed(
         facts = {k: v for k, v in card.facts.items() if k not in ("hub", "opponents_sha256")}
         if (folder / OPPONENTS).exists():
             facts["opponents_sha256"] = sha256(folder / OPPONENTS)
-        card = Card(card.name, facts | {"name": card.name}, card.prose)
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        card = Card(card.name, facts | {"name": card.name, "class": kind}, card.prose)
         dress(folder, card, repository, model)
         yield Parcel(folder, card, model)
 
@@ -121,15 +122,14 @@ def dress(folder: Path, card: Card, repository: str, model: Animal) -> None:
         (folder / RESULTS).write_text(results, encoding="utf-8")
 
 
-def inspect(parcel: Parcel, place: Place, force: bool = False) -> None:
+def inspect(parcel: Parcel, place: Place, force: bool = False) -> str | None:
     """Refuse, with a ZooError, what has no terms, has collapsed, or by its headline metric is
-    worse than what is published there already; the last unless forced."""
-    data = parcel.card.facts["data"]
-    terms = data.get("terms") if isinstance(data, dict) else None
+    worse than what is published there already; the last unless forced. The commit that it was
+    compared with, empty where nothing is published, None where forced: `send` wants to know."""
+    terms = parcel.card.within("data").get("terms")
     check_terms(parcel.card.name, parcel.card.facts["licence"], terms)
     check_variety(parcel.card, parcel.model)
-    if not force:
-        check_progress(parcel.card, place)
+    return None if force else check_progress(parcel.card, place)
 
 
 def check_terms(name: str, licence: object, terms: object) -> None:
@@ -157,9 +157,10 @@ def check_variety(card: Card, model: Animal) -> None:
             )
 
 
-def check_progress(card: Card, place: Place) -> None:
-    """The headline metric is not worse than the published one by more than the intervals."""
-    old, new = published(place), card.metrics[0]
+def check_progress(card: Card, place: Place) -> str:
+    """The headline metric is not worse than the published one by more than the intervals. The
+    commit of the published one, if there is one."""
+    (old, commit), new = published(place), card.metrics[0]
     same = [r for r in old.metrics if r["metric"] == new["metric"]] if old else [new]
     if not same:
         raise ZooError(f"{place} has no {new['metric']} to compare with; --force does without")
@@ -172,25 +173,31 @@ def check_progress(card: Card, place: Place) -> None:
             f"{new['metric']} of {place} is {shown(same[0])}, of this model {shown(new)}: that is "
             "worse; publish it under another name, or all the same with --force"
         )
+    return commit
 
 
-def published(place: Place) -> Card | None:
-    """The card that is there already; raises ZooError for a repository of something else."""
+def published(place: Place) -> tuple[Card | None, str]:
+    """The card that is there already, and at which commit; raises ZooError for a repository of
+    something else."""
     with in_words(place):
         try:
             pinned, page = arrive(place)
-            return read_page(text(page), pinned)
+            return read_page(text(page), pinned), str(pinned.revision)
         except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError):
-            return None
+            return None, ""
         except BadCard as error:
             raise ZooError(f"{error}. --force publishes over it") from error
 
 
 def send(
-    parcel: Parcel, place: Place, private: bool = False, create_pr: bool = False
+    parcel: Parcel,
+    place: Place,
+    private: bool = False,
+    create_pr: bool = False,
+    compared: str | None = None,
 ) -> CommitInfo:
     """Make the repository, the branch, and one commit of all files or, if asked, a pull request
-    of them; raises ZooError."""
+    of them, on top of the commit that the model was `compared` with; raises ZooError."""
     repository, revision = place
     with in_words(place):
         API.create_repo(repository, private=private or None, exist_ok=True)
@@ -198,16 +205,24 @@ def send(
             raise ZooError(f"{repository} is public already: leave out --private, or rename")
         if revision:
             API.create_branch(repository, branch=revision, exist_ok=True)
-        files = parcel.files()
-        stale = {OPPONENTS, RESULTS} - set(files)
         there = API.list_repo_files(repository, revision=revision)
+        if compared == "" and revision is None and CARD in there:
+            raise ZooError(f"{place} was published by somebody in between: publish again")
         return API.create_commit(
             repository,
-            [
-                *(CommitOperationDelete(name) for name in there if name in stale),
-                *(CommitOperationAdd(name, parcel.folder / name) for name in files),
-            ],
+            changes(parcel, there),
             commit_message=f"Publish {parcel.card.name}",
             revision=revision,
             create_pr=create_pr,
+            parent_commit=compared or None,
         )
+
+
+def changes(parcel: Parcel, there: list[str]) -> list[CommitOperationDelete | CommitOperationAdd]:
+    """All files, and less those that are there and belong to a model no longer."""
+    files = parcel.files()
+    stale = {OPPONENTS, RESULTS} - set(files)
+    return [
+        *(CommitOperationDelete(name) for name in there if name in stale),
+        *(CommitOperationAdd(name, parcel.folder / name) for name in files),
+    ]

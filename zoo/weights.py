@@ -51,6 +51,12 @@ def shipped(model: Animal) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if not model.ships or k.split(".")[0] in model.ships}
 
 
+def left_out(model: Animal) -> dict[str, Tensor]:
+    """The tensors that a weights file of this model leaves out, by name."""
+    ships = shipped(model)
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in ships}
+
+
 def write(model: Animal, path: str | Path) -> None:
     """Write a model of the zoo where `read` finds it: beside the target first, then renamed.
 
@@ -64,7 +70,7 @@ def save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) ->
     """Write tensors, floating point as float32: beside the target first, then renamed."""
     plain = {name: stored(tensor).contiguous() for name, tensor in tensors.items()}
     for broken in (name for name, tensor in plain.items() if not tensor.isfinite().all()):
-        raise BadWeights(f"{broken} is not finite in float32: take a checkpoint from before that")
+        raise BadWeights(f"{broken} is not finite: take a checkpoint from before that")
     with replacing(path) as beside:
         beside.write_bytes(serialize(plain, metadata))
 

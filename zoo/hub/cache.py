@@ -33,20 +33,31 @@ def record(place: Place) -> Path:
 
 
 def remember(place: Place, path: Path | None = None, digest: str = "") -> None:
-    """Note that a revision was fetched and, given a file of it with its sha256, that it is good."""
-    if path is None and record(place).exists():
-        return
-    facts = place._asdict() | ({} if path is None else {"sha256": digest, **state(path)})
-    with replacing(record(place)) as beside:
-        beside.write_text(json.dumps(facts), encoding="utf-8")
+    """Note that a revision was fetched and, given a file of it with its sha256, that it is good. A
+    cache that cannot be written to is left as it is: files are checked again each time."""
+    with suppress(OSError):
+        if path is None and known(place):
+            return
+        facts = place._asdict() | ({} if path is None else {"sha256": digest, **state(path)})
+        with replacing(record(place)) as beside:
+            beside.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def known(place: Place) -> dict[str, object]:
+    """The record of a repository at a commit; empty where there is none that can be read."""
+    with suppress(OSError, ValueError, RecursionError):
+        facts = json.loads(record(place).read_text(encoding="utf-8"))
+        if isinstance(facts, dict):
+            return facts
+    return {}
 
 
 def digest_of(place: Place, path: Path) -> str:
     """The sha256 that this very file had when it was checked, else nothing."""
-    with suppress(OSError, ValueError, KeyError):
-        known = json.loads(record(place).read_text(encoding="utf-8"))
-        if known.items() >= state(path).items():
-            return str(known["sha256"])
+    facts = known(place)
+    with suppress(OSError):
+        if facts.items() >= state(path).items():
+            return str(facts.get("sha256", ""))
     return ""
 
 
@@ -60,9 +71,8 @@ def fetched() -> list[Fetched]:
     """All revisions that the zoo fetched and that are still in the cache, by name."""
     found = []
     for place, revision in cached().items():
-        with suppress(OSError, ValueError):
-            known = json.loads(record(place).read_text(encoding="utf-8"))
-            checked = "sha256" in known
+        if facts := known(place):
+            checked = "sha256" in facts
             found += [Fetched(place, sorted(revision.refs), revision.size_on_disk, checked)]
     return sorted(found)
 

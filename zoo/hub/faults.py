@@ -1,6 +1,5 @@
 """The Hub's client, and what can go wrong with it in words: what was found, what to do."""
 
-import errno
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -21,15 +20,13 @@ from huggingface_hub.errors import (
 )
 
 import zoo
-from zoo.errors import ZooError
+from zoo.errors import FULL, ZooError
 from zoo.hub import Place
+from zoo.hub.client import BUSY, HTTPError, bounded
 
-HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]  # of httpx2; of httpx under 1.x
 T = TypeVar("T")
 LIBRARY = "generative-zoo"
 API = HfApi(library_name=LIBRARY, library_version=zoo.__version__)
-BUSY = (429, 500, 502, 503, 504)
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl", ".pickle")
 
 constants.DOWNLOAD_CHUNK_SIZE = 2**20  # what a cut connection costs; 10 MB would be a whole model
@@ -37,7 +34,14 @@ constants.DOWNLOAD_CHUNK_SIZE = 2**20  # what a cut connection costs; 10 MB woul
 
 @contextmanager
 def in_words(place: Place) -> Iterator[None]:
-    """Turn what the Hub's client raises into a ZooError of one line with a remedy."""
+    """Bound what the Hub's client does, and turn what it raises into a ZooError of one line with a
+    remedy."""
+    with bounded(), translated(place):
+        yield
+
+
+@contextmanager
+def translated(place: Place) -> Iterator[None]:
     try:
         yield
     except HfHubHTTPError as error:
@@ -69,6 +73,11 @@ def patiently(ask: Callable[[], T], tries: int = 4) -> T:
 def refusal(place: Place, error: HfHubHTTPError) -> str:
     """What the Hub answered."""
     status = error.response.status_code
+    if status == 412:
+        return (
+            f"{place} was changed by somebody while this was going on, and nothing was sent: "
+            "publish again to compare with what is there now"
+        )
     if isinstance(error, RemoteEntryNotFoundError):
         return contents(place)
     if isinstance(error, RevisionNotFoundError):

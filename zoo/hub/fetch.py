@@ -13,11 +13,14 @@ from huggingface_hub.errors import RemoteEntryNotFoundError, SafetensorsParsingE
 from zoo.cards import Card
 from zoo.errors import BadWeights
 from zoo.hub import Place, cache
+from zoo.hub.client import at_most
 from zoo.hub.faults import API, first_line, in_words, patiently
 from zoo.hub.page import read_page
+from zoo.limits import HEADER
 
 WEIGHTS, OPPONENTS = "model.safetensors", "opponents.safetensors"
 CARD, CONFIG, PICTURE = "README.md", "config.json", "samples.png"
+NO_HEADER = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
 MOST = {WEIGHTS: 2**32, OPPONENTS: 2**32, CARD: 2**20, CONFIG: 2**20, PICTURE: 2**25}  # bytes
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -68,6 +71,10 @@ def opponents(place: Place) -> Path | None:
         promised = read_page(text(page), pinned).facts.get("opponents_sha256")
         if promised is None:
             return None
+        path = page.with_name(OPPONENTS)
+        if not path.exists():
+            sized(pinned, OPPONENTS)
+            judge(pinned, OPPONENTS)
         path = bring(pinned, OPPONENTS)
         check(pinned, path, str(promised))
     return path
@@ -97,13 +104,14 @@ def text(page: Path) -> str:
 
 def bring(place: Place, name: str) -> Path:
     """A file of a repository, from the cache or else from the Hub, if it is not too large."""
-    sized(place, name)
     repository, revision = place
-    return Path(patiently(lambda: API.hf_hub_download(repository, name, revision=revision)))
+    with at_most(sized(place, name) + 2**16):  # an answer may also be a page about an error
+        return Path(patiently(lambda: API.hf_hub_download(repository, name, revision=revision)))
 
 
-def sized(place: Place, name: str) -> None:
-    """Refuse a file that is larger than any of its kind, by what the Hub says before it sends."""
+def sized(place: Place, name: str) -> int:
+    """The bytes of a file, by what the Hub says before it sends; raises BadWeights for one that is
+    larger than any of its kind."""
     repository, revision = place
     info = patiently(lambda: API.hf_hub_download(repository, name, revision=revision, dry_run=True))
     if not info.is_cached and not 0 < (info.file_size or 0) <= MOST[name]:
@@ -111,24 +119,27 @@ def sized(place: Place, name: str) -> None:
             f"{name} of {place} has {info.file_size or 'an unknown number of'} bytes; "
             f"the zoo fetches up to {MOST[name]:,}"
         )
+    return info.file_size or 0
 
 
-def judge(pinned: Place) -> None:
+def judge(pinned: Place, name: str = WEIGHTS) -> None:
     """Refuse by its header alone, before it is fetched, a file that is no model of the zoo."""
     from zoo.headers import build, compare
-    from zoo.weights import shipped
+    from zoo.weights import left_out, shipped
 
-    where = Path(f"{pinned}/{WEIGHTS}")
+    where = Path(f"{pinned}/{name}")
     repository, commit = pinned
     try:
-        header = patiently(
-            lambda: API.parse_safetensors_file_metadata(repository, WEIGHTS, revision=commit)
-        )
-    except (SafetensorsParsingError, ValueError, TypeError, AttributeError) as error:
+        with at_most(2 * HEADER):
+            header = patiently(
+                lambda: API.parse_safetensors_file_metadata(repository, name, revision=commit)
+            )
+    except (SafetensorsParsingError, *NO_HEADER) as error:
         raise BadWeights(f"{where} is damaged or not safetensors ({first_line(error)})") from error
     model = build(where, header.metadata)
+    wanted = shipped(model) if name == WEIGHTS else left_out(model)
     found = {name: tuple(tensor.shape) for name, tensor in header.tensors.items()}
-    compare(where, shipped(model), found, remedy="its owner should publish it anew")
+    compare(where, wanted, found, remedy="its owner should publish it anew")
 
 
 def check(pinned: Place, path: Path, promised: str) -> str:

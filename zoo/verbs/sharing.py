@@ -31,7 +31,7 @@ def publish(options: Namespace) -> None:
 
     protocol = PROTOCOLS["full"]._replace(seeds=options.seeds)
     with packed(options.source, place.repository, protocol) as parcel:
-        inspect(parcel, place, options.force)
+        compared = inspect(parcel, place, options.force)
         print(f"{parcel.card.name} keeps what its card promises; for {place} there are")
         for name, size in parcel.files().items():
             print(f"{size / 1e6:10.3f} MB  {name}")
@@ -39,7 +39,7 @@ def publish(options: Namespace) -> None:
             print(f"\n{(parcel.folder / 'README.md').read_text(encoding='utf-8')}")
             print("nothing was sent: leave out --dry-run to send it")
             return
-        commit = send(parcel, place, options.private, options.create_pr)
+        commit = send(parcel, place, options.private, options.create_pr, compared)
     if commit.pr_url:
         print(f"proposed at {commit.pr_url}")
         return
@@ -77,7 +77,7 @@ def cache(options: Namespace) -> None:
     known = {entry.place.repository for entry in entries}
     for name in options.names:
         if name not in known:
-            raise UnknownName("repository in the cache", name, known)
+            raise UnknownName("repository in the cache", name, known, "`zoo cache`")
     chosen = [e for e in entries if not options.names or e.place.repository in options.names]
     for place, names, size, checked in chosen:
         at = f"{place.repository:<32} {place.revision} {', '.join(names):<10}"
