@@ -52,7 +52,9 @@ def split(text: str, where: str) -> tuple[dict[str, object], str]:
     try:
         facts = read_yaml(parts[1]) if parts else None
     except NotPlain as error:
-        raise BadCard(f"the front matter of {where} is not YAML that a card may hold: {error}") from error
+        raise BadCard(
+            f"the front matter of {where} is not YAML that a card may hold: {error}"
+        ) from error
     if parts is None or not isinstance(facts, dict):
         raise BadCard(f"{where} has no front matter: a card begins with YAML between two ---")
     return facts, printable_lines(parts[2]).strip()

@@ -7,8 +7,8 @@ from pathlib import Path
 from zoo import catalog
 from zoo.card_schema import check_records
 from zoo.errors import ZooError
-from zoo.text import printable
 from zoo.measures.records import Record
+from zoo.text import printable
 
 SETTINGS = (
     "data",

@@ -1,22 +1,28 @@
 """`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 import torch
-import yaml
 
 import recipes.data
 from recipes.data.images import ImageData
 from zoo import catalog
+from zoo.animals import Autoencoder
 from zoo.cards import Card
-from zoo.errors import BadCard, UnknownName, ZooError
+from zoo.checkpoints import read_checkpoint, revive
+from zoo.errors import BadCard, BadRecipe, UnknownName, ZooError
 from zoo.files import replacing
 from zoo.measures import PROTOCOLS, Protocol, Record, measure
 from zoo.measures.estimate import expected_seconds
+from zoo.measures.records import each
+from zoo.opponents import checkpoint_of
 from zoo.provenance import hardware, versions
-from zoo.weights import find_device, read, sha256
+from zoo.weights import find_device, read, sha256, write
 
 
 class Report(TypedDict):
@@ -41,11 +47,37 @@ class Measured(TypedDict):
 def data_of(recipe: str) -> ImageData:
     """The data set of a recipe, by its name or file; raises UnknownName."""
     path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
-    settings = yaml.safe_load(path.read_text(encoding="utf-8"))["data"]
-    name = settings["class_path"].rpartition(".")[2]
+    settings = catalog.read_recipe(path)["data"]
+    name = str(settings["class_path"]).rpartition(".")[2]
     if name not in recipes.data.__all__:
         raise UnknownName("data set", name, recipes.data.__all__)
-    return getattr(recipes.data, name)(**settings.get("init_args", {}))
+    arguments: dict = settings.get("init_args") or {}  # type: ignore[assignment]
+    try:
+        return getattr(recipes.data, name)(**arguments)
+    except TypeError as error:
+        raise BadRecipe(f"the data of {path} cannot be had: {error}") from error
+
+
+@contextmanager
+def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]]:
+    """The weights file behind a name, and the data of the recipe named or its own; of a run or a
+    checkpoint a file is made for as long as it is measured. Raises ZooError."""
+    own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
+    path = Path() if checkpoint else catalog.locate(name)
+    if checkpoint and (begun := checkpoint.parent / "recipe.yaml").is_file():
+        recipe = recipe or str(begun)
+    if recipe is None and own not in catalog.recipes():
+        raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
+    data = data_of(recipe or own)
+    if checkpoint is None:
+        yield path, data
+        return
+    model = revive(checkpoint, read_checkpoint(checkpoint))
+    if isinstance(model, Autoencoder):
+        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
+    with TemporaryDirectory(prefix="zoo-") as aside:
+        write(model, path := Path(aside) / f"{own}.safetensors")
+        yield path, data
 
 
 def evaluate(
@@ -98,6 +130,8 @@ def expectation(path: Path, data: ImageData, protocol: Protocol, device: str | N
 def enter(path: Path, found: Report) -> None:
     """Write what was found into the card beside a weights file; raises BadCard without one."""
     place = path.with_suffix(".md")
+    if path.parent == catalog.WEIGHTS and not catalog.is_clone():
+        raise ZooError(f"{place} is a part of the installed package: copy both files elsewhere")
     card = Card.read(place)
     if card.facts["sha256"] != found["sha256"]:
         raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")

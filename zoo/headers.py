@@ -69,7 +69,9 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
     if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
         raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
     if header.get("format") != FORMAT:
-        raise BadWeights(f"{path} is in format {brief(header.get('format'))}, this zoo reads {FORMAT!r}")
+        raise BadWeights(
+            f"{path} is in format {brief(header.get('format'))}, this zoo reads {FORMAT!r}"
+        )
     return header
 
 

@@ -11,7 +11,6 @@ from importlib.resources import files
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-
 from urllib.parse import quote
 
 from zoo import catalog
@@ -98,7 +97,7 @@ Links = dict[str, str]  # a relative path or address, by a model's name or a rec
 
 
 def links(names: Sequence[str], cards: Sequence[Card], folder: Path) -> Links:
-    """Where, seen from a folder, the cards of these names lie, and their recipes if they are here."""
+    """Where, seen from a folder, cards lie, and their recipes if they are here."""
     found: Links = {}
     for name, card in zip(names, cards, strict=True):
         place = Place.named(name)
@@ -129,7 +128,12 @@ def markdown(table: list[Row], there: Links) -> str:
     for data, of_data in groupby(table, key=itemgetter("data")):
         lines += [f"## {escaped(data)}", ""]
         for metric, of_metric in groupby(of_data, key=itemgetter("metric")):
-            lines += [f"### {escaped(metric)}", "", "| Model | Value | Minutes |", "|---|---:|---:|"]
+            lines += [
+                f"### {escaped(metric)}",
+                "",
+                "| Model | Value | Minutes |",
+                "|---|---:|---:|",
+            ]
             lines += [
                 f"| {escaped(row['name'])} | {row['value']:.4g} | {row['minutes']} |"
                 for row in of_metric

@@ -9,8 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, NoReturn
 
 import yaml
-from yaml import AliasEvent, MappingEndEvent, MappingStartEvent, ScalarEvent, SequenceEndEvent
-from yaml import SequenceStartEvent
+from yaml import (
+    AliasEvent,
+    MappingEndEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+)
 
 from zoo.text import printable
 
@@ -76,7 +81,7 @@ class Reader:
     def node(self, event: yaml.Event, depth: int) -> Node:
         """The value that begins with an event."""
         if isinstance(event, AliasEvent):
-            found = self.anchors.get(event.anchor)
+            found = self.anchors.get(str(event.anchor))
             node = found or refuse(f"it has no anchor {event.anchor} before the alias", event)
         else:
             node = self.fresh(event, depth)
@@ -91,8 +96,8 @@ class Reader:
         """A value that is no alias."""
         if depth < 0:
             refuse(f"it is nested deeper than {DEPTH} levels", event)
-        if event.tag not in TAGS:
-            refuse(f"it has the tag {event.tag}", event)
+        if (tag := getattr(event, "tag", None)) not in TAGS:
+            refuse(f"it has the tag {tag}", event)
         if isinstance(event, ScalarEvent):
             text = event.tag is None and event.implicit[0]
             return Node(scalar(event) if text else printable(event.value, CHARACTERS), 1)
@@ -143,4 +148,5 @@ def scalar(event: ScalarEvent) -> Plain:
 
 
 def refuse(why: str, event: yaml.Event) -> NoReturn:
-    raise NotPlain(printable(f"{why} (line {event.start_mark.line + 1})"))
+    line = event.start_mark.line + 1 if event.start_mark else 0
+    raise NotPlain(printable(f"{why} (line {line})"))

@@ -16,8 +16,8 @@ from lightning.pytorch.cli import LightningArgumentParser
 
 from zoo.checkpoints import read_checkpoint
 from zoo.errors import BadRecipe, UnknownName
+from zoo.headers import check_arguments
 from zoo.precision import check_precision, device_of, resolve_precision
-from zoo.weights import check_arguments
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
 SIZES = {  # of which there must be some

@@ -21,7 +21,11 @@ HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]  # of httpx2; of httpx 
 ByteStream: type = import_module(HTTPError.__module__.partition(".")[0]).SyncByteStream
 SILENCE = 30.0  # seconds without an answer, tries together
 ANSWER = 2**24  # bytes of an answer that is no file
-LONG_WAITS = ("retry-after", "ratelimit", "ratelimit-policy")  # headers that put the client to sleep
+LONG_WAITS = (
+    "retry-after",
+    "ratelimit",
+    "ratelimit-policy",
+)  # headers that put the client to sleep
 BUSY = (429, 500, 502, 503, 504)
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 
 def enter(verb: Verb) -> None:
-    add = verb(evaluate, "Measure a weights file; each number comes with its protocol.")
-    add("name", metavar="NAME|FILE")
+    add = verb(evaluate, "Measure a model; each number comes with its protocol.")
+    add("name", metavar="NAME|FILE|RUN", help="a RUN is measured by its newest checkpoint")
     add("--recipe", metavar="NAME|FILE", help="whose data to measure on (that of the same name)")
     protocols = "2,000 images, or 10,000, and 50,000 samples on CUDA (full)"
     add("--protocol", choices=["quick", "full"], default="full", help=protocols)
@@ -31,30 +31,31 @@ def enter(verb: Verb) -> None:
 
     add = verb(compare, "Set two models side by side, if measured in one way.")
     for side in ("a", "b"):
-        add(side, metavar="NAME|JSON", help="a card, or what `zoo evaluate --json` printed")
+        add(side, metavar="NAME|FILE|JSON", help="a card, or what `zoo evaluate --json` printed")
 
 
 def evaluate(options: Namespace) -> None:
     from zoo.comparison import table
-    from zoo.evaluation import data_of, enter, expectation, report
+    from zoo.evaluation import enter, expectation, report, weights_of
     from zoo.measures.pictures import draw
 
-    path, protocol, name = catalog.locate(options.name), wanted(options), catalog.stem(options.name)
-    if options.recipe is None and name not in catalog.recipes():
-        raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
-    data = data_of(options.recipe or name)
-    if protocol.name == "full":
-        length = expectation(path, data, protocol, options.device)
-        print(f"the full protocol takes {length} here", file=sys.stderr)
-    found = report(path, data, protocol, options.device)
-    found["name"] = name
-    print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
-    print(f"measured in {found['measured']['seconds']:.0f} s from {path}", file=sys.stderr)
-    if options.card:
-        enter(path, found)
-    if options.pictures:
-        for picture in draw(path, data, protocol, options.pictures, options.device):
-            print(f"look at {picture}", file=sys.stderr)
+    if options.card and (catalog.is_run(options.name) or catalog.repository(options.name)):
+        raise ZooError(f"{options.name} has no card of yours to write into: leave out --card")
+    protocol = wanted(options)
+    with weights_of(options.name, options.recipe) as (path, data):
+        if protocol.name == "full":
+            length = expectation(path, data, protocol, options.device)
+            print(f"the full protocol takes {length} here", file=sys.stderr)
+        found = report(path, data, protocol, options.device)
+        found["name"] = catalog.stem(options.name)
+        print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
+        seconds = found["measured"]["seconds"]
+        print(f"measured in {seconds:.0f} s from {options.name}", file=sys.stderr)
+        if options.card:
+            enter(path, found)
+        if options.pictures:
+            for picture in draw(path, data, protocol, options.pictures, options.device):
+                print(f"look at {picture}", file=sys.stderr)
 
 
 def wanted(options: Namespace) -> "Protocol":

@@ -9,7 +9,6 @@ from zoo.errors import ZooError
 from zoo.text import printable
 from zoo.verbs.arguments import Verb
 
-
 FILES = "a name, a FILE with its card beside it, a folder of such, owner/name"
 
 
