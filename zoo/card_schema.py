@@ -105,7 +105,7 @@ def check_records(records: object, where: str) -> list[dict[str, str | int | flo
         raise BadCard(f"{where} has no metrics: measure the file with `zoo evaluate --card`")
     for record in records:
         if not isinstance(record, dict):
-            raise BadCard(f"{where}: a metric must be a mapping, got {brief(record)}")
+            raise BadCard(f"{where}: metrics must be mappings, got {brief(record)}")
         check(record, RECORD, f"{where}, metric {brief(record.get('metric'))}")
         for key, value in record.items():
             if not SCALAR.fits(value):
@@ -115,7 +115,7 @@ def check_records(records: object, where: str) -> list[dict[str, str | int | flo
     return records
 
 
-def check(facts: Mapping[str, object], schema: Schema, where: str) -> None:
+def check(facts: Mapping[str, object], schema: Schema, where: str, above: str = "") -> None:
     """Refuse, with BadCard, what is missing or of another kind."""
     for name, kind in schema.items():
         key = name.removesuffix("?")
@@ -124,8 +124,8 @@ def check(facts: Mapping[str, object], schema: Schema, where: str) -> None:
             continue
         if isinstance(kind, Kind):
             if not kind.fits(value):
-                raise BadCard(f"{where}: {key} must be {kind.words}, got {brief(value)}")
+                raise BadCard(f"{where}: {above}{key} must be {kind.words}, got {brief(value)}")
         elif isinstance(value, dict):
-            check(value, kind, where)
+            check(value, kind, where, f"{above}{key}.")
         else:
-            raise BadCard(f"{where}: {key} must be a mapping, got {brief(value)}")
+            raise BadCard(f"{where}: {above}{key} must be a mapping, got {brief(value)}")

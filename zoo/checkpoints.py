@@ -102,7 +102,8 @@ def newest_checkpoint(folders: Iterable[Path]) -> Path:
             else:
                 return candidate.path
     raise BadRecipe(
-        f"there is no good checkpoint in {folders[0]}: leave out --ckpt_path to start anew"
+        f"there is no good checkpoint in {folders[0]}: train one with `zoo fit`, or "
+        "leave out --ckpt_path to start anew"
     )
 
 

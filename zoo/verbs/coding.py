@@ -58,7 +58,7 @@ def decode(options: Namespace) -> None:
 def write_codes(codes: "Tensor", labels: "Tensor", path: Path) -> None:
     """Codes (n, latent) alone as .npy, or with their labels as .safetensors; raises ZooError."""
     import numpy as np
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     from zoo.files import replacing
 
@@ -68,7 +68,7 @@ def write_codes(codes: "Tensor", labels: "Tensor", path: Path) -> None:
         if path.suffix == ".npy":
             np.save(file, codes.numpy())
         else:
-            save_file({"codes": codes, "labels": labels}, beside)
+            file.write(save({"codes": codes, "labels": labels}))
 
 
 def read_codes(path: Path) -> "Tensor":
