@@ -9,6 +9,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import SHUT_RDWR, socket
@@ -63,6 +64,9 @@ class Faults:
     claimed: dict[str, int] = field(default_factory=dict)  # sizes that are told of files, by name
     commit: str = ""  # told instead of the true one
     slow: float = 0.0  # seconds before a large file comes
+    silent: float = 0.0  # seconds before any answer
+    whole: bool = False  # the answer to who asks for a part of a large file
+    encoding: str = ""  # that a large file is said to be in
 
 
 class Hub:
@@ -139,6 +143,7 @@ class Handler(BaseHTTPRequestHandler):
             fault = next((f for f in self.hub.faults.statuses if re.search(f[0], line)), None)
             if fault:
                 self.hub.faults.statuses.remove(fault)
+        Event().wait(self.hub.faults.silent)
         if fault:
             return self.refuse(fault[1], "", "as the switch says")
         if not self.known():
@@ -182,7 +187,8 @@ class Handler(BaseHTTPRequestHandler):
         cut, self.hub.faults.cut_after = self.hub.faults.cut_after, None
         if cut is None or len(content) <= cut:
             self.hub.faults.cut_after = cut
-            self.wfile.write(content)
+            with suppress(ConnectionError):  # whoever asked may have had enough
+                self.wfile.write(content)
             return
         self.wfile.write(content[:cut])
         self.close_connection = True
@@ -348,6 +354,8 @@ def commit(self: Handler, name: str, revision: str) -> None:
     for line in self.body.splitlines():
         item = json.loads(line)
         value = item["value"]
+        if value.get("parentCommit", sha) not in (sha, None):
+            return self.refuse(412, "", "A commit has happened since")
         if item["key"] == "file":
             files[value["path"]] = File(b64decode(value["content"]))
         if item["key"] == "lfsFile":
@@ -397,7 +405,9 @@ def cdn(self: Handler, name: str, sha: str, path: str) -> None:
     Event().wait(self.hub.faults.slow)
     file = swapped(self, path, self.hub.repositories[name].commits[sha][path])
     part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")
-    if not part:
+    if self.hub.faults.encoding:
+        return self.answer(200, file, Content_Encoding=self.hub.faults.encoding)
+    if not part or self.hub.faults.whole:
         return self.answer(200, file, Accept_Ranges="bytes")
     first, last = int(part[1]), min(int(part[2] or len(file)), len(file) - 1)
     span = f"bytes {first}-{last}/{len(file)}"

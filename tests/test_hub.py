@@ -2,6 +2,7 @@
 
 import multiprocessing
 import resource
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import zoo
 from zoo import catalog
 from zoo.cli import main
 from zoo.errors import BadCard, BadWeights, ZooError
-from zoo.hub import Place, cache, fetch
+from zoo.hub import Place, cache, client, fetch
 from zoo.limits import HEADER, LimitOperations, TooLarge
 from zoo.vaes.vae import VAE
 from zoo.weights import sha256
@@ -384,7 +385,60 @@ def test_a_header_is_of_a_sane_size(tmp_path: Path) -> None:
     refused(str(path), "has a header of 4,194,312 bytes, more than any model needs", BadWeights)
 
 
+# A Hub that means ill
+
+
+@pytest.mark.parametrize("fault", ["whole", "gzip"])
+def test_no_answer_fills_the_memory(
+    hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    offer(NAME, large())
+    monkeypatch.setattr(fetch, "HEADER", 2**20)
+    if fault == "whole":
+        hub.faults.whole = True
+        refused(NAME, "sends more than the 2,097,152 bytes")
+    else:
+        hub.faults.encoding = "gzip"
+        refused(NAME, "compressed")
+    assert all(blob.stat().st_size < 1e5 for blob in blobs())
+
+
+def test_a_silent_hub_is_given_up(hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
+    offer(NAME, toy())
+    hub.faults.silent = 5
+    monkeypatch.setattr(client, "SILENCE", 1.0)
+    start = time.monotonic()
+    said = refused(NAME, "has not answered for 1 s: try later")
+    assert time.monotonic() - start < 4
+    assert "the path of a file" in said
+
+
 # The cache
+
+
+def test_a_cache_that_cannot_be_written_to_is_used(
+    hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer(NAME, toy())
+    zoo.load(NAME)
+
+    def read_only(*_: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr(cache, "cached_assets_path", read_only)
+    assert isinstance(zoo.load(NAME), VAE)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    assert isinstance(zoo.load(NAME), VAE)
+
+
+@pytest.mark.parametrize("text", ["[]", "null", "3", "{", "[" * 100_000])
+def test_a_record_that_is_none_is_made_anew(hub: Hub, offer: Offer, text: str) -> None:
+    commit = offer(NAME, toy())
+    zoo.load(NAME)
+    cache.record(Place(NAME, commit)).write_text(text)
+    main(["cache"])
+    assert isinstance(zoo.load(NAME), VAE)
+    assert [entry.checked for entry in cache.fetched()] == [True]
 
 
 def test_what_was_fetched_is_listed_and_cleared(hub: Hub, offer: Offer) -> None:

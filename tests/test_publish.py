@@ -11,7 +11,7 @@ from hub_server import TOKEN, File, Hub, Repository
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 import zoo
-from zoo import catalog, pictures
+from zoo import catalog, pictures, publish
 from zoo.cards import Card
 from zoo.cli import main
 from zoo.errors import ZooError
@@ -287,6 +287,22 @@ def test_another_kind_of_repository_is_not_written_over(hub: Hub) -> None:
     assert "has no card of the zoo" in said
     assert "--force publishes over it" in said
     main(["publish", "vae-digits", NAME, "--force"])
+
+
+def test_what_somebody_sent_in_between_is_not_written_over(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    main(["publish", "vae-digits", NAME])
+    repository = hub.repositories[NAME]
+    there = publish.API.list_repo_files
+
+    def meanwhile(*arguments: object, **named: object) -> list[str]:
+        repository.commit(held(hub) | {"notes.txt": File(b"better")})
+        return there(*arguments, **named)
+
+    monkeypatch.setattr(publish.API, "list_repo_files", meanwhile)
+    assert "publish again" in fails("publish", "vae-digits", NAME)
+    assert held(hub)["notes.txt"] == b"better"
 
 
 # Who may
