@@ -152,6 +152,8 @@ def absence(place: Place, error: Exception) -> str:
         return refusal(place, cause)
     if constants.HF_HUB_OFFLINE:
         return f"{place} is not in the cache and HF_HUB_OFFLINE is set: unset it to fetch it once"
+    if "Timeout" in type(cause).__name__:
+        return f"the Hub at {constants.ENDPOINT} does not answer for {place}: try again later"
     return (
         f"the Hub at {constants.ENDPOINT} cannot be reached ({first_line(cause)}), and {place} is "
         "not in the cache: connect to the internet once, or give the path of a file"
