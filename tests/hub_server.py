@@ -143,7 +143,10 @@ class Handler(BaseHTTPRequestHandler):
             fault = next((f for f in self.hub.faults.statuses if re.search(f[0], line)), None)
             if fault:
                 self.hub.faults.statuses.remove(fault)
-        Event().wait(self.hub.faults.silent)
+        if self.hub.faults.silent:
+            Event().wait(self.hub.faults.silent)
+            self.close_connection = True
+            return None
         if fault:
             return self.refuse(fault[1], "", "as the switch says")
         if not self.known():
