@@ -193,7 +193,7 @@ def test_ctrl_c_leaves_a_checkpoint(here: Path) -> None:
     training.send_signal(signal.SIGINT)
     said, _ = training.communicate(timeout=300)
     assert training.returncode == 1
-    assert "go on with: zoo fit vae-digits --ckpt_path last" in said
+    assert "resume with: zoo fit vae-digits --ckpt_path last" in said
     steps = torch.load(here / "runs" / "vae-digits" / "last.ckpt", weights_only=True)["global_step"]
     assert steps >= 1
     more = ["--trainer.max_steps", str(steps + 30), "--trainer.enable_progress_bar", "false"]
