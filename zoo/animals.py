@@ -1,19 +1,21 @@
 """The little that all animals share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
 from lightning import LightningModule
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latents
 from zoo.errors import ZooError
 from zoo.layers.draws import normal
+from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.schedules import ResumableOneCycleLR
 
@@ -24,21 +26,62 @@ class Animal(LightningModule):
     """A module of the zoo: it counts the images it has seen, and it logs sparingly.
 
     `ships` names the children that a weights file holds; empty means all of them.
+    `double_backward` declares that a training step differentiates a gradient, as penalties do.
     """
 
     ships: ClassVar[tuple[str, ...]] = ()
+    double_backward: ClassVar[bool] = False
+    image_limit: float = OVERSHOOT  # of |x| in images that are taken
 
     def __init__(self) -> None:
         super().__init__()
-        self.images_seen = 0
+        self.images_seen = self.batch_checked = 0
+
+    @property
+    def parameter_dtype(self) -> torch.dtype:
+        """The number format of the parameters, whichever call converted them."""
+        return next((p.dtype for p in self.parameters()), torch.float32)
+
+    @property
+    def image_shapes(self) -> tuple[Shape, ...]:
+        """The shapes (channels, size, size) of the images that it takes; empty for any."""
+        channels, size = self.hparams.get("channels"), self.hparams.get("size")
+        return () if channels is None or size is None else ((channels, size, size),)
+
+    @property
+    def batch_parts(self) -> int:
+        """How many equal parts a training step splits a batch into."""
+        return 1
+
+    @property
+    def smallest_part(self) -> int:
+        """The number of images that a training step needs in each part of a batch."""
+        return 1
+
+    def check_batch(self, n: int) -> None:
+        """Raise BadRecipe for batches of n images, of which a training step can make nothing."""
+        check_batch(n, self.batch_parts, self.smallest_part, type(self).__name__)
+
+    def as_images(self, x: Tensor) -> Tensor:
+        """Images in this model's number format. Raises BadInput for others than `image_shapes` in
+        [-1, 1]; training steps do not wait for a look at the values."""
+        training = self._trainer is not None and self._trainer.training
+        check_images(x, self.image_shapes, not training, self.image_limit)
+        return x.to(self.parameter_dtype)
 
     def on_fit_start(self) -> None:
+        if not any(module.training for module in self.modules()):
+            self.train()  # as loading leaves it; modes that somebody mixed stay
         if self.trainer.world_size > 1:  # each rank draws latents of its own
             torch.manual_seed(torch.initial_seed() + self.global_rank)
         fuse(self.trainer.optimizers)
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        self.images_seen += len(batch[0]) * self.trainer.world_size
+        n = len(batch[0])
+        if n != self.batch_checked:
+            self.check_batch(n)
+        self.batch_checked = n
+        self.images_seen += n * self.trainer.world_size
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
         for buffer in self.buffers() if self.trainer.world_size > 1 else ():
@@ -68,6 +111,16 @@ class Animal(LightningModule):
 class LatentVariableModel(Animal, ABC):
     """It explains an image by a latent z ~ N(0, I); needs `hparams.latent`."""
 
+    @property
+    def latent_size(self) -> int:
+        """The width of a latent."""
+        return int(self.hparams["latent"])
+
+    def as_latents(self, z: Tensor) -> Tensor:
+        """Latents in this model's number format; raises BadInput for others than (n, latent)."""
+        check_latents(z, self.latent_size)
+        return z.to(self.parameter_dtype)
+
     @abstractmethod
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
@@ -75,11 +128,19 @@ class LatentVariableModel(Animal, ABC):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, latent); a seed gives the same latents on every device, and more of them
         continue the fewer."""
-        return normal(n, self.hparams["latent"], seed, self.device)
+        return normal(n, self.latent_size, seed, self.device).to(self.parameter_dtype)
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1]; a seed fixes the latents."""
         return self.decode(self.prior(n, seed))
+
+    def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
+        """`decode` of latents (n, latent), some images after others: no more are in memory."""
+        yield from map(self.decode, z.split(CHUNK))
+
+    def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
+        """The images of `sample`, some after others: no more are in memory."""
+        return self.decode_chunks(self.prior(n, seed))
 
 
 class ConditionalModel(LatentVariableModel):
@@ -98,6 +159,10 @@ class ConditionalModel(LatentVariableModel):
         """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
         `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
         return self.decode(self.prior(n, seed), labels)
+
+    def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
+        chunks = zip(z.split(CHUNK), self.in_turn(len(z)).split(CHUNK), strict=True)
+        return (self.decode(some, labels) for some, labels in chunks)
 
     def asked(self, n: int, labels: Tensor | None) -> Tensor:
         """Labels (n,) as int64 on this model's device, by default `in_turn`. Raises ZooError unless
@@ -122,11 +187,11 @@ class EncoderDecoder(LatentVariableModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
-        return apply(self, x, self.encoder).float()
+        return at_least_float32(apply(self, self.as_images(x), self.encoder))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, self.decoder).float().clamp(-1, 1)
+        return at_least_float32(apply(self, self.as_latents(z), self.decoder)).clamp(-1, 1)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
@@ -154,32 +219,6 @@ class Autoencoder(EncoderDecoder):
         return self.sampler.draw(n, seed)
 
 
-class ImageClassifier(Animal, ABC):
-    """It tells classes apart: a subclass builds `head`, and `forward` from images to what it
-    sees."""
-
-    head: nn.Linear
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, y = batch
-        loss = cross_entropy(self.head(self(x)), y)
-        self.note({"cross_entropy": loss})
-        return loss
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        x, y = batch
-        right = (self.head(self(x)).argmax(1) == y).float()
-        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
-
-    def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
-        return apply(self, x, self)
-
-    def classify(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
-        return apply(self, x, lambda chunk: self.head(self(chunk)))
-
-
 def fuse(optimizers: list[Optimizer]) -> None:
     """Have Adam and SGD pass over the weights once a step, on CPUs and CUDA; a checkpoint's own way
     is restored with it. Set here, after they are built, gradients are still unscaled before the
@@ -192,11 +231,21 @@ def fuse(optimizers: list[Optimizer]) -> None:
 def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
     """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long.
     There are gradients only where the inputs ask for some."""
-    was_training = network.training
-    network.eval()
     chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
+    with (
+        evaluating(network),
+        torch.set_grad_enabled(inputs.requires_grad and torch.is_grad_enabled()),
+    ):
+        return torch.cat([through(chunk) for chunk in chunks])
+
+
+@contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Within, all modules are in evaluation mode; then each is in its own again."""
+    training = [module for module in network.modules() if module.training]
+    network.eval()
     try:
-        with torch.set_grad_enabled(inputs.requires_grad and torch.is_grad_enabled()):
-            return torch.cat([through(chunk) for chunk in chunks])
+        yield
     finally:
-        network.train(was_training)
+        for module in training:
+            module.training = True

@@ -33,6 +33,10 @@ class UnknownName(ZooError):
         super().__init__(f"there is no {kind} called {brief(name)}; {hint}")
 
 
+class BadInput(ZooError):
+    """Images, latents or numbers that a model cannot take."""
+
+
 class BadWeights(ZooError):
     """A weights file that cannot be read as one."""
 

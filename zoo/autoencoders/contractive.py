@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from zoo.animals import Autoencoder, apply
+from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.layers.tied import Transposed
 from zoo.losses.reconstruction import cross_entropy
@@ -35,7 +36,8 @@ class ContractiveAutoencoder(Autoencoder):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, lambda chunk: self.decoder(chunk).float().sigmoid()) * 2 - 1
+        logits = apply(self, self.as_latents(z), self.decoder)
+        return at_least_float32(logits).sigmoid() * 2 - 1
 
     def slope(self, code: Tensor) -> Tensor:
         """The squared Frobenius norm of the encoder's Jacobian at each code (n, latent): (n,).

@@ -29,10 +29,12 @@ class DenoisingAutoencoder(StackedAutoencoder):
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, widths, latent, components, lr)
+        if corruption == "gaussian":
+            self.image_limit += 20 * amount  # ten standard deviations of pixels in [-1, 1]
 
     def corrupt(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], as the encoder is shown them (section 3)."""
-        amount = self.hparams["amount"]
+        x, amount = self.as_images(x), self.hparams["amount"]
         if self.hparams["corruption"] == "gaussian":
             return x + 2 * amount * torch.randn_like(x)
         return torch.where(torch.rand_like(x) < amount, -1.0, x)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from zoo.animals import Autoencoder
+from zoo.layers.recurrent import LSTM
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error
 
@@ -18,7 +19,7 @@ class Reader(nn.Module):
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(channels * size, width, batch_first=True)
+        self.lstm = LSTM(channels * size, width, batch_first=True)
         self.head = nn.Linear(width, latent)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -33,7 +34,7 @@ class Writer(nn.Module):
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__()
         self.shape = (channels, size)
-        self.lstm = nn.LSTM(latent, width, batch_first=True)
+        self.lstm = LSTM(latent, width, batch_first=True)
         self.head = nn.Linear(width, channels * size)
 
     def forward(self, z: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from zoo.animals import Autoencoder, apply
+from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.layers.tied import Transposed
 from zoo.losses.reconstruction import cross_entropy
@@ -47,7 +48,8 @@ class StackedAutoencoder(Autoencoder):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, lambda chunk: self.decoder(chunk).float().sigmoid()) * 2 - 1
+        logits = apply(self, self.as_latents(z), self.decoder)
+        return at_least_float32(logits).sigmoid() * 2 - 1
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend the cross-entropy of x and D(E(x)), in nats per image."""

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import Adam
 
-from zoo.animals import ImageClassifier
-from zoo.errors import ZooError
+from zoo.checks import Shape
+from zoo.image_classifier import ImageClassifier
 
 
 class LeNet(ImageClassifier):
@@ -33,9 +33,16 @@ class LeNet(ImageClassifier):
         self.head = nn.Linear(84, classes)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def image_shapes(self) -> tuple[Shape, ...]:
+        channels = self.hparams["channels"]
+        return (channels, 28, 28), (channels, 32, 32)
+
+    @property
+    def smallest_part(self) -> int:
+        return 2  # batch norm of dense layers
+
     def forward(self, x: Tensor) -> Tensor:
-        if x.shape[-1] not in (28, 32):
-            raise ZooError(f"LeNet reads images of 28 or 32 pixels, not {x.shape[-1]}")
         border = (32 - x.shape[-1]) // 2
         return self.body(pad(x, (border,) * 4, value=-1))
 

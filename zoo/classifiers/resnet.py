@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import SGD
 
-from zoo.animals import ImageClassifier
+from zoo.image_classifier import ImageClassifier
 from zoo.layers.augment import translation
 
 
@@ -41,6 +41,7 @@ class ResNet(ImageClassifier):
 
     def __init__(
         self,
+        size: int = 32,
         channels: int = 3,
         classes: int = 10,
         width: int = 16,

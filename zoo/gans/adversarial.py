@@ -12,6 +12,7 @@ from torch.optim import Optimizer
 
 from zoo.animals import ConditionalModel, LatentVariableModel, apply
 from zoo.errors import BadRecipe
+from zoo.layers.precision import at_least_float32
 
 
 class AdversarialModule(LatentVariableModel, ABC):
@@ -72,16 +73,11 @@ class AdversarialModule(LatentVariableModel, ABC):
         with self.toggled_optimizer(optimizer):
             yield descend
 
-    def shares(self, images: Tensor, k: int) -> tuple[Tensor, ...]:
-        """The images of a batch in k parts, one for each step of the critic; raises BadRecipe."""
-        if k < 1:
-            raise BadRecipe(f"a critic of {k} steps learns nothing: give it one or more")
-        if len(images) % k:
-            raise BadRecipe(
-                f"a batch of {len(images)} images cannot be shared by {k} critic steps: "
-                f"make batch_size a multiple of {k}, as {k * max(1, round(len(images) / k))}"
-            )
-        return images.chunk(k)
+    def shares(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The images, or labels, of a batch in `batch_parts` parts, one for each step of the
+        discriminator; raises BadRecipe."""
+        self.check_batch(len(images))
+        return images.chunk(self.batch_parts)
 
     def step(self, optimizer: LightningOptimizer) -> None:
         """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
@@ -93,7 +89,7 @@ class AdversarialModule(LatentVariableModel, ABC):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], in float32."""
-        return apply(self.generator, z, self.generator).float()
+        return at_least_float32(apply(self.generator, self.as_latents(z), self.generator))
 
 
 class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
@@ -109,9 +105,10 @@ class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]. Raises
         ZooError for labels that do not fit."""
+        z = self.as_latents(z)
         y = self.asked(len(z), labels)
         each = torch.arange(len(z), device=z.device)
-        return apply(self.generator, each, lambda i: self.generator(z[i], y[i])).float()
+        return at_least_float32(apply(self.generator, each, lambda i: self.generator(z[i], y[i])))
 
 
 class EncodingAdversarialModule(AdversarialModule):
@@ -122,7 +119,7 @@ class EncodingAdversarialModule(AdversarialModule):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to latents (n, latent)."""
-        return apply(self.encoder, x, self.encoder).float()
+        return at_least_float32(apply(self.encoder, self.as_images(x), self.encoder))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through their latents and back."""

@@ -21,6 +21,8 @@ class DRAGAN(AdversarialModule):
     """DCGAN's generator against a discriminator without batch norm, which slopes of single images
     forbid."""
 
+    double_backward = True
+
     def __init__(
         self,
         size: int = 64,

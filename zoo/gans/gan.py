@@ -123,6 +123,9 @@ class Descent(AdversarialModule):
         first, last = self.hparams["momentum"], self.hparams["final_momentum"]
         momentum = first + (last - first) * self.progress()
         for player in self.names:
+            reached = self.optimizer(player).param_groups[0]["momentum"]
+            nearest = min if last < first else max  # a longer resume does not go back
+            momentum = nearest(momentum, reached)
             self.pace(player, lr=lr * self.warmth(player), momentum=momentum)
 
 
@@ -150,9 +153,12 @@ class GAN(Descent):
         self.save_hyperparameters()
         if loss not in LOSSES:
             raise UnknownName("loss", loss, LOSSES)
-        self.loss = LOSSES[loss]
         self.generator = Generator(latent, width, size, channels)
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
+
+    @property
+    def batch_parts(self) -> int:
+        return int(self.hparams["steps"])
 
     def warmth(self, player: str) -> float:
         risen = (self.trainer.global_step + 1) / (self.hparams["warm_up"] + 1)
@@ -160,14 +166,14 @@ class GAN(Descent):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
-        D, G, k = self.discriminator, self.generator, self.hparams["steps"]
-        shares = self.shares(batch[0], k)
+        D, G, loss = self.discriminator, self.generator, LOSSES[self.hparams["loss"]]
+        shares = self.shares(batch[0])
 
         for real in shares:  # ascend log D(x) + log(1 - D(G(z)))
             with self.turn("discriminator") as descend:
                 fake = G(self.prior(len(real)))
-                descend(self.loss.discriminator(D(real), D(fake)))
+                descend(loss.discriminator(D(real), D(fake)))
             constrain(D)
 
         with self.turn("generator") as descend:  # descend log(1 - D(G(z))), or ascend log D(G(z))
-            descend(self.loss.generator(D(G(self.prior(len(shares[0]))))))
+            descend(loss.generator(D(G(self.prior(len(shares[0]))))))

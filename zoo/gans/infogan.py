@@ -17,6 +17,7 @@ from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.draws import normal, uniform
+from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating
 
 
@@ -82,7 +83,16 @@ class InfoGAN(AdversarialModule):
         draws = normal(n, noise + 1 + continuous, seed, self.device)
         even = uniform(draws[:, noise:])
         category = (even[:, 0] * categories).long().clamp(max=categories - 1)
-        return torch.cat([draws[:, :noise], one_hot(category, categories), 2 * even[:, 1:] - 1], 1)
+        parts = draws[:, :noise], one_hot(category, categories), 2 * even[:, 1:] - 1
+        return torch.cat(parts, 1).to(self.parameter_dtype)
+
+    @property
+    def latent_size(self) -> int:
+        return sum(self.sizes())
+
+    @property
+    def smallest_part(self) -> int:
+        return 2  # batch norm of Q's dense layer
 
     def sizes(self) -> tuple[int, int, int]:
         """How many normal numbers, categories and continuous codes a latent has."""
@@ -93,8 +103,10 @@ class InfoGAN(AdversarialModule):
         """L_I(G, Q) of the categories and of the continuous codes, scalars in nats: the bound of
         equation 5 on the mutual information of codes of z and their images, from Q's parameters."""
         noise, categories, continuous = self.sizes()
-        _, category, c = z.float().split((noise, categories, continuous), dim=1)
-        logits, mean, log_std = code.float().split((categories, continuous, continuous), dim=1)
+        _, category, c = at_least_float32(z).split((noise, categories, continuous), dim=1)
+        logits, mean, log_std = at_least_float32(code).split(
+            (categories, continuous, continuous), dim=1
+        )
         q = Normal(mean, log_std.clamp(-5, 5).exp(), validate_args=False)
         of_category = math.log(categories) - cross_entropy(logits, category)
         return of_category, continuous * math.log(2) + q.log_prob(c).sum(1).mean()
@@ -125,7 +137,9 @@ class InfoGAN(AdversarialModule):
         """Images (n, channels, size, size) to what Q makes of them, (n, latent): nothing of the
         noise, which is zero; probabilities of the categories; means of the continuous codes."""
         noise, categories, continuous = self.sizes()
-        code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1]).float()
+        x = self.as_images(x)
+        code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1])
+        code = at_least_float32(code)
         logits, mean, _ = code.split((categories, continuous, continuous), dim=1)
         return torch.cat([code.new_zeros(len(x), noise), logits.softmax(1), mean], 1)
 

@@ -74,6 +74,10 @@ class ProjectionGAN(ConditionalAdversarialModule):
         self.discriminator = Discriminator(classes, discriminator_width, size, channels)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def batch_parts(self) -> int:
+        return int(self.hparams["discriminator_steps"])
+
     def players(self) -> dict[str, Optimizer]:
         adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
         return {
@@ -84,8 +88,8 @@ class ProjectionGAN(ConditionalAdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """A batch carries one share of images for each step of the discriminator; fakes are of
         the real images' classes."""
-        D, G, k = self.discriminator, self.generator, self.hparams["discriminator_steps"]
-        shares = [self.shares(part, k) for part in self.labelled(batch)]
+        D, G = self.discriminator, self.generator
+        shares = [self.shares(part) for part in self.labelled(batch)]
 
         for real, y in zip(*shares, strict=True):
             with self.turn("discriminator") as descend, one_iteration(D):

@@ -67,6 +67,10 @@ class SNGAN(AdversarialModule):
         self.discriminator = augmented(discriminator, augment)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def batch_parts(self) -> int:
+        return int(self.hparams["discriminator_steps"])
+
     def players(self) -> dict[str, Optimizer]:
         adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
         return {
@@ -77,7 +81,7 @@ class SNGAN(AdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """A batch carries one share of images for each step of the discriminator."""
         D, G = self.discriminator, self.generator
-        shares = self.shares(batch[0], self.hparams["discriminator_steps"])
+        shares = self.shares(batch[0])
 
         for real in shares:
             with self.turn("discriminator") as descend, one_iteration(D):

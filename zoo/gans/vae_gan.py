@@ -16,6 +16,7 @@ from zoo.animals import apply
 from zoo.gans import dcgan
 from zoo.gans.adversarial import EncodingAdversarialModule
 from zoo.layers.convnets import Encoder
+from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating
 
 
@@ -61,7 +62,8 @@ class VAEGAN(EncodingAdversarialModule):
 
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
-        mean, log_variance = self.encoder(x).float().chunk(2, dim=1)
+        features = at_least_float32(self.encoder(self.as_images(x)))
+        mean, log_variance = features.chunk(2, dim=1)
         return Normal(mean, (log_variance / 2).exp(), validate_args=False)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -72,10 +74,10 @@ class VAEGAN(EncodingAdversarialModule):
         with self.turn("encoder") as descend:
             q = self.posterior(x)
             prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-            likeness = self.likeness(D(G(q.rsample()))[1], D(x)[1])
+            likeness = self.likeness(D(G(q.rsample().to(x)))[1], D(x)[1])
             descend(prior + likeness)
 
-        z = self.posterior(x).rsample().detach()
+        z = self.posterior(x).rsample().detach().to(x)
         again, fake = G(z), G(self.prior(len(x)))
 
         with self.turn("generator") as descend:
@@ -90,8 +92,8 @@ class VAEGAN(EncodingAdversarialModule):
     def likeness(self, features: Tensor, real: Tensor) -> Tensor:
         """Minus the log-likelihood of the real images' features (n, d) under normals of variance
         one, up to a constant; in nats per image."""
-        return (features - real).float().square().sum(1).mean() / 2
+        return at_least_float32(features - real).square().sum(1).mean() / 2
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
-        return apply(self.encoder, x, lambda chunk: self.posterior(chunk).mean)
+        return apply(self.encoder, self.as_images(x), lambda chunk: self.posterior(chunk).mean)

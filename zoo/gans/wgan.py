@@ -32,6 +32,10 @@ class WGAN(AdversarialModule):
         self.critic = Discriminator(width, size, channels)
         self.apply(initialize).to(memory_format=torch.channels_last)
 
+    @property
+    def batch_parts(self) -> int:
+        return int(self.hparams["critic_steps"])
+
     def players(self) -> dict[str, Optimizer]:
         return {
             "critic": RMSprop(self.critic.parameters(), lr=self.hparams["lr"]),
@@ -40,8 +44,8 @@ class WGAN(AdversarialModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1; a batch carries one share of images for each step of the critic."""
-        D, G, k = self.critic, self.generator, self.hparams["critic_steps"]
-        shares = self.shares(batch[0], k)
+        D, G = self.critic, self.generator
+        shares = self.shares(batch[0])
 
         for real in shares:  # lines 2-8
             with self.turn("critic") as descend:

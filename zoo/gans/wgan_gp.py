@@ -40,6 +40,8 @@ def downsample(a: int, b: int) -> nn.Sequential:
 class WGANGP(AdversarialModule):
     """The defaults are the paper's: five critic steps, a penalty of weight ten."""
 
+    double_backward = True
+
     def __init__(
         self,
         size: int = 64,
@@ -56,6 +58,10 @@ class WGANGP(AdversarialModule):
         self.critic = Critic(width, size, channels)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def batch_parts(self) -> int:
+        return int(self.hparams["critic_steps"])
+
     def players(self) -> dict[str, Optimizer]:
         adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
         return {
@@ -65,8 +71,8 @@ class WGANGP(AdversarialModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1; a batch carries one share of images for each step of the critic."""
-        D, G, k = self.critic, self.generator, self.hparams["critic_steps"]
-        shares = self.shares(batch[0], k)
+        D, G = self.critic, self.generator
+        shares = self.shares(batch[0])
 
         for real in shares:  # lines 2-10
             with self.turn("critic") as descend:

@@ -5,11 +5,15 @@ https://arxiv.org/abs/2005.08520); codes that fall out of use are set upon vecto
 (Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341, section 3.1).
 """
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.functional import embedding, one_hot
 
 from zoo.errors import BadRecipe
+from zoo.layers.precision import at_least_float32
 
 
 class Quantizer(nn.Module):
@@ -29,6 +33,12 @@ class Quantizer(nn.Module):
         self.register_buffer("codebook", torch.randn(size, dim))
         self.register_buffer("counts", torch.zeros(size))
 
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert it, but never to half precision, in which moving averages stand still."""
+        super()._apply(fn, recurse)
+        self.codebook, self.counts = map(at_least_float32, (self.codebook, self.counts))
+        return self
+
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The quantised map (n, dim, h, w), whose gradient passes straight on to z, and its codes
         (n, h, w). In training the codebook moves afterwards; raises BadRecipe where the first
@@ -44,8 +54,10 @@ class Quantizer(nn.Module):
     @torch.no_grad()
     def codes(self, z: Tensor) -> Tensor:
         """The nearest code of each vector: (n, h, w). Equation 1."""
+        vectors = rows(z)
+        codebook = self.codebook.to(vectors)
         with torch.autocast(z.device.type, enabled=False):  # rounded distances mistake neighbours
-            scores = rows(z) @ self.codebook.T - self.codebook.square().sum(1) / 2
+            scores = vectors @ codebook.T - codebook.square().sum(1) / 2
         return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))
 
     def look_up(self, codes: Tensor) -> Tensor:
@@ -89,8 +101,8 @@ class Quantizer(nn.Module):
 
 
 def rows(z: Tensor) -> Tensor:
-    """Each vector of a map (n, dim, h, w), in float32: (n h w, dim)."""
-    return z.detach().float().movedim(1, -1).flatten(0, -2)
+    """Each vector of a map (n, dim, h, w), in float32 or better: (n h w, dim)."""
+    return at_least_float32(z.detach()).movedim(1, -1).flatten(0, -2)
 
 
 def agreed_sum(values: Tensor) -> Tensor:

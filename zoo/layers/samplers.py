@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
 from zoo.layers.draws import normal, uniform
+from zoo.layers.precision import at_least_float32
 
 
 class GaussianMixtureSampler(nn.Module):
@@ -41,16 +42,18 @@ class GaussianMixtureSampler(nn.Module):
         """Codes (n, latent); a seed gives the same ones on every device, and more of them continue
         the fewer."""
         components, latent = self.means.shape
-        draws = normal(n, latent + 1, seed, "cpu")
-        bounds = self.shares.cpu().cumsum(0)
+        means, scales = at_least_float32(self.means), at_least_float32(self.scales)
+        draws = normal(n, latent + 1, seed, "cpu").float()
+        bounds = self.shares.cpu().float().cumsum(0)
         chosen = torch.searchsorted(bounds, uniform(draws[:, 0])).clamp(max=components - 1)
-        noise, chosen = draws[:, 1:].to(self.means), chosen.to(self.means.device)
-        codes = self.means[chosen]
-        for component, scale in enumerate(self.scales):
+        noise, chosen = draws[:, 1:].to(means), chosen.to(means.device)
+        codes = means[chosen]
+        for component, scale in enumerate(scales):
             codes[chosen == component] += noise[chosen == component] @ scale.T
-        return codes
+        return codes.to(self.means)
 
     def log_prob(self, codes: Tensor) -> Tensor:
         """Log-densities (n,) of codes (n, latent), in nats."""
-        normals = MultivariateNormal(self.means, scale_tril=self.scales)
-        return MixtureSameFamily(Categorical(self.shares), normals).log_prob(codes)
+        shares, means, scales = map(at_least_float32, (self.shares, self.means, self.scales))
+        normals = MultivariateNormal(means, scale_tril=scales)
+        return MixtureSameFamily(Categorical(shares), normals).log_prob(codes.to(means))

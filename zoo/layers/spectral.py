@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import nn
@@ -14,7 +15,25 @@ def normalised(network: nn.Module) -> nn.Module:
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
             spectral_norm(layer)
+            setattr(type(layer), "__reduce_ex__", reduced)  # noqa: B010 (a class of this layer alone)
     return network
+
+
+def reduced(layer: nn.Module, protocol: int) -> tuple[object, ...]:
+    """How to pickle a normalised layer, which torch refuses: as its class and attributes."""
+    return restored, (type(layer).__bases__[0], layer.__dict__)
+
+
+def restored(kind: type[nn.Module], state: dict[str, Any]) -> nn.Module:
+    """A normalised layer of a class from the attributes that it had."""
+    layer, modules = kind.__new__(kind), dict(state["_modules"])
+    kept = modules.pop("parametrizations")
+    plain = nn.Parameter(kept.weight.original.detach())
+    layer.__dict__ |= state | {"_modules": modules, "_parameters": {"weight": plain}}
+    layer._parameters |= state["_parameters"]
+    normalised(layer)
+    layer.parametrizations["weight"] = kept.weight
+    return layer
 
 
 @contextmanager

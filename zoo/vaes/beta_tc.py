@@ -9,6 +9,7 @@ import math
 from torch import Tensor
 from torch.distributions import Normal
 
+from zoo.errors import BadRecipe
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 
@@ -29,13 +30,27 @@ class BetaTCVAE(VAE):
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
+    @property
+    def smallest_part(self) -> int:
+        return 2  # the total correlation of one code is a constant
+
+    def batches(self) -> int:
+        """How many batches an epoch has, on all devices; raises BadRecipe where nobody knows."""
+        batches = self.trainer.num_training_batches * self.trainer.world_size
+        if batches == math.inf:
+            raise BadRecipe(
+                "beta-TCVAE needs the number of images of an epoch, got data without a length. Set "
+                "limit_train_batches"
+            )
+        return int(batches)
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """The objective of section 3 with alpha = gamma = 1."""
         x, _ = batch
         q = self.posterior(x)
         z = q.rsample()
         log_likelihood = self.log_likelihood(x, z).mean()
-        images = len(x) * int(self.trainer.num_training_batches)
+        images = len(x) * self.batches()
         information, correlation, divergence = decompose(q, z, images)
         self.note({"log_likelihood": log_likelihood, "total_correlation": correlation})
         return information + self.hparams["beta"] * correlation + divergence - log_likelihood

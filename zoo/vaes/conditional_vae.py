@@ -12,7 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
 from zoo.animals import ConditionalModel, apply
-from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network
+from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network, diagonal_normal
 
 
 class ConditionalVAE(ConditionalModel, VAE):
@@ -39,15 +39,18 @@ class ConditionalVAE(ConditionalModel, VAE):
 
     def posterior(self, x: Tensor, labels: Tensor | None = None) -> Normal:
         """q(z | x, y) of images and labels (n,), each (n, latent)."""
+        x = self.as_images(x)
         y = self.one_hot(self.infer(x) if labels is None else labels)
-        return super().posterior(torch.cat([x, y[..., None, None].expand(-1, -1, *x.shape[2:])], 1))
+        return diagonal_normal(
+            self.encoder(torch.cat([x, y[..., None, None].expand(-1, -1, *x.shape[2:])], 1))
+        )
 
     def told(self, z: Tensor, labels: Tensor) -> Tensor:
         """What the decoder sees: latents (..., n, latent) beside their labels (n,)."""
         return torch.cat([z, self.one_hot(labels).expand(*z.shape[:-1], -1)], -1)
 
     def one_hot(self, labels: Tensor) -> Tensor:
-        return one_hot(labels, self.hparams["classes"]).to(self.dtype)
+        return one_hot(labels, self.hparams["classes"]).to(self.parameter_dtype)
 
     def bound(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats; with labels (n,) of
@@ -92,9 +95,11 @@ class ConditionalVAE(ConditionalModel, VAE):
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default `in_turn`, to the likelihood's means
         (n, channels, size, size) in [-1, 1]. Raises ZooError for labels that do not fit."""
-        return VAE.decode(self, self.told(z, self.asked(len(z), labels)))
+        told = self.told(self.as_latents(z), self.asked(len(z), labels))
+        mean = apply(self, told, lambda chunk: self.likelihood(chunk).mean)
+        return self.to_pixels(mean)
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through the mean of their posterior, of the
         class that explains them best."""
-        return self.decode(self.encode(x), apply(self, x, self.infer))
+        return self.decode(self.encode(x), apply(self, self.as_images(x), self.infer))

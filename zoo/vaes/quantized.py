@@ -5,7 +5,9 @@ then the codes are kept, and a prior learns which of them go together (section 3
 """
 
 from abc import ABC, abstractmethod
-from math import cos, inf, pi
+from collections.abc import Iterator
+from math import ceil, cos, inf, pi
+from typing import Any
 
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -13,8 +15,12 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.animals import Animal, apply
+from zoo.animals import CHUNK, Animal, apply
+from zoo.checks import check_latents
 from zoo.errors import BadRecipe
+from zoo.layers.draws import seeded
+from zoo.layers.precision import at_least_float32
+from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
 
 
@@ -27,6 +33,21 @@ class QuantizedModel(Animal, ABC):
     """
 
     positions: int  # codes of an image
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.resumed: tuple[int, int] | None = None  # a checkpoint's turn and step
+
+    @property
+    def smallest_part(self) -> int:
+        """Codebooks that have not started need a vector for each of their codes."""
+        grids = self.quantizers().items()
+        fresh = ((n, len(q.codebook)) for n, q in grids if not q.counts.any())
+        return max((ceil(codes / n) for n, codes in fresh), default=1)
+
+    @abstractmethod
+    def quantizers(self) -> dict[int, Quantizer]:
+        """The codebook of each grid of codes, by the number of its codes."""
 
     @property
     @abstractmethod
@@ -53,11 +74,20 @@ class QuantizedModel(Animal, ABC):
     def draw(self, chances: Tensor) -> Tensor:
         """Codes (n, positions) of the prior, by uniform chances (n, positions) in [0, 1)."""
 
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["turn"] = self.turn
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if "turn" in checkpoint:
+            self.resumed = checkpoint["turn"], checkpoint["global_step"]
+
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         steps = self.trainer.estimated_stepping_batches
-        if steps == inf:
+        if steps in (inf, -1):
             raise BadRecipe("a training in two parts needs an end: set trainer.max_epochs")
-        self.turn = turn = round(self.hparams["share"] * steps)
+        self.turn = turn = self.first_step_of_prior(round(self.hparams["share"] * steps))
 
         def fall(step: int) -> float:
             done = step / turn if step < turn else (step - turn) / max(1, steps - turn)
@@ -66,6 +96,15 @@ class QuantizedModel(Animal, ABC):
         adam = Adam(self.parameters(), lr=self.hparams["lr"])
         schedule = LambdaLR(adam, fall)
         return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def first_step_of_prior(self, planned: int) -> int:
+        """The planned step, but in a resumed training of another length: codes that a prior has
+        begun to learn are kept, and no part is entered afterwards."""
+        resumed, self.resumed = self.resumed, None
+        if resumed is None:
+            return planned
+        turn, step = resumed
+        return turn if step >= turn else max(planned, step)
 
     def learns_codes(self) -> bool:
         """Whether it is the autoencoder's turn."""
@@ -79,7 +118,7 @@ class QuantizedModel(Animal, ABC):
 
     def codes(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, positions)."""
-        return apply(self, x, self.quantize)
+        return apply(self, self.as_images(x), self.quantize)
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to their codes' vectors (n, latent)."""
@@ -87,7 +126,9 @@ class QuantizedModel(Animal, ABC):
 
     def decode(self, z: Tensor) -> Tensor:
         """Vectors (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return apply(self, z, self.picture).float()
+        check_latents(z, self.hparams["dim"] * self.positions)
+        z = z.to(self.parameter_dtype)
+        return at_least_float32(apply(self, z, self.picture))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through their codes."""
@@ -96,9 +137,19 @@ class QuantizedModel(Animal, ABC):
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], their codes drawn from the prior; a seed
         fixes them, and more of them continue the fewer."""
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
-        chances = torch.rand(n, self.positions, generator=generator).to(self.device)
+        chances = self.chances(n, seed)
         return self.decode(self.look_up(apply(self, chances, self.draw)))
+
+    def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
+        """The images of `sample`, some after others: no more are in memory."""
+        for chances in self.chances(n, seed).split(CHUNK):
+            yield self.decode(self.look_up(apply(self, chances, self.draw)))
+
+    def chances(self, n: int, seed: int | None) -> Tensor:
+        """Uniform chances (n, positions) in float32, by which codes are drawn."""
+        generator = seeded(n, seed)
+        draws = torch.rand(n, self.positions, generator=generator, dtype=torch.float32)
+        return draws.to(self.device)
 
 
 def shrunk(size: int, by: int) -> int:

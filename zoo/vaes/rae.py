@@ -10,6 +10,7 @@ from torch.optim import Adam, Optimizer
 
 from zoo.animals import Autoencoder
 from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_distance
 
@@ -43,8 +44,9 @@ class RAE(Autoencoder):
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
         error = squared_distance(self.decoder(z), x)
-        code = z.square().sum(1).mean() / 2
-        weights = torch.stack([p.square().sum() for p in self.decoder.parameters()]).sum()
+        code = at_least_float32(z).square().sum(1).mean() / 2
+        squares = [at_least_float32(p).square().sum() for p in self.decoder.parameters()]
+        weights = torch.stack(squares).sum()
         self.note({"error": error, "code": code, "weights": weights})
         return error + self.hparams["shrinkage"] * code + self.hparams["decay"] * weights
 

@@ -14,6 +14,7 @@ from torch.optim import Adam, Optimizer
 
 from zoo.animals import LatentVariableModel, apply
 from zoo.layers import convnets, densenets
+from zoo.layers.precision import at_least_float32
 
 Network = Literal["convolutional", "dense", "dense-2", "dense-2-norm"]
 Likelihood = Literal["gaussian", "bernoulli"]
@@ -57,14 +58,18 @@ class VAE(LatentVariableModel):
         self.decoder = decoder(latent, width, size, channels)
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def smallest_part(self) -> int:
+        return 2 if self.hparams["network"] == "dense-2-norm" else 1  # batch norm of dense layers
+
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
-        mean, log_variance = self.encoder(x).to(x.dtype).chunk(2, dim=1)  # nats need float32
-        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+        return diagonal_normal(self.encoder(self.as_images(x)))
 
     def likelihood(self, z: Tensor) -> Distribution:
         """p(x | z) of latents (..., latent), each (..., channels, size, size)."""
-        pixels = self.decoder(z.flatten(0, -2)).to(z.dtype).unflatten(0, z.shape[:-1])
+        flat = z.flatten(0, -2).to(self.parameter_dtype)
+        pixels = at_least_float32(self.decoder(flat)).unflatten(0, z.shape[:-1])
         if self.hparams["likelihood"] == "bernoulli":
             return Bernoulli(logits=pixels, validate_args=False)
         return Normal(pixels.tanh(), self.hparams["noise"], validate_args=False)
@@ -72,8 +77,13 @@ class VAE(LatentVariableModel):
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
         in nats."""
+        x = at_least_float32(x)
         target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
         return self.likelihood(z).log_prob(target).flatten(-3).sum(-1)
+
+    def pixel_noise(self) -> float | None:
+        """The standard deviation of the density of pixels in [-1, 1]; none of a Bernoulli's."""
+        return None if self.hparams["likelihood"] == "bernoulli" else self.hparams["noise"]
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) of latents (..., latent): (...), in nats."""
@@ -109,13 +119,25 @@ class VAE(LatentVariableModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
-        return apply(self, x, lambda chunk: self.posterior(chunk).mean)
+        return apply(self, self.as_images(x), lambda chunk: self.posterior(chunk).mean)
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to the likelihood's means (n, channels, size, size) in [-1, 1]."""
-        mean = apply(self, z, lambda chunk: self.likelihood(chunk).mean).float()
+        return self.to_pixels(
+            apply(self, self.as_latents(z), lambda chunk: self.likelihood(chunk).mean)
+        )
+
+    def to_pixels(self, mean: Tensor) -> Tensor:
+        """Means of the likelihood to pixels in [-1, 1]."""
         return 2 * mean - 1 if self.hparams["likelihood"] == "bernoulli" else mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through the mean of their posterior."""
         return self.decode(self.encode(x))
+
+
+def diagonal_normal(features: Tensor) -> Normal:
+    """Normals (n, latent) of an encoder's features (n, 2 * latent), means before log-variances; in
+    float32 or better, as nats need it."""
+    mean, log_variance = at_least_float32(features).chunk(2, dim=1)
+    return Normal(mean, (log_variance / 2).exp(), validate_args=False)

@@ -9,6 +9,7 @@ from torch.distributions import Categorical, Independent, MixtureSameFamily, Nor
 from torch.nn.functional import hardtanh
 
 from zoo.animals import apply
+from zoo.layers.draws import seeded
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 
@@ -37,7 +38,7 @@ class VampVAE(VAE):
     def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats, from one draw of z,
         as the divergence from a mixture has no closed form."""
-        u = self.pseudo_inputs()
+        x, u = self.as_images(x), self.pseudo_inputs()
         both = self.posterior(torch.cat([x, u]))  # in one batch, to be normalised alike
         (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))
         q = Normal(mean, std, validate_args=False)
@@ -52,12 +53,13 @@ class VampVAE(VAE):
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, latent) from the posteriors of random pseudo-inputs; a seed gives the same
         latents on every device, and more of them continue the fewer."""
-        generator = None if seed is None else torch.Generator().manual_seed(seed)
+        generator = seeded(n, seed)
         u = self.pseudo_inputs().detach()
         mean = self.encode(u)
         std = apply(self, u, lambda chunk: self.posterior(chunk).stddev)
         chosen = torch.randint(len(u), (n,), generator=generator).to(u.device)
-        return mean[chosen] + std[chosen] * super().prior(n, seed)
+        z = mean[chosen] + std[chosen] * super().prior(n, seed)
+        return z.to(self.parameter_dtype)
 
 
 def mixture(means: Tensor, stds: Tensor) -> MixtureSameFamily:

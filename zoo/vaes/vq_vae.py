@@ -86,6 +86,9 @@ class VQVAE(QuantizedModel):
         self.prior = PixelCNN(codebook, self.side, width, depth)
         self.to(memory_format=torch.channels_last)
 
+    def quantizers(self) -> dict[int, Quantizer]:
+        return {self.side**2: self.quantizer}
+
     @property
     def codebook_size(self) -> int:
         return self.hparams["codebook"]
@@ -96,7 +99,7 @@ class VQVAE(QuantizedModel):
         if self.learns_codes():
             z = self.encoder(x)
             e, _ = self.quantizer(z)
-            error = squared_distance(self.decoder(e), x)
+            error = squared_distance(self.decoder(e.to(self.parameter_dtype)), x)
             commitment = squared_distance(z, e.detach())
             usage = torch.tensor(perplexity(self.quantizer.counts))
             self.note({"error": error, "commitment": commitment, "perplexity": usage})

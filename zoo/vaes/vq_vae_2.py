@@ -79,6 +79,9 @@ class VQVAE2(QuantizedModel):
         self.guide = Double(dim, width)
         self.to(memory_format=torch.channels_last)
 
+    def quantizers(self) -> dict[int, Quantizer]:
+        return {self.coarse**2: self.quantizer_top, self.fine**2: self.quantizer_bottom}
+
     @property
     def codebook_size(self) -> int:
         return 2 * self.hparams["codebook"]
@@ -103,10 +106,11 @@ class VQVAE2(QuantizedModel):
 
     def refine(self, h: Tensor, e_top: Tensor) -> Tensor:
         """What the top level leaves to the bottom: (n, dim, size / 4, size / 4)."""
-        return self.join(torch.cat([h, self.decoder_top(e_top)], dim=1))
+        return self.join(torch.cat([h, self.decoder_top(e_top.to(h))], dim=1))
 
     def paint(self, e_top: Tensor, e_bottom: Tensor) -> Tensor:
         """Both levels' vectors to images (n, channels, size, size) in [-1, 1]."""
+        e_top, e_bottom = e_top.to(self.parameter_dtype), e_bottom.to(self.parameter_dtype)
         return self.decoder(torch.cat([self.upsample(e_top), e_bottom], dim=1))
 
     def usage(self) -> dict[str, Tensor]:
@@ -142,7 +146,7 @@ class VQVAE2(QuantizedModel):
 
     def told(self, top: Tensor) -> Tensor:
         """What the bottom level's prior hears of the top codes."""
-        return self.guide(self.quantizer_top.look_up(top))
+        return self.guide(self.quantizer_top.look_up(top).to(self.parameter_dtype))
 
     def grids(self, values: Tensor) -> tuple[Tensor, Tensor]:
         top, bottom = values.split([self.coarse**2, self.fine**2], dim=1)

@@ -10,6 +10,7 @@ from torch.optim import Adam, Optimizer
 
 from zoo.animals import EncoderDecoder
 from zoo.layers.convnets import Decoder, Encoder
+from zoo.layers.precision import at_least_float32
 from zoo.losses.reconstruction import squared_distance
 
 
@@ -31,6 +32,10 @@ class WAE(EncoderDecoder):
         self.decoder = nn.Sequential(Decoder(latent, width, size, channels), nn.Tanh())
         self.to(memory_format=torch.channels_last)
 
+    @property
+    def smallest_part(self) -> int:
+        return 2  # a discrepancy is one of pairs
+
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Algorithm 2."""
         x, _ = batch
@@ -47,7 +52,7 @@ class WAE(EncoderDecoder):
 def maximum_mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
     """Squared MMD of codes a, b (n, latent), a scalar without bias, which is why it may read below
     zero; algorithm 2's last term. Raises ValueError for fewer than two codes."""
-    n = len(a)
+    a, b, n = at_least_float32(a), at_least_float32(b), len(a)
     if n < 2:
         raise ValueError(f"a discrepancy needs two codes or more on each side, not {n}")
     within = sum(multiquadrics(t, t).sum() - n for t in (a, b)) / (n * (n - 1))  # k(t, t) = 1
