@@ -112,7 +112,7 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
     model = GAN(size=8, width=8)
     assert len(model.sample(0)) == 0
     for seed in (None, 0):
-        with pytest.raises(ZooError, match="-1 of them cannot be drawn"):
+        with pytest.raises(ZooError, match="n must be a whole number >= 0, got -1"):
             model.sample(-1, seed)
     with pytest.raises(BadRecipe, match="a critic of 0 steps"):
         model.shares(torch.zeros(4, 1), 0)

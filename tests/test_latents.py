@@ -107,7 +107,7 @@ def test_a_model_that_needs_classes_has_no_inverse() -> None:
 
 
 def test_only_images_that_could_be_drawn_are_looked_for() -> None:
-    with pytest.raises(ZooError, match=r"of shape \(1, 8, 8\), and these are of shape \(3, 8, 8\)"):
+    with pytest.raises(ZooError, match=r"shape \(n, 1, 8, 8\), got \(2, 3, 8, 8\)"):
         latents.project(GAN, torch.zeros(2, 3, 8, 8))
     assert latents.project(GAN, torch.zeros(0, 1, 8, 8), steps=1).shape == (0, 32)
 

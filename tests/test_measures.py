@@ -30,8 +30,6 @@ DATA = Path(os.environ.get("ZOO_DATA", "data"))
 class Constant(Animal):
     """Explains every image by N(0, 1) pixels; of two latents one is used: q = N(1, 1), N(0, 1)."""
 
-    codebook_size = 8
-
     def log_likelihood(self, x: Tensor) -> Tensor:
         return Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
 
@@ -44,6 +42,9 @@ class Constant(Animal):
     def posterior(self, x: Tensor) -> Normal:
         return Normal(torch.tensor([1.0, 0.0]).expand(len(x), -1), 1.0)
 
+    def entries(self) -> int:
+        return 8
+
     def codes(self, x: Tensor) -> Tensor:
         return torch.tensor([0, 1, 2, 3]).expand(len(x), -1)
 
@@ -51,9 +52,8 @@ class Constant(Animal):
 class Doubtful(Constant):
     """Its likelihood is of pixels that are on."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.hparams["likelihood"] = "bernoulli"
+    def pixel_noise(self) -> float | None:
+        return None
 
 
 @pytest.fixture(autouse=True)
@@ -180,8 +180,11 @@ class Grey(Animal):
     def features(self, x: Tensor) -> Tensor:
         return x.flatten(1)[:, :10]
 
+    def logits(self, features: Tensor) -> Tensor:
+        return self.head(features)
+
     def classify(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x))
+        return self.logits(self.features(x))
 
 
 def written(numbers: Tensor) -> Tensor:

@@ -185,7 +185,7 @@ def test_balls_need_more_images_than_neighbours(
 
 
 def test_density_needs_a_fake() -> None:
-    with pytest.raises(ValueError, match="one generated image"):
+    with pytest.raises(ValueError, match="needs one image or more"):
         density_coverage(draw(9, 2), draw(0, 2))
 
 
@@ -403,7 +403,7 @@ def test_memorisation_needs_images_of_three_kinds(empty: int, name: str) -> None
 
 def test_there_is_nothing_nearest_to_nothing() -> None:
     assert [len(found) for found in nearest(draw(0, 2), draw(5, 2))] == [0, 0]
-    with pytest.raises(ValueError, match="nothing to search"):
+    with pytest.raises(ValueError, match="one image or more"):
         nearest(draw(5, 2), draw(0, 2))
 
 
@@ -446,7 +446,7 @@ def test_expected_shares_must_be_shares(shares: list[float]) -> None:
 
 
 def test_a_histogram_needs_a_sample() -> None:
-    with pytest.raises(ValueError, match="one sample or more"):
+    with pytest.raises(ValueError, match="one image or more"):
         count_modes(torch.tensor([], dtype=torch.long), 10)
 
 
@@ -608,7 +608,7 @@ def test_bits_are_those_of_the_levels_probabilities() -> None:
 def test_units_are_active_when_their_means_vary() -> None:
     means = draw(2000, 4) * torch.tensor([1.0, 0.2, 0.05, 0.0]) + 7
     assert active_units(means) == 0.5
-    with pytest.raises(ValueError, match="two images or more, not 1"):
+    with pytest.raises(ValueError, match="two images or more on each side, not 1"):
         active_units(means[:1])
 
 

@@ -125,8 +125,8 @@ def test_what_was_refused_leaves_no_run(here: Path) -> None:
 def test_critic_steps_that_do_not_divide_the_batch() -> None:
     data = "--data", "recipes.data.Digits", "--data.size", "8", "--data.batch_size", "64"
     words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")
-    assert "a batch of 64 images cannot be shared by 5 critic steps" in words
-    assert "as 65" in words
+    assert "batch_size must be a multiple of 5, got 64" in words
+    assert "set batch_size to 65" in words
 
 
 @pytest.mark.parametrize("buffers", [True, False])

@@ -70,15 +70,14 @@ class Animal(LightningModule):
         return x.to(self.parameter_dtype)
 
     def on_fit_start(self) -> None:
-        if not any(module.training for module in self.modules()):
-            self.train()  # as loading leaves it; modes that somebody mixed stay
+        if not any(module.training for module in self.modules()):  # as loading leaves it
+            self.train()
         if self.trainer.world_size > 1:  # each rank draws latents of its own
             torch.manual_seed(torch.initial_seed() + self.global_rank)
         fuse(self.trainer.optimizers)
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        n = len(batch[0])
-        if n != self.batch_checked:
+        if (n := len(batch[0])) != self.batch_checked:
             self.check_batch(n)
         self.batch_checked = n
         self.images_seen += n * self.trainer.world_size
@@ -135,11 +134,11 @@ class LatentVariableModel(Animal, ABC):
         return self.decode(self.prior(n, seed))
 
     def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
-        """`decode` of latents (n, latent), some images after others: no more are in memory."""
-        yield from map(self.decode, z.split(CHUNK))
+        """`decode` of latents (n, latent), a few at a time."""
+        return map(self.decode, z.split(CHUNK))
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
-        """The images of `sample`, some after others: no more are in memory."""
+        """The images of `sample`, a few at a time."""
         return self.decode_chunks(self.prior(n, seed))
 
 

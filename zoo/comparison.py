@@ -69,7 +69,12 @@ def title(name: str) -> str:
 
 
 def refuse_to_mix(one: Record, other: Record) -> None:
-    """Numbers of different protocols are not compared."""
+    """Numbers of different protocols are not compared, nor what is no number."""
+    for record in (one, other):
+        if isinstance(record["value"], float) and not math.isfinite(record["value"]):
+            raise ZooError(
+                f"{one['metric']} must be finite, got {record['value']}. Measure it anew"
+            )
     for key in SETTINGS:
         if one.get(key) != other.get(key):
             raise ZooError(

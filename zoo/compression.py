@@ -52,7 +52,7 @@ def by_entries(model: Quantised, again: Tensor, x: Tensor) -> Iterator[Compresse
     pixels, entries = x.shape[-1] * x.shape[-2], model.codes(x)
     places = entries.flatten(1).cpu()
     bits = entropy(places.reshape(-1, 1)) * places.shape[1] / pixels
-    yield compressed(f"entries of {model.codebook_size}", bits, again, x)
+    yield compressed(f"entries of {model.entries()}", bits, again, x)
     if isinstance(model, Priced):
         with torch.no_grad():
             nats = torch.cat([model.nats(few) for few in entries.split(CHUNK)]).mean()

@@ -1,8 +1,9 @@
 """What an animal can do."""
 
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Normal
 
 
@@ -12,6 +13,15 @@ class Sampler(Protocol):
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
+class ChunkedSampler(Sampler, Protocol):
+    """It also draws images a few at a time, so that many of them need little memory."""
+
+    def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
+        """The images of `sample`, in its order."""
         ...
 
 
@@ -43,6 +53,15 @@ class Bounded(Protocol):
     def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images (n, channels, size, size) in [-1, 1], each (n,),
         in nats; their difference is the evidence lower bound."""
+        ...
+
+
+@runtime_checkable
+class PixelDensity(Protocol):
+    """Its likelihood is a density of pixels in [-1, 1], or else one of pixels that are on."""
+
+    def pixel_noise(self) -> float | None:
+        """The standard deviation of the density; none where there is no density."""
         ...
 
 
@@ -87,10 +106,12 @@ class Coded(Codec, Protocol):
 class Quantised(Protocol):
     """It writes images in the entries of a codebook."""
 
-    codebook_size: int
+    def entries(self) -> int:
+        """How many entries the codebook has."""
+        ...
 
     def codes(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_size` - 1."""
+        """Images (n, channels, size, size) to indices (n, ...) from 0 to `entries` - 1."""
         ...
 
 
@@ -119,12 +140,14 @@ class Denoiser(Reconstructor, Protocol):
 
 @runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features; `head` makes logits of them."""
-
-    head: nn.Linear
+    """It tells classes apart, and says by which features."""
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        ...
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (..., d) to logits (..., classes)."""
         ...
 
     def classify(self, x: Tensor) -> Tensor:

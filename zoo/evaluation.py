@@ -95,7 +95,10 @@ def evaluate(
     finally:
         torch.set_rng_state(state)
     if not records:
-        raise ZooError(f"{type(model).__name__} neither samples, nor reconstructs, nor classifies")
+        raise ZooError(
+            f"no metric applies to {type(model).__name__}: it neither samples, nor reconstructs, "
+            "nor classifies, or there are too few images"
+        )
     return records
 
 

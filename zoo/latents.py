@@ -12,6 +12,7 @@ from tqdm import trange
 from zoo.animals import ConditionalModel, LatentVariableModel
 from zoo.contracts import Codec
 from zoo.errors import ZooError
+from zoo.layers.precision import at_least_float32
 from zoo.losses.reconstruction import pixel_error
 
 Path = Callable[[Tensor, Tensor, int], Tensor]
@@ -19,15 +20,16 @@ Path = Callable[[Tensor, Tensor, int], Tensor]
 
 def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """From each code of a to that of b, both (n, latent), straight: (n * steps, latent)."""
-    t = torch.linspace(0, 1, steps, device=a.device)[None, :, None]
+    a, b = at_least_float32(a), at_least_float32(b)
+    t = torch.linspace(0, 1, steps).to(a)[None, :, None]
     return torch.lerp(a[:, None], b[:, None], t).flatten(0, 1)
 
 
 def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
     """From each latent of a to that of b, both (n, latent), along great circles:
     (n * steps, latent). White, 2016, https://arxiv.org/abs/1609.04468"""
-    t = torch.linspace(0, 1, steps, device=a.device)[None, :, None]
-    a, b = a[:, None], b[:, None]
+    a, b = at_least_float32(a)[:, None], at_least_float32(b)[:, None]
+    t = torch.linspace(0, 1, steps).to(a)[None, :, None]
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1)[..., None]
     angle = cosine.clamp(-0.9999, 0.9999).arccos()
     path = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
@@ -91,8 +93,8 @@ def project(
     for images that are not of its shape.
     """
     check_images(model, images)
-    targets = images.repeat(starts, 1, 1, 1)
-    z = model.prior(len(targets), seed).requires_grad_()
+    targets = at_least_float32(images).repeat(starts, 1, 1, 1)
+    z = at_least_float32(model.prior(len(targets), seed)).requires_grad_()
     schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
     for _ in trange(steps, desc="projection", leave=False, disable=None):
         with torch.enable_grad():
@@ -110,9 +112,7 @@ def check_images(model: LatentVariableModel, images: Tensor) -> None:
     """Refuse a model that needs classes, and images of which it draws no such."""
     if isinstance(model, ConditionalModel):
         raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
-    drawn, found = tuple(model.sample(1, seed=0).shape[1:]), tuple(images.shape[1:])
-    if found != drawn:
-        raise ZooError(f"the model draws images of shape {drawn}, and these are of shape {found}")
+    model.as_images(images)
 
 
 def direction(z: Tensor, chances: Tensor) -> Tensor:

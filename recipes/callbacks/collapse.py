@@ -1,5 +1,6 @@
 """Two ways to fail, told early: samples that are all alike, and codes that say nothing."""
 
+import math
 from typing import cast
 
 import torch
@@ -12,6 +13,7 @@ from recipes.callbacks.requirements import name, reconstructor, refusal, sampler
 from recipes.callbacks.watch import Batch, Monitor, Then, Watch
 from zoo.animals import apply
 from zoo.contracts import Explainer
+from zoo.errors import BadRecipe
 from zoo.pictures import grid, rows
 
 
@@ -32,6 +34,8 @@ class ModeCollapse(Monitor):
         then: Then = "warn",
     ) -> None:
         super().__init__(Watch(every_n_steps, threshold), then)
+        if n < 2:
+            raise BadRecipe(f"n must be >= 2, got {n}. Distances are measured between samples")
         self.n = n
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -39,9 +43,12 @@ class ModeCollapse(Monitor):
             sampler(self, pl_module)
 
     def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+        real = float(spread(batch[0][: self.n]))
+        if trainer.strategy.broadcast(real == 0):  # one image, or copies of one, have no distance
+            return
         with isolate_rng():
             images = sampler(self, pl_module).sample(self.n, seed=0)
-        ratio = float(spread(images) / spread(batch[0][: self.n]))
+        ratio = float(spread(images)) / real
         words = (
             f"mode collapse? samples are {ratio:.2g} times as far apart as real images (less than "
             f"{self.watch.threshold:g}): look at them, and stop if they are all alike"
@@ -72,6 +79,8 @@ class PosteriorCollapse(Monitor):
             reconstructor(self, pl_module)
 
     def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+        if trainer.strategy.broadcast(len(batch[0]) < 2):  # one image has no variance
+            return
         share = in_use(codes(pl_module, batch[0]))
         words = (
             f"posterior collapse? {share:.0%} of the latents depend on the image (less than "
@@ -89,12 +98,16 @@ class PosteriorCollapse(Monitor):
 
 
 def spread(images: Tensor) -> Tensor:
-    """Mean L2 distance between two of the images (n, channels, size, size)."""
-    return torch.pdist(images.float().flatten(1)).mean()
+    """Mean L2 distance between two of the images (n, channels, size, size); zero for one."""
+    distances = torch.pdist(images.float().flatten(1))
+    return distances.mean() if len(images) > 1 else distances.new_zeros(())
 
 
 def in_use(means: Tensor) -> float:
-    """The share of latents of posterior means (n, latent) that tell images apart."""
+    """The share of latents of posterior means (n, latent) that tell images apart; NaN for fewer
+    than two images, which have no variance."""
+    if len(means) < 2:
+        return math.nan
     return (means.var(0) > 0.1).double().mean().item()
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from recipes.data.order import Batch, Loader, Order, as_it_is
+from zoo.animals import Animal
+from zoo.checks import check_data
 from zoo.errors import BadRecipe, MissingData
 
 Split = Literal["train", "test"]
@@ -167,18 +169,9 @@ class ImageData(LightningDataModule, ABC):
     def check_model(self, shape: tuple[int, ...]) -> None:
         """Refuse a model that was built for other images."""
         model = self.trainer.lightning_module if self.trainer else None
-        settings = {} if model is None else model.hparams
-        for name, here in ("channels", shape[0]), ("size", shape[-1]):
-            if name in settings and settings[name] != here:
-                raise BadRecipe(
-                    f"the model has {name} {settings[name]}, the data {name} {here}: set "
-                    f"--model.init_args.{name} {here}, or choose other data"
-                )
-        if self.batch_size % (k := settings.get("critic_steps", 1)):
-            raise BadRecipe(
-                f"a batch of {self.batch_size} images cannot be shared by {k} critic steps: make "
-                f"batch_size a multiple of {k}, as {k * max(1, round(self.batch_size / k))}"
-            )
+        if isinstance(model, Animal):
+            check_data(model.image_shapes, shape)
+            model.check_batch(self.batch_size)
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled batches that resume where a checkpoint left off."""
@@ -224,7 +217,9 @@ class ImageData(LightningDataModule, ABC):
         pixels, labels = batch
         if self.mirror and self.trainer is not None and self.trainer.training:
             pixels = mirrored(pixels)
-        return normalise(pixels), labels
+        model = self.trainer.lightning_module if self.trainer else None
+        dtype = model.parameter_dtype if isinstance(model, Animal) else torch.float32
+        return normalise(pixels).to(dtype), labels
 
     def digest(self, split: Split) -> str:
         """The sha256 of a split's pixels."""

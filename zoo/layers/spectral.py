@@ -32,7 +32,7 @@ def restored(kind: type[nn.Module], state: dict[str, Any]) -> nn.Module:
     layer.__dict__ |= state | {"_modules": modules, "_parameters": {"weight": plain}}
     layer._parameters |= state["_parameters"]
     normalised(layer)
-    layer.parametrizations["weight"] = kept.weight
+    layer.get_submodule("parametrizations").register_module("weight", kept.weight)
     return layer
 
 

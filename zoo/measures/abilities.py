@@ -6,6 +6,7 @@ import torch
 
 from recipes.data.images import ImageData, Images
 from zoo.animals import Animal
+from zoo.checks import mismatch
 from zoo.contracts import (
     Bounded,
     Classifier,
@@ -28,7 +29,7 @@ from zoo.measures.codes import (
     reconstruction_error,
 )
 from zoo.measures.evidence import is_density, of_evidence
-from zoo.measures.records import Protocol, Record, each, first, mean
+from zoo.measures.records import Protocol, Record, each, first, left_out, mean
 from zoo.measures.samples import of_samples
 
 
@@ -54,7 +55,8 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
     if isinstance(model, Reconstructor):
         yield reconstruction_error(model, test)
         if data.without is not None:
-            yield anomalies(model, data.images("test"), data.without)
+            with left_out("anomaly-auroc"):
+                yield anomalies(model, data.images("test"), data.without)
     if isinstance(model, Denoiser):
         yield denoising_error(model, test)
     if isinstance(model, Sparse):
@@ -69,13 +71,13 @@ def abilities(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Re
 
 def check(model: Animal, data: ImageData) -> None:
     """Refuse to measure a model on images of another size."""
-    for name in ("size", "channels"):
-        theirs, ours = model.hparams.get(name), getattr(data, name)
-        if theirs not in (None, ours):
-            raise ZooError(
-                f"the model has {name} {theirs}, {data.source.title} {ours}: measure it on the "
-                "data that it was trained on, by --recipe"
-            )
+    ours = data.channels, data.size, data.size
+    if found := mismatch(model.image_shapes, ours):
+        name, there, here = found
+        raise ZooError(
+            f"the model has {name} {there}, {data.source.title} {here}: measure it on the data "
+            "that it was trained on, by --recipe"
+        )
 
 
 def accuracy(model: Animal, images: Images) -> Record:

@@ -9,7 +9,7 @@ from recipes.data.images import Images
 from zoo.animals import Animal
 from zoo.contracts import Denoiser, Encoder, Quantised, Reconstructor, Sorter, Sparse
 from zoo.losses.reconstruction import pixel_error
-from zoo.measures.records import Record, each, mean, rounded
+from zoo.measures.records import Record, each, left_out, mean, rounded
 from zoo.metrics.bounds import active_units, perplexity
 from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
 
@@ -75,7 +75,7 @@ def of_codebook(model: Animal, images: Images) -> Iterator[Record]:
     """The share of entries that the test split needs, and how many it amounts to."""
     assert isinstance(model, Quantised)
     found = each(model, images.pixels, model.codes, "codes")
-    counts = found.flatten().bincount(minlength=model.codebook_size)
+    counts = found.flatten().bincount(minlength=model.entries())
     shared: Record = {"entries": len(counts), "split": "test", "real": len(images.pixels)}
     usage = (counts > 0).double().mean()
     yield {"metric": "codebook-usage", "value": rounded(usage), **shared}
@@ -90,11 +90,13 @@ def of_codes(model: Animal, train: Images, test: Images) -> Iterator[Record]:
         for side in (train, test)
     )
     shared: Record = {"split": "test", "real": len(others)}
-    yield {"metric": "active-units", "value": rounded(active_units(others)), **shared}
+    with left_out("active-units"):
+        yield {"metric": "active-units", "value": rounded(active_units(others)), **shared}
     for n in sorted({n for n in (100, 1000, len(codes)) if n <= len(codes)}):
-        read = linear_probe(codes, train.labels, others, test.labels, n)
-        chosen: Record = {"labels": n, "seed": 0}
-        yield {"metric": f"linear-probe-{n}", "value": rounded(read), **shared, **chosen}
-    near = nearest_neighbours(codes, train.labels, others, test.labels)
-    shared |= {"labels": len(codes)}
-    yield {"metric": "k-nearest-neighbours", "value": rounded(near), **shared}
+        with left_out(metric := f"linear-probe-{n}"):
+            read = linear_probe(codes, train.labels, others, test.labels, n)
+            chosen: Record = {"labels": n, "seed": 0}
+            yield {"metric": metric, "value": rounded(read), **shared, **chosen}
+    with left_out(metric := "k-nearest-neighbours"):
+        near = nearest_neighbours(codes, train.labels, others, test.labels)
+        yield {"metric": metric, "value": rounded(near), **shared, "labels": len(codes)}

@@ -44,7 +44,7 @@ def distances_seconds(data: ImageData, protocol: Protocol, pixels: Tensor) -> fl
     split = data.images(protocol.against or data.reference)
     images = protocol.images + min(protocol.images, len(split.pixels))
     features = extractor(pixels)
-    once = timed(lambda: torch.cdist(features, features).topk(8, largest=False))
+    once = timed(lambda: torch.cdist(features, features).topk(min(8, len(features)), largest=False))
     pairs = PAIRINGS * (images / len(pixels)) ** 2 * once
     return protocol.seeds * (images / len(pixels) * timed(lambda: extractor(pixels)) + pairs)
 

@@ -9,13 +9,15 @@ from tqdm import tqdm
 
 from recipes.data.images import Images, normalise
 from zoo.animals import Animal
-from zoo.contracts import Bounded, Explainer, ImportanceWeighted
-from zoo.measures.records import Protocol, Record, each, first, mean, rounded
+from zoo.contracts import Bounded, Explainer, ImportanceWeighted, PixelDensity
+from zoo.measures.records import Protocol, Record, each, first, left_out, mean, rounded
 from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
+from zoo.metrics.checks import NotEnough
 
 FEW = 20  # images, and draws, that are weighed at once
 IN_USE = 0.01  # nats: a latent that says less of an image says nothing
 NATS = "nats per image"
+LEVEL = 2 / 255  # the width of a grey level in [-1, 1]
 
 
 def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[Record]:
@@ -31,8 +33,9 @@ def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[R
     yield mean("elbo", bound, NATS)
     yield mean("divergence", divergence, NATS)
     if is_density(model):
-        bits = bits_per_dimension(bound, images.pixels[0].numel())
-        yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
+        with left_out("bits-per-dimension"):
+            bits = bits_of_levels(model, bound, images.pixels[0].numel())
+            yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
     if can_weigh and is_density(model):
         yield evidence(model, first(images, weighable(model, protocol)), protocol.draws)
     if isinstance(model, Explainer):
@@ -41,7 +44,21 @@ def of_evidence(model: Animal, images: Images, protocol: Protocol) -> Iterator[R
 
 def is_density(model: Animal) -> bool:
     """Whether its likelihood is one of grey levels; a Bernoulli's is of pixels that are on."""
-    return model.hparams.get("likelihood", "gaussian") != "bernoulli"
+    return not isinstance(model, PixelDensity) or model.pixel_noise() is not None
+
+
+def bits_of_levels(model: Animal, bound: Tensor, dimensions: int) -> Tensor:
+    """Bits per dimension of each image (n,) by its bound; raises NotEnough where the density is
+    sharper than grey levels are wide, and so says nothing of their probability."""
+    noise = model.pixel_noise() if isinstance(model, PixelDensity) else None
+    if noise is not None and noise < LEVEL:
+        raise NotEnough(
+            f"it needs a density with noise >= {LEVEL:.4f}, a grey level, not {noise:g}"
+        )
+    bits = bits_per_dimension(bound, dimensions)
+    if bits.isnan().any():
+        raise NotEnough("the density exceeds one for each grey level, which no probability does")
+    return bits
 
 
 def weighable(model: Animal, protocol: Protocol) -> int:

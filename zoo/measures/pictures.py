@@ -12,6 +12,7 @@ from zoo.contracts import Sampler
 from zoo.errors import ZooError
 from zoo.measures.records import Protocol
 from zoo.measures.samples import SUPPORT, find_space
+from zoo.metrics.checks import require_images
 from zoo.metrics.manifold import distances
 from zoo.metrics.support import nearest_pairs
 from zoo.weights import read
@@ -36,6 +37,7 @@ def draw(
     images = model.sample(SUPPORT, seed=0).cpu()
     features = extract(space.extractor, pictures.to_uint8(images), "samples")
     pairs = images[nearest_pairs(features, PAIRS).cpu()]
+    require_images("a picture of neighbours", NEIGHBOURS, space.sides["train"])
     found = distances(features[:SAMPLES], space.sides["train"]).topk(NEIGHBOURS, largest=False)
     trained = normalise(data.images("train").pixels[found.indices.cpu().flatten()])
     beside = torch.cat([images[:SAMPLES, None], trained.unflatten(0, (-1, NEIGHBOURS))], dim=1)

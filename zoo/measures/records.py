@@ -1,6 +1,8 @@
 """A record is a number beside all that it depends on."""
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -10,6 +12,7 @@ from tqdm import tqdm
 from recipes.data.images import Images, Split, normalise
 from zoo.animals import CHUNK, Animal
 from zoo.errors import UnknownName
+from zoo.metrics.checks import NotEnough, require_finite, require_images
 
 Record = dict[str, str | int | float]
 
@@ -53,11 +56,27 @@ def each(model: Animal, pixels: Tensor, through: Callable[[Tensor], Tensor], tit
     return torch.cat([through(normalise(x.to(model.device))).cpu() for x in chunks])
 
 
+class MetricWarning(UserWarning):
+    """A metric that is left out of a measurement."""
+
+
+@contextmanager
+def left_out(metric: str) -> Iterator[None]:
+    """Within, too few images leave a metric out, which a warning names."""
+    try:
+        yield
+    except NotEnough as error:
+        warnings.warn(f"{metric} is left out: {error}", MetricWarning, stacklevel=3)
+
+
 def mean(metric: str, values: Tensor, unit: str = "", split: Split = "test") -> Record:
     """A mean over images of a split, with its standard error."""
     values = values.double()
-    error = rounded(values.std() / len(values) ** 0.5)
-    record: Record = {"metric": metric, "value": rounded(values.mean()), "standard_error": error}
+    require_images(metric, 1, values)
+    require_finite(metric, values)
+    record: Record = {"metric": metric, "value": rounded(values.mean())}
+    if len(values) > 1:
+        record["standard_error"] = rounded(values.std() / len(values) ** 0.5)
     return record | ({"unit": unit} if unit else {}) | {"split": split, "real": len(values)}
 
 

@@ -1,19 +1,22 @@
 """What is measured of samples: how near to real images, how many of them, how many kinds."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from recipes.data.features import extract, real_features
 from recipes.data.images import ImageData, Split
 from recipes.data.stacked import StackedMNIST
-from zoo.animals import Animal, ConditionalModel
-from zoo.contracts import Sampler
+from zoo.animals import CHUNK, Animal, ConditionalModel
+from zoo.contracts import ChunkedSampler, Sampler
 from zoo.extractors import load_extractor, metric_name
-from zoo.measures.records import Protocol, Record, rounded
+from zoo.measures.records import Protocol, Record, left_out, rounded
+from zoo.metrics.checks import NotEnough
 from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception
 from zoo.metrics.extrapolation import frechet_infinity
 from zoo.metrics.frechet import frechet_between
@@ -26,6 +29,8 @@ from zoo.metrics.support import support_size
 from zoo.pictures import to_uint8
 
 STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017, and after
+Distance = Callable[[Tensor, Tensor], Tensor]
+
 SUPPORT = 2_000  # samples among which duplicates are sought
 
 
@@ -64,7 +69,8 @@ def of_samples(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[R
     for seed in range(protocol.seeds):
         fake = draw(model, space, n, seed)
         few = fake[:SUPPORT] if seed == 0 else few
-        runs.append([*compared(space, fake[: protocol.images], protocol), *told(space, fake)])
+        found = chain(compared(space, fake[: protocol.images], protocol), told(space, fake))
+        runs.append([*tqdm(found, f"metrics of seed {seed}", leave=False, disable=None)])
         if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
             right.append(space.extractor.classes(fake).flatten() == model.in_turn(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
@@ -76,29 +82,40 @@ def of_samples(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[R
     if right:
         names = data.classes or tuple(map(str, range(int(model.hparams["classes"]))))
         yield obedience(torch.stack(right), names) | shared
-    yield support(space, few) | shared | {"seeds": 1}
+    with left_out(space.metric("support")):
+        yield support(space, few) | shared | {"seeds": 1}
 
 
 def draw(model: Animal, space: Space, n: int, seed: int) -> Tensor:
     """Features (n, d) of what the model samples."""
     assert isinstance(model, Sampler)
-    return extract(space.extractor, to_uint8(model.sample(n, seed)), f"samples of seed {seed}")
+    chunks = model.sample_chunks(n, seed) if isinstance(model, ChunkedSampler) else None
+    if chunks is None:
+        pixels = to_uint8(model.sample(n, seed))
+    else:
+        bar = tqdm(chunks, f"drawing seed {seed}", -(-n // CHUNK), leave=False, disable=None)
+        pixels = torch.cat([to_uint8(images).cpu() for images in bar]).to(space.real.device)
+    return extract(space.extractor, pixels, f"samples of seed {seed}")
 
 
 def compared(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:
     """One draw of samples (m, d) beside the real side; balls are of as many images on each side, as
     in their papers."""
     real, train, held_out = space.real, space.sides["train"], space.sides["test"]
-    values = {"fd": float(frechet_between(real, fake)), "kd": float(kernel_distance(real, fake))}
+    distances: dict[str, Distance] = {"fd": frechet_between, "kd": kernel_distance}
     if protocol.name == "full":
-        values["fd-infinity"] = float(frechet_infinity(real, fake))
-    yield from entered(space, values, len(real), len(fake))
+        distances["fd-infinity"] = frechet_infinity
+    for kind, distance in distances.items():
+        with left_out(space.metric(kind)):
+            yield from entered(space, {kind: float(distance(real, fake))}, len(real), len(fake))
     n = min(len(real), len(fake))
-    values = precision_recall(real[:n], fake[:n])._asdict()
-    yield from entered(space, values | density_coverage(real[:n], fake[:n])._asdict(), n, n)
-    copied = memorisation(fake, train, held_out).share
-    sides: Record = {"split": "train", "real": len(train), "held_out": len(held_out)}
-    yield {"metric": space.metric("memorised"), "value": copied, **sides, "fake": len(fake)}
+    for kind, balls in (("precision", precision_recall), ("density", density_coverage)):
+        with left_out(space.metric(kind)):
+            yield from entered(space, balls(real[:n], fake[:n])._asdict(), n, n)
+    with left_out(space.metric("memorised")):
+        copied = memorisation(fake, train, held_out).share
+        sides: Record = {"split": "train", "real": len(train), "held_out": len(held_out)}
+        yield {"metric": space.metric("memorised"), "value": copied, **sides, "fake": len(fake)}
 
 
 def entered(space: Space, values: dict[str, float], real: int, fake: int) -> Iterator[Record]:
@@ -112,7 +129,8 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
     """What a classifier finds in one draw of samples, where the extractor is one."""
     values: dict[str, float] = {}
     if isinstance(space.extractor, Inception):
-        values = {"is": inception_score(space.extractor.logits(fake))}
+        with left_out("is"):
+            values = {"is": inception_score(space.extractor.logits(fake))}
     if isinstance(space.extractor, ClassifierFeatures):
         found = space.extractor.classes(fake)
         if found.shape[1] == 3:
@@ -143,6 +161,8 @@ def support(space: Space, fake: Tensor) -> Record:
     """How many different images the extractor sees, at least; duplicates are nearer to one another
     than any two of as many real images, copies aside. A person has to judge the likest pairs."""
     apart = radii(real := space.real[: len(fake)], k=1)
+    if not (apart > 0).any():
+        raise NotEnough("duplicates need two real images that differ, and all are alike")
     distance = float(apart[apart > 0].min())
     found = support_size(fake, distance)
     record: Record = {"metric": space.metric("support"), "value": rounded(found.low)}

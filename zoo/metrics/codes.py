@@ -7,6 +7,8 @@ Alain & Bengio, 2016, https://arxiv.org/abs/1610.01644, for the probe.
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import NotEnough, require_finite
+
 
 def linear_probe(
     codes: Tensor,
@@ -26,9 +28,10 @@ def linear_probe(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    require_finite("a linear probe", codes, test_codes)
     codes, labels = labelled(codes, labels, n, seed)
     if len(labels.unique()) < 2:
-        raise ValueError(f"{len(labels)} labels of one class: a probe needs two; give a larger n")
+        raise NotEnough(f"{len(labels)} labels of one class: a probe needs two; give a larger n")
     probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     probe.fit(codes.cpu().numpy(), labels.cpu().numpy())
     return float(probe.score(test_codes.cpu().numpy(), test_labels.cpu().numpy()))
@@ -50,9 +53,10 @@ def nearest_neighbours(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
+    require_finite("a vote of neighbours", codes, test_codes)
     codes, labels = labelled(codes, labels, n, seed)
     if len(labels) < k:
-        raise ValueError(f"{len(labels)} labels cannot be {k} neighbours: give a larger n")
+        raise NotEnough(f"{len(labels)} labels cannot be {k} neighbours: give a larger n")
     vote = KNeighborsClassifier(k).fit(codes.cpu().numpy(), labels.cpu().numpy())
     return float(vote.score(test_codes.cpu().numpy(), test_labels.cpu().numpy()))
 
@@ -90,9 +94,10 @@ def anomaly_auroc(scores: Tensor, labels: Tensor, held_out: int) -> float:
     """
     from sklearn.metrics import roc_auc_score
 
+    require_finite("an AUROC", scores)
     strange = labels == held_out
     if not 0 < strange.sum() < len(labels):
-        raise ValueError(
+        raise NotEnough(
             f"{int(strange.sum())} of {len(labels)} images are of class {held_out}: "
             "an AUROC needs some that are and some that are not"
         )

@@ -28,6 +28,8 @@ class Extractor(nn.Module, ABC):
     def forward(self, pixels: Tensor) -> Tensor:
         if pixels.dtype != torch.uint8:
             raise TypeError(f"extractors take rounded uint8 images, not {pixels.dtype}")
+        if pixels.ndim != 4:
+            raise TypeError(f"extractors take images (n, c, h, w), not {tuple(pixels.shape)}")
         return self.extract(pixels.float() / 127.5 - 1).double()
 
     def sha256(self) -> str:
@@ -66,8 +68,9 @@ class ClassifierFeatures(Extractor):
     def classes(self, features: Tensor) -> Tensor:
         """Features (n, d) to the likeliest class, of each channel where they are apart: (n, 1) or
         (n, 3)."""
-        head = cast(Classifier, self.classifier).head
-        return head(features.float().unflatten(1, (-1, head.in_features))).argmax(2)
+        width = self.classifier.get_parameter("head.weight").shape[1]
+        each = features.float().unflatten(1, (-1, width))
+        return cast(Classifier, self.classifier).logits(each).argmax(2)
 
 
 class SqueezeNet(Extractor):

@@ -7,6 +7,7 @@ through distances of fewer samples ends, at 1 / n = 0, at the distance of all.
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import NotEnough
 from zoo.metrics.frechet import frechet_distance, statistics
 
 SIZES = 15
@@ -21,7 +22,7 @@ def frechet_infinity(real: Tensor, fake: Tensor, seed: int = 0) -> Tensor:
     for fewer than two real images or 30 generated ones.
     """
     if len(fake) < 2 * SIZES:
-        raise ValueError(
+        raise NotEnough(
             f"an extrapolation needs {2 * SIZES} generated images or more, not {len(fake)}"
         )
     draw, against = torch.Generator().manual_seed(seed), statistics(real)

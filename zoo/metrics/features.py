@@ -7,6 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
+from zoo.metrics.checks import NotEnough
 from zoo.metrics.extractors import Extractor
 
 Value = TypeVar("Value", bound=Tensor | tuple[float, float])
@@ -33,12 +34,23 @@ class Features(Metric, Generic[Value]):
         """See images (n, channels, h, w) in uint8."""
         (self.real if real else self.fake).append(self.extractor(pixels))
 
+    def forward(self, pixels: Tensor, real: bool) -> Value | None:
+        """See images as `update` does; the measure of all that this rank saw so far, none before
+        there are images on both sides. A batch of one side has no measure of its own."""
+        self.update(pixels, real)
+        if not (self.real and self.fake):
+            return None
+        return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
+
     def know(self, real: Tensor) -> None:
         """See real images whose features (n, d) are known already."""
         self.real.append(real)
 
     def compute(self) -> Value:
-        """The measure, as it is over all ranks."""
+        """The measure, as it is over all ranks; raises NotEnough for a side without images."""
+        for name, side in (("real", self.real), ("generated", self.fake)):
+            if isinstance(side, list) and not side:  # after a gathering it is a tensor
+                raise NotEnough(f"a measure needs one {name} image or more, not 0")
         return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
 
     def reset(self) -> None:

@@ -7,6 +7,8 @@ of TF-Inception is its name `fid`. All statistics are float64.
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import require_finite, require_images
+
 
 def frechet_between(real: Tensor, fake: Tensor) -> Tensor:
     """The distance of features (n, d) and (m, d), a float64 scalar.
@@ -20,14 +22,11 @@ def frechet_between(real: Tensor, fake: Tensor) -> Tensor:
 def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and unbiased covariance (d, d) of features (n, d); raises ValueError for n < 2
     and for features that are not finite."""
-    n = len(features)
-    if n < 2:
-        raise ValueError(f"a Frechet distance needs two images or more on each side, not {n}")
-    if not features.isfinite().all():
-        raise ValueError("a Frechet distance needs features that are finite")
+    require_images("a Frechet distance", 2, features)
+    require_finite("a Frechet distance", features)
     mean = features.mean(0)
     centred = features - mean
-    return mean, centred.T @ centred / (n - 1)
+    return mean, centred.T @ centred / (len(features) - 1)
 
 
 def frechet_distance(mean: Tensor, cov: Tensor, other_mean: Tensor, other_cov: Tensor) -> Tensor:

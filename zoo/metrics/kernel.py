@@ -7,21 +7,22 @@ below zero. Over all features, not over random subsets of them: there is no seed
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import require_finite, require_images
+
 CHUNK = 256  # rows of a kernel matrix that exist at once
 
 
 def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
     """MMD^2 of features (n, d) and (m, d) under (x . y / d + 1)^3, a float64 scalar.
 
-    Raises TypeError for anything but float64, and ValueError for fewer than two images on a side.
+    Raises TypeError for anything but float64, NotEnough for fewer than two images on a side,
+    and NotFinite.
     """
     for features in (real, fake):
         if features.dtype != torch.float64:
             raise TypeError(f"the features must be float64, not {features.dtype}")
-        if len(features) < 2:
-            raise ValueError(
-                f"a kernel distance needs two images or more on each side, not {len(features)}"
-            )
+    require_images("a kernel distance", 2, real, fake)
+    require_finite("a kernel distance", real, fake)
     crossed = cubes(real, fake) / (len(real) * len(fake))
     return within(real) + within(fake) - 2 * crossed
 

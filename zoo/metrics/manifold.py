@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import NotEnough, require_finite, require_images
+
 CHUNK = 256  # rows of a distance matrix that exist at once
 
 
@@ -35,8 +37,9 @@ def distances(x: Tensor, y: Tensor) -> Tensor:
 
 def radii(features: Tensor, k: int) -> Tensor:
     """Each row's distance to its k-th nearest other row, (n,); raises ValueError unless n > k."""
+    require_finite("a distance to neighbours", features)
     if not 1 <= k < len(features):
-        raise ValueError(
+        raise NotEnough(
             f"{len(features)} images have no {k} neighbours each: "
             "give more images, or a k from 1 to one less than their number"
         )
@@ -88,8 +91,8 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
     Section 3, border excluded as in the authors' code, so that real images against themselves
     have density 1. Raises ValueError for k real rows or fewer, or for no fakes.
     """
-    if not len(fake):
-        raise ValueError("density and coverage need one generated image or more")
+    require_images("density and coverage", 1, fake)
+    require_finite("density and coverage", fake)
     reach = radii(real, k)
     number, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
     for rows in fake.split(CHUNK):

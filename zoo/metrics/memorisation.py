@@ -9,6 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import NotEnough, require_finite, require_images
 from zoo.metrics.manifold import CHUNK
 
 
@@ -27,8 +28,8 @@ def nearest(features: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     Searched by |a|^2 - 2 f . a, ten times faster than distances; that of the row found is then
     computed exactly, so that a copy is at zero. Raises ValueError for no rows to search.
     """
-    if not len(among):
-        raise ValueError("nothing to search: give one row or more to be nearest to")
+    require_images("a search for the nearest", 1, among)
+    require_finite("a search for the nearest", features, among)
     features, among = features.double(), among.double()
     origin = among.mean(0)  # near the origin, the products cancel less
     features, among = features - origin, among - origin
@@ -46,7 +47,7 @@ def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorisation:
     """
     for name, features in (("generated", fake), ("training", train), ("held-out", held_out)):
         if not len(features):
-            raise ValueError(f"memorisation needs one {name} image or more")
+            raise NotEnough(f"memorisation needs one {name} image or more")
     samples, others = nearest(fake, train)[0], nearest(held_out, train)[0]
     median = others.quantile(0.5)
     share = (samples < median).double().mean()

@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import require_images
+
 
 class Modes(NamedTuple):
     """Shares (classes,) in float64, classes with a sample or more and those that are all but
@@ -36,8 +38,7 @@ def count_modes(found: Tensor, classes: int, expected: Tensor | None = None) -> 
     are zero and samples are not. Raises ValueError for no samples, or for `expected` that are not
     shares of as many classes.
     """
-    if not len(found):
-        raise ValueError("a histogram of classes needs one sample or more")
+    require_images("a histogram of classes", 1, found)
     if expected is None:
         expected = torch.full((classes,), 1 / classes, dtype=torch.float64)
     total = expected.sum().item()

@@ -5,18 +5,25 @@ import math
 import torch
 from torch import Tensor
 
+from zoo.checks import check_images
 from zoo.losses.reconstruction import pixel_error
+from zoo.metrics.checks import require_finite
 
 
 def psnr(images: Tensor, true: Tensor) -> Tensor:
     """Peak signal to noise ratio of each of the images (n, channels, h, w) in [-1, 1], in
-    decibels: (n,). Equal images are infinitely good."""
+    decibels: (n,). Equal images are infinitely good. Raises BadInput for other numbers than
+    floating-point ones, and NotFinite."""
+    for side in (images, true):
+        check_images(side, values=False)
+    require_finite("a PSNR", images, true)
     return -10 * pixel_error(images, true).log10()
 
 
 def quantised(codes: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Codes (n, latent) on 2^bits even steps from the least to the greatest value of each latent:
     which step (n, latent), from 0 on, and its middle (n, latent)."""
+    require_finite("a quantisation", codes)
     least, greatest = codes.amin(0), codes.amax(0)
     width = ((greatest - least) / 2**bits).clamp(min=1e-12)
     steps = ((codes - least) / width).long().clamp(0, 2**bits - 1)

@@ -5,6 +5,8 @@ from itertools import pairwise
 from torch import Tensor
 from torch.special import entr
 
+from zoo.metrics.checks import NotEnough, require_finite
+
 
 def inception_score(logits: Tensor, parts: int = 10) -> float:
     """exp(E KL(p(y | x) || p(y))) of logits (n, classes), the mean over that many parts of n.
@@ -13,8 +15,9 @@ def inception_score(logits: Tensor, parts: int = 10) -> float:
     images than parts.
     """
     n = len(logits)
+    require_finite("an Inception score", logits)
     if n < parts:
-        raise ValueError(f"a score over {parts} parts needs as many images or more, not {n}")
+        raise NotEnough(f"a score over {parts} parts needs as many images or more, not {n}")
     borders = [part * n // parts for part in range(parts + 1)]
     chances = logits.double().softmax(1)
     return sum(score(chances[a:b]) for a, b in pairwise(borders)) / parts

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from zoo.metrics.checks import NotEnough, require_finite
 from zoo.metrics.manifold import CHUNK, distances
 
 TAIL = 0.025  # on either side of a 95 % interval
@@ -38,8 +39,9 @@ def support_size(features: Tensor, distance: float) -> SupportSize:
     Unequally likely outputs match more often: then only `low` bounds N, at 97.5 %.
     Raises ValueError for fewer than two samples or a distance of zero or less.
     """
-    if len(features) < 2 or distance <= 0:
-        raise ValueError(
+    require_finite("a support size", features)
+    if len(features) < 2 or not distance > 0:
+        raise NotEnough(
             "duplicates need two samples or more and a distance above zero, "
             f"not {len(features)} and {distance}"
         )
@@ -54,8 +56,9 @@ def support_size(features: Tensor, distance: float) -> SupportSize:
 def nearest_pairs(features: Tensor, count: int) -> Tensor:
     """Indices (count, 2) of the closest pairs among samples (n, d), closest first, for a person
     to judge which distance makes a duplicate; raises ValueError where there are fewer pairs."""
+    require_finite("a distance of pairs", features)
     if not 1 <= count <= math.comb(len(features), 2):
-        raise ValueError(f"{len(features)} samples do not have {count} pairs to choose from")
+        raise NotEnough(f"{len(features)} samples do not have {count} pairs to choose from")
     best = features.new_empty(0)
     pairs = torch.empty(0, 2, dtype=torch.long, device=features.device)
     for start, apart in earlier(features):

@@ -54,6 +54,10 @@ class QuantizedModel(Animal, ABC):
     def codebook_size(self) -> int:
         """Codes are from 0 to below this."""
 
+    def entries(self) -> int:
+        """How many entries the codebook has."""
+        return self.codebook_size
+
     @abstractmethod
     def quantize(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to codes (n, positions)."""

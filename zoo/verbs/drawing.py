@@ -6,21 +6,29 @@ from typing import TYPE_CHECKING
 
 from zoo import catalog
 from zoo.errors import ZooError
-from zoo.verbs.arguments import Verb, above_zero, add_drawing, positive
+from zoo.verbs.arguments import Verb, above_zero, add_drawing, positive, seed
 from zoo.verbs.images import add_folder, add_images, images_for, load_codec, refuse_classes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
     from zoo.animals import Animal
 
 
+MOST = 10_000  # images in one PNG
+TO = "where: a .png, or .npy or .npz of (n, height, width, channels) in uint8 (samples.png)"
+
+
 def enter(verb: Verb) -> None:
-    add = verb(sample, "Draw images into one PNG.")
+    add = verb(sample, "Draw images into one PNG, or into an array of any length.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=64, help="how many (64)")
     add("--truncation", type=above_zero, help="no number of a latent is larger (no limit)")
-    add_drawing(add, Path("samples.png"))
+    add("--seed", type=seed, default=0, help="the same seed gives the same images (0)")
+    add("--to", type=Path, default=Path("samples.png"), help=TO)
+    add("--device", help="cpu, cuda, mps (cpu)")
 
     add = verb(interpolate, "Draw paths between latents, or between real images, into one PNG.")
     add("name", metavar="NAME|FILE")
@@ -43,29 +51,57 @@ def enter(verb: Verb) -> None:
 
 
 def sample(options: Namespace) -> None:
-    from zoo import pictures
+    import torch
 
+    from zoo import arrays, pictures
+
+    is_array = options.to.suffix in arrays.ENDINGS
+    if options.n > MOST and not is_array:
+        raise ZooError(
+            f"n must be <= {MOST} for a PNG, got {options.n}. Write an array instead: --to "
+            f"{options.to.with_suffix('.npy')}"
+        )
     model = catalog.load(options.name, options.device)
-    pictures.save(pictures.grid(drawn(model, options), pictures.columns(model)), options.to)
+    levels = pixels(drawn(model, options), options.n)
+    if is_array:
+        arrays.save(levels, options.n, options.to)
+    else:
+        images = torch.cat([*levels]) / 127.5 - 1
+        pictures.save(pictures.grid(images, pictures.columns(model)), options.to)
     print(f"{options.n} samples of {options.name} are in {options.to}")
 
 
-def drawn(model: "Animal", options: Namespace) -> "Tensor":
-    """Samples, by truncated latents where that is wanted."""
+def pixels(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":
+    """Images a few at a time, as grey levels in uint8 on the CPU; a bar if it takes long."""
+    from tqdm import tqdm
+
+    from zoo.pictures import to_uint8
+
+    with tqdm(desc="samples", total=n, leave=False, disable=None, delay=2) as bar:
+        for images in chunks:
+            yield to_uint8(images).cpu()
+            bar.update(len(images))
+
+
+def drawn(model: "Animal", options: Namespace) -> "Iterator[Tensor]":
+    """Samples a few at a time, by truncated latents where that is wanted."""
     from zoo import latents
     from zoo.animals import LatentVariableModel
-    from zoo.contracts import Sampler
+    from zoo.contracts import ChunkedSampler, Sampler
 
     if options.truncation is None:
+        if isinstance(model, ChunkedSampler):
+            return model.sample_chunks(options.n, options.seed)
         if not isinstance(model, Sampler):
             raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
-        return model.sample(options.n, options.seed)
+        return iter([model.sample(options.n, options.seed)])
     if not isinstance(model, LatentVariableModel):
         raise ZooError(
             f"{options.name} draws no images from latents that could be truncated: it is a "
             f"{type(model).__name__}"
         )
-    return model.decode(latents.truncated(model, options.n, options.truncation, options.seed))
+    z = latents.truncated(model, options.n, options.truncation, options.seed)
+    return model.decode_chunks(z)
 
 
 def interpolate(options: Namespace) -> None:

@@ -2,15 +2,19 @@
 
 import json
 import sys
+import warnings
 from argparse import Namespace
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from zoo import catalog
 from zoo.errors import ZooError
 from zoo.verbs.arguments import Verb, positive
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from zoo.measures import Protocol
 
 
@@ -46,7 +50,8 @@ def evaluate(options: Namespace) -> None:
         if protocol.name == "full":
             length = expectation(path, data, protocol, options.device)
             print(f"the full protocol takes {length} here", file=sys.stderr)
-        found = report(path, data, protocol, options.device)
+        with told_on_stderr():
+            found = report(path, data, protocol, options.device)
         found["name"] = catalog.stem(options.name)
         print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
         seconds = found["measured"]["seconds"]
@@ -56,6 +61,31 @@ def evaluate(options: Namespace) -> None:
         if options.pictures:
             for picture in draw(path, data, protocol, options.pictures, options.device):
                 print(f"look at {picture}", file=sys.stderr)
+
+
+@contextmanager
+def told_on_stderr() -> "Iterator[None]":
+    """Within, metrics that are left out are a line each on stderr."""
+    from zoo.measures.records import MetricWarning
+
+    usual = warnings.showwarning
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if issubclass(category, MetricWarning):
+            print(message, file=sys.stderr)
+        else:
+            usual(message, category, filename, lineno, file, line)
+
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        yield
 
 
 def wanted(options: Namespace) -> "Protocol":

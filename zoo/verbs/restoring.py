@@ -81,7 +81,7 @@ def corrupted(network: "Reconstructor", true: "Tensor", noise: float | None) -> 
 
     if noise is None and isinstance(network, Denoiser):
         return network.corrupt(true)
-    return true + (0.5 if noise is None else noise) * torch.randn_like(true)
+    return (true + (0.5 if noise is None else noise) * torch.randn_like(true)).clamp(-1, 1)
 
 
 def quality(images: "Tensor", true: "Tensor") -> str:
