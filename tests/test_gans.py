@@ -114,8 +114,8 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
     for seed in (None, 0):
         with pytest.raises(ZooError, match="n must be a whole number >= 0, got -1"):
             model.sample(-1, seed)
-    with pytest.raises(BadRecipe, match="a critic of 0 steps"):
-        model.shares(torch.zeros(4, 1), 0)
+    with pytest.raises(BadRecipe, match="must be >= 1, got 0"):
+        GAN(size=8, width=8, steps=0).shares(torch.zeros(4, 1))
     with pytest.raises(UnknownName, match="did you mean minimax"):
         GAN(loss="minmax")  # type: ignore[arg-type]
 

@@ -296,7 +296,7 @@ def test_pictures_are_kept_as_they_are(colours: int, tmp_path: Path) -> None:
         (["map", "lenet-mnist"], "has no codes of images: it is a LeNet"),
         (["encode", "vae-digits", "--to", "codes.txt"], "kept in .safetensors or .npy files"),
         (["decode", "vae-digits", "nowhere.npy"], "nowhere.npy"),
-        (["decode", "vae-digits", "wrong.npy"], "has codes of 5 numbers, which vae-digits cannot"),
+        (["decode", "vae-digits", "wrong.npy"], "latents must be of shape (n, 16), got"),
         (["decode", "vae-digits", "deep.npy"], "holds numbers of shape (2, 2, 2)"),
         (["decode", "vae-digits", "broken.safetensors"], "holds no codes that `zoo encode` wrote"),
         (["traverse", "vae-digits", "--image", "297"], "there are 297 images, 0 to 296: no 297"),

@@ -144,7 +144,7 @@ def check(settings: Any) -> None:
         trainer.devices = int(os.environ["LOCAL_WORLD_SIZE"])
         trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // trainer.devices
     several = count(trainer.devices, device) * trainer.num_nodes > 1
-    if several and trainer.strategy in ("auto", "ddp"):
+    if several and trainer.strategy in ("auto", "ddp", "ddp_spawn"):
         trainer.strategy = "ddp_find_unused_parameters_true"  # in a turn the others are frozen
 
 

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import ZooError
+from zoo.errors import BadInput, ZooError
 from zoo.verbs.arguments import Verb, add_place, positive
 from zoo.verbs.images import add_folder, add_images, images_for, load_codec
 
@@ -46,11 +46,8 @@ def decode(options: Namespace) -> None:
     codes = read_codes(options.codes)[: options.n].to(model.device)
     try:
         images = codec.decode(codes)
-    except RuntimeError as error:
-        raise ZooError(
-            f"{options.codes} has codes of {codes.shape[1]} numbers, which {options.name} cannot "
-            "decode: let it encode images first, by `zoo encode`"
-        ) from error
+    except BadInput as error:
+        raise BadInput(f"{options.codes} holds no codes of {options.name}: {error}") from error
     pictures.save(pictures.grid(images), options.to)
     print(f"{len(images)} images decoded by {options.name} are in {options.to}")
 

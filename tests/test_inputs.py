@@ -1,0 +1,205 @@
+"""What models are given: images, latents, counts, seeds and batches that they cannot take."""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from lightning import Trainer
+from test_every_recipe import toy
+from torch import Tensor
+from torch.utils.data import DataLoader, TensorDataset
+
+from zoo import catalog, contracts
+from zoo.animals import Animal, evaluating
+from zoo.autoencoders.denoising import DenoisingAutoencoder
+from zoo.classifiers.lenet import LeNet
+from zoo.classifiers.resnet import ResNet
+from zoo.errors import BadInput, BadRecipe, ZooError
+from zoo.gans.bigan import BiGAN
+from zoo.gans.dcgan import DCGAN
+from zoo.gans.infogan import InfoGAN
+from zoo.latents import project
+from zoo.layers.draws import normal
+from zoo.vaes.conditional_vae import ConditionalVAE
+from zoo.vaes.rae import RAE
+from zoo.vaes.vae import VAE
+from zoo.vaes.vamp import VampVAE
+from zoo.vaes.vq_vae import VQVAE
+from zoo.vaes.vq_vae_2 import VQVAE2
+
+SMALL = {"size": 8, "channels": 1, "width": 8}
+MODELS: dict[str, Callable[[], Animal]] = {
+    "vae": lambda: VAE(**SMALL, latent=4),
+    "conditional-vae": lambda: ConditionalVAE(**SMALL, latent=4),
+    "vamp": lambda: VampVAE(**SMALL, latent=4, components=3),
+    "rae": lambda: RAE(**SMALL, latent=4, components=2),
+    "denoising": lambda: DenoisingAutoencoder(size=8, widths=(8,), latent=4),
+    "vq-vae": lambda: VQVAE(**SMALL, codebook=4, dim=2, depth=1),
+    "vq-vae-2": lambda: VQVAE2(**SMALL, codebook=4, dim=2, depth=1),
+    "bigan": lambda: BiGAN(**SMALL, latent=4),
+    "infogan": lambda: InfoGAN(**SMALL),
+    "dcgan": lambda: DCGAN(**SMALL, latent=4),
+    "lenet": lambda: LeNet(width=4),
+    "resnet": lambda: ResNet(size=8, channels=1, width=4, blocks=1),
+}
+ON_IMAGES = (
+    "encode", "reconstruct", "bound", "posterior", "codes", "sort", "activity", "corrupt",
+    "features", "classify", "log_weights", "infer",
+)  # fmt: skip
+
+
+def verbs(model: Animal) -> dict[str, Callable[[Tensor], object]]:
+    """What a model does with images, by name."""
+    found = {name: getattr(model, name) for name in ON_IMAGES if hasattr(model, name)}
+    if "log_weights" in found:
+        found["log_weights"] = lambda x: model.log_weights(x, 2)  # type: ignore[operator]
+    return found
+
+
+def spoiled(shape: tuple[int, ...]) -> dict[str, object]:
+    """Images of a shape (channels, size, size) in all the ways that are wrong."""
+    c, s, _ = shape
+    good = torch.rand(2, c, s, s) * 2 - 1
+    nan = good.clone()
+    nan[0, 0, 0, 0] = torch.nan
+    return {
+        "uint8": (good * 127).to(torch.uint8),
+        "int64": (good * 127).long(),
+        "255": (good + 1) * 127.5,
+        "nan": nan,
+        "infinite": good / 0,
+        "no batch": good[0],
+        "larger": torch.zeros(2, c, 2 * s, 2 * s),
+        "channels": torch.zeros(2, c + 1, s, s),
+        "not square": torch.zeros(2, c, s, 2 * s),
+        "flat": torch.zeros(2, c * s * s),
+        "numpy": np.zeros((2, c, s, s), dtype=np.float32),
+    }
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_other_images_are_refused_by_every_verb(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    for verb, call in verbs(model).items():
+        for what, x in spoiled(model.image_shapes[0]).items():
+            with pytest.raises(BadInput, match=r"images must be"):
+                pytest.fail(f"{verb} took {what}: {call(x)}")  # type: ignore[arg-type]
+        for few in (3, 0):
+            call((torch.rand(few, *model.image_shapes[0]) * 2 - 1) * 1.001)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_other_latents_are_refused(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    if not isinstance(model, contracts.Sampler):
+        return
+    width = len(model.encode(torch.zeros(1, 1, 8, 8))[0]) if hasattr(model, "encode") else 4
+    good = torch.zeros(2, width)
+    for z in (good[:, :-1], good[0], good[None], good.long(), good / 0):
+        with pytest.raises(BadInput, match="latents must be"):
+            model.decode(z)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("lenet", "resnet")])
+def test_numbers_of_samples_and_seeds_are_whole(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    for n in (-1, 2.0, "3", True, None):
+        with pytest.raises(BadInput, match="n must be a whole number >= 0"):
+            model.sample(n)  # type: ignore[operator]
+    for seed in (-1, 2**64, 1.5, "0", False):
+        with pytest.raises(BadInput, match="seed must be a whole number"):
+            model.sample(2, seed)  # type: ignore[operator]
+    assert len(model.sample(0)) == 0  # type: ignore[operator]
+    whole = model.sample(np.int64(3), seed=np.int64(1))  # type: ignore[operator]
+    chunks = torch.cat([*model.sample_chunks(3, seed=1)])  # type: ignore[operator]
+    torch.testing.assert_close(whole, chunks)
+
+
+def test_chunks_of_a_conditional_model_go_on_with_the_classes() -> None:
+    model = ConditionalVAE(**SMALL, latent=4, classes=3).eval()
+    whole, chunks = model.sample(300, seed=0), torch.cat([*model.sample_chunks(300, seed=0)])
+    torch.testing.assert_close(whole, chunks)
+
+
+def test_a_seed_draws_the_same_whatever_the_default_format() -> None:
+    torch.set_default_dtype(torch.float64)
+    try:
+        again = normal(5, 3, 0, "cpu")
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert again.equal(normal(5, 3, 0, "cpu"))
+
+
+def test_images_of_other_values_are_not_projected() -> None:
+    for x in spoiled((1, 8, 8)).values():
+        with pytest.raises(ZooError, match="images must be"):
+            project(MODELS["dcgan"](), x, steps=1)  # type: ignore[arg-type]
+
+
+def test_noise_that_a_denoiser_was_trained_on_is_taken() -> None:
+    model = DenoisingAutoencoder(size=8, widths=(8,), latent=4, corruption="gaussian", amount=0.5)
+    assert model.reconstruct(model.corrupt(torch.ones(50, 1, 8, 8))).isfinite().all()
+    with pytest.raises(BadInput):
+        model.reconstruct(torch.full((1, 1, 8, 8), 255.0))
+
+
+def test_modes_that_somebody_mixed_survive_a_verb() -> None:
+    model = VAE(**SMALL, latent=4)
+    model.encoder.eval()
+    model.encode(torch.zeros(1, 1, 8, 8))
+    assert model.training
+    assert model.decoder.training
+    assert not model.encoder.training
+    with evaluating(model):
+        assert not any(module.training for module in model.modules())
+
+
+def fit(model: Animal, batch: int) -> None:
+    """One step of training on noise of a model's shape."""
+    shape = model.image_shapes[-1]
+    images = TensorDataset(torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10)
+    trainer = Trainer(
+        max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False,
+    )  # fmt: skip
+    trainer.fit(model, DataLoader(images, batch_size=batch))
+
+
+@pytest.mark.parametrize("name", catalog.recipes())
+def test_the_smallest_batch_trains(name: str) -> None:
+    """And one image fewer in each part is refused."""
+    model = toy(name)
+    parts, least = model.batch_parts, model.smallest_part
+    if least > 1:
+        with pytest.raises(BadRecipe, match="batch_size must be >= "):
+            fit(model, parts * (least - 1))
+    if parts > 1:
+        with pytest.raises(BadRecipe, match=f"multiple of {parts}"):
+            fit(model, parts * least + 1)
+    fit(model, parts * least)
+    assert all(p.isfinite().all() for p in model.parameters())
+
+
+def test_what_was_loaded_trains_again_and_what_was_frozen_stays() -> None:
+    loaded, frozen = VAE(**SMALL, latent=4).eval(), VAE(**SMALL, latent=4)
+    frozen.encoder.eval()
+    for model in (loaded, frozen):
+        fit(model, 4)
+    assert all(module.training for module in loaded.modules())
+    assert frozen.decoder.training
+    assert not any(module.training for module in frozen.encoder.modules())
+
+
+def test_no_protocol_has_data_members() -> None:
+    """Which Python 3.12 looks up statically, and so does not find among submodules."""
+    found = 0
+    for name, protocol in vars(contracts).items():
+        if not getattr(protocol, "_is_protocol", False) or name == "Protocol":
+            continue
+        found += 1
+        for part in protocol.__mro__[:-1]:
+            assert not inspect.get_annotations(part), f"{name} has data members"
+            assert not [key for key, value in vars(part).items() if isinstance(value, property)]
+    assert found > 10
