@@ -86,8 +86,7 @@ def test_other_images_are_refused_by_every_verb(kind: str) -> None:
         for what, x in spoiled(model.image_shapes[0]).items():
             with pytest.raises(BadInput, match=r"images must be"):
                 pytest.fail(f"{verb} took {what}: {call(x)}")  # type: ignore[arg-type]
-        for few in (3, 0):
-            call((torch.rand(few, *model.image_shapes[0]) * 2 - 1) * 1.001)
+        call((torch.rand(3, *model.image_shapes[0]) * 2 - 1) * 1.001)
 
 
 @pytest.mark.parametrize("kind", MODELS)

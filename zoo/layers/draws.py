@@ -23,7 +23,7 @@ def seeded(n: int, seed: int | None) -> torch.Generator | None:
     below zero or a seed that is none."""
     check_count(n)
     check_seed(seed)
-    return None if seed is None else torch.Generator().manual_seed(seed)
+    return None if seed is None else torch.Generator().manual_seed(int(seed))
 
 
 def uniform(normal: Tensor) -> Tensor:
