@@ -289,5 +289,5 @@ def test_a_step_leaves_no_gradient_with_the_discriminator_in_the_generators_turn
 
 
 def test_wgan_gp_refuses_a_batch_that_five_steps_cannot_share() -> None:
-    with pytest.raises(BadRecipe, match=r"batch of 12 images .* multiple of 5, as 10"):
+    with pytest.raises(BadRecipe, match="multiple of 5"):
         fit(wgan_gp(), batch_size=12)

@@ -188,10 +188,10 @@ def test_watching_changes_no_weight(
     ids=lambda c: type(c).__name__,
 )
 def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
-    from zoo.classifiers.lenet import LeNet
+    from zoo.classifiers.resnet import ResNet
 
-    with pytest.raises(BadRecipe, match=f"{type(callback).__name__} needs .* LeNet has not"):
-        train(LeNet(), folder, callback)
+    with pytest.raises(BadRecipe, match=f"{type(callback).__name__} needs .* ResNet has not"):
+        train(ResNet(size=8, channels=1, width=4), folder, callback)
 
 
 @pytest.mark.parametrize("callback", [Reconstructions(), PosteriorCollapse()])

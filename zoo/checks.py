@@ -72,6 +72,12 @@ def check_data(shapes: Sequence[Shape], here: tuple[int, ...]) -> None:
     """Raise BadRecipe for data of another shape than those that a model was built for."""
     if found := mismatch(shapes, here):
         name, there, value = found
+        if len(shapes) > 1:
+            sizes = " or ".join(str(size) for _, _, size in shapes)
+            raise BadRecipe(
+                f"the model has {name} {there}, the data {name} {value}: set "
+                f"--data.init_args.size to {sizes}, or choose other data"
+            )
         raise BadRecipe(
             f"the model has {name} {there}, the data {name} {value}: set "
             f"--model.init_args.{name} {value}, or choose other data"
