@@ -42,15 +42,17 @@ def recipe(name: str) -> Path:
     return RECIPES / f"{name}.yaml"
 
 
-def read_recipe(path: Path) -> dict[str, dict[str, object]]:
-    """The settings of a recipe whose `model` and `data` name their classes; raises BadRecipe."""
+def read_recipe(
+    path: Path, parts: tuple[str, ...] = ("model", "data")
+) -> dict[str, dict[str, object]]:
+    """The settings of a recipe whose `parts` name their classes; raises BadRecipe."""
     try:
         settings = read_yaml(path.read_text(encoding="utf-8"))
     except (NotPlain, UnicodeDecodeError) as error:
         raise BadRecipe(f"the recipe {path} is not plain YAML: {error}") from error
     if not isinstance(settings, dict):
         raise BadRecipe(f"the recipe {path} must be a mapping, got {brief(settings)}")
-    for key in ("model", "data"):
+    for key in parts:
         part = settings.get(key)
         if isinstance(part, dict) and isinstance(part.get("class_path"), str):
             if isinstance(part.get("init_args") or {}, dict):

@@ -47,7 +47,7 @@ class Measured(TypedDict):
 def data_of(recipe: str) -> ImageData:
     """The data set of a recipe, by its name or file; raises UnknownName."""
     path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
-    settings = catalog.read_recipe(path)["data"]
+    settings = catalog.read_recipe(path, ("data",))["data"]
     name = str(settings["class_path"]).rpartition(".")[2]
     if name not in recipes.data.__all__:
         raise UnknownName("data set", name, recipes.data.__all__)
