@@ -16,7 +16,8 @@ from zoo.contracts import Sampler
 from zoo.evaluation import data_of
 from zoo.export import UNSEEN, verify
 from zoo.fast import SMALL
-from zoo.weights import find_class, read, write
+from zoo.headers import find_class
+from zoo.weights import read, write
 
 RECIPES = catalog.recipes()
 NAMES = catalog.names()
