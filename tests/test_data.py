@@ -24,9 +24,10 @@ from recipes.data import (
     StackedMNIST,
     stacked,
 )
-from recipes.data.images import mirrored, normalise
+from recipes.data.arrays import mirrored
+from recipes.data.images import normalise
 from recipes.data.order import Loader, Order
-from recipes.data.shards import Pieces
+from recipes.data.pieces import Pieces
 from zoo.errors import BadRecipe, MissingData
 
 
@@ -174,7 +175,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     assert data.images("train").pixels.shape == (2, 3, 16, 16)
     assert data.images("train").labels.tolist() == [0, 1]
     (tmp_path / "cats" / "d.png").write_text("no picture")
-    with pytest.raises(BadRecipe, match=r"d.png is not an image"):
+    with pytest.raises(BadRecipe, match=r"d.png is no picture"):
         ImageFolder(str(tmp_path)).images("train")
     with pytest.raises(MissingData, match="no images below"):
         ImageFolder(str(tmp_path / "nowhere")).images("train")

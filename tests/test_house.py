@@ -14,6 +14,7 @@ FLOORS = {
     "zoo.plain_yaml": 0,
     "zoo.errors": 0,
     "zoo.checks": 0,
+    "zoo.decoding": 0,
     "zoo.files": 0,
     "zoo.limits": 0,
     "zoo.schedules": 0,

@@ -85,7 +85,9 @@ def through_jpeg(x: Tensor, quality: int) -> tuple[int, Tensor]:
     file = io.BytesIO()
     image = Image.fromarray(levels[..., 0] if channels == 1 else levels)
     image.save(file, "JPEG", quality=quality, optimize=True)
-    again = torch.from_numpy(np.array(Image.open(file))).reshape(-1, tall, columns, wide, channels)
+    again = torch.from_numpy(np.array(Image.open(file, formats=["JPEG"]))).reshape(
+        -1, tall, columns, wide, channels
+    )
     again = again.permute(0, 2, 4, 1, 3).flatten(0, 1)[:n, :, :h, :w]
     return file.tell(), again.to(x) / 127.5 - 1
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from zoo.animals import ConditionalModel
+from zoo.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import ZooError
 from zoo.files import replacing
 
@@ -92,9 +93,9 @@ def save(picture: Tensor, path: Path) -> None:
 def read(path: Path) -> Tensor:
     """A PNG as (3, h, w) in uint8; raises ZooError."""
     try:
-        with Image.open(path, formats=["PNG"]) as image:
+        with quiet_decoders(), opened(path, ("PNG",)) as image:
             if image.width * image.height > PIXELS:
-                raise ValueError(f"it has more than {PIXELS:,} pixels")
+                raise BadPicture(f"has more than {PIXELS:,} pixels")
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ZooError(f"{path} is not a picture that can be read: {error}") from error
+    except BadPicture as fault:
+        raise ZooError(f"{path} is not a picture that can be read: it {fault}") from fault

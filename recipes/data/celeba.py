@@ -14,7 +14,11 @@ from torchvision import datasets
 from torchvision.datasets.utils import download_file_from_google_drive
 from tqdm import tqdm
 
-from recipes.data.images import ImageData, Images, Source, Split, every_tenth
+from recipes.data.arrays import every_tenth
+from recipes.data.images import ImageData, Images, Source, Split
+from recipes.data.listing import is_picture
+from zoo.decoding import BadPicture, opened
+from zoo.errors import MissingData
 from zoo.files import replacing
 
 CROP = 148  # the side of the centre square, in a picture 178 wide
@@ -49,8 +53,11 @@ class CelebA(ImageData):
     @property
     def attributes(self) -> tuple[str, ...]:
         self.prepare_data()
-        with (self.folder / ATTRIBUTES).open(encoding="utf-8") as lines:
-            return tuple(list(islice(lines, 2))[1].split())
+        with (self.folder / ATTRIBUTES).open(encoding="utf-8", errors="replace") as lines:
+            head = list(islice(lines, 2))
+        if len(head) < 2:
+            raise MissingData(f"{self.folder / ATTRIBUTES} is damaged: {self.mend}")
+        return tuple(head[1].split())
 
     def download(self) -> None:
         for file_id, md5, name in datasets.CelebA.file_list:
@@ -61,7 +68,9 @@ class CelebA(ImageData):
     def read(self, split: Split) -> Images:
         self.prepare_data()
         with zipfile.ZipFile(self.folder / ARCHIVE) as archive:
-            names = sorted(name for name in archive.namelist() if name.endswith(".jpg"))
+            names = sorted(filter(is_picture, archive.namelist()))
+            if not names:
+                raise BadPicture(f"{ARCHIVE} holds no picture")
             faces = self.faces(archive, names)
         keys = [name.rpartition("/")[2] for name in names]
         chosen = self.split_of(keys, split)
@@ -81,7 +90,7 @@ class CelebA(ImageData):
         """All faces, cut and resized (n, 3, size, size): decoded once, then kept beside the zip."""
         path = self.folder / f"celeba-{CROP}-{self.size}.npy"
         shape = (len(names), 3, self.size, self.size)
-        if not path.exists() or np.load(path, mmap_mode="r").shape != shape:
+        if (found := kept_before(path, shape)) is None:
             try:
                 with replacing(path) as beside:
                     kept = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
@@ -91,23 +100,41 @@ class CelebA(ImageData):
                 faces = np.empty(shape, np.uint8)
                 self.decode(archive, names, faces)
                 return torch.from_numpy(faces)
-        return torch.from_numpy(np.load(path, mmap_mode="c"))
+            found = np.load(path, mmap_mode="c")
+        return torch.from_numpy(found)
 
     def decode(self, archive: zipfile.ZipFile, names: list[str], faces: np.ndarray) -> None:
         """Fill `faces` (n, 3, size, size) in uint8, in order."""
         with ThreadPoolExecutor() as pool:
             for start in tqdm(range(0, len(names), 500), "decoding CelebA", leave=False):
                 files = [archive.read(name) for name in names[start : start + 500]]
-                for i, face in enumerate(pool.map(self.cut, files), start):
+                some = names[start : start + 500]
+                for i, face in enumerate(pool.map(self.cut, files, some), start):
                     faces[i] = face
 
-    def cut(self, file: bytes) -> np.ndarray:
-        with Image.open(io.BytesIO(file)) as face:
+    def cut(self, file: bytes, name: str) -> np.ndarray:
+        try:
+            return self.cut_out(file)
+        except BadPicture as fault:
+            raise BadPicture(f"{name} {fault}") from fault
+
+    def cut_out(self, file: bytes) -> np.ndarray:
+        """The centre square (3, size, size) of a picture's content; raises BadPicture."""
+        with opened(io.BytesIO(file)) as face:
             side = face.width * CROP / 178
             left, top = (face.width - side) / 2, (face.height - side) / 2
             box = (left, top, left + side, top + side)
             square = face.convert("RGB").resize((self.size,) * 2, Image.Resampling.BILINEAR, box)
         return np.asarray(square).transpose(2, 0, 1)
+
+
+def kept_before(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
+    """The faces that were kept beside the archive, None where they are damaged or of others."""
+    try:
+        found = np.load(path, mmap_mode="c")
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape and found.dtype == np.uint8 else None
 
 
 def table(path: Path, skip: int = 0) -> dict[str, list[int]]:

@@ -1,31 +1,38 @@
-"""People's own pictures."""
+"""People's own pictures, in memory."""
 
-from functools import cached_property
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import IO
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
-from PIL.ImageOps import exif_transpose, fit
-from torchvision.datasets.folder import IMG_EXTENSIONS
 from tqdm import tqdm
 
-from recipes.data.images import ImageData, Images, Source, Split, every_tenth
-from zoo.errors import BadRecipe, MissingData
+from recipes.data.arrays import every_tenth
+from recipes.data.images import Images, Split
+from recipes.data.inventory import Inventory, flat, is_grey, repeated
+from recipes.data.listing import Listing, list_files
+from recipes.data.own import OwnPictures, grey, memory
+from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
+from zoo.errors import BadRecipe
 
 
-class ImageFolder(ImageData):
-    """Every picture below `root`, its centre square antialiased to (3, size, size).
+class Decoded(NamedTuple):
+    """Pictures (n, 3, size, size) in uint8, and which files they are of; others by their fault."""
+
+    pixels: np.ndarray
+    headers: list[Header]
+    files: list[Path]
+    faults: dict[Path, str]
+
+
+class ImageFolder(OwnPictures):
+    """Every picture below `root`, decoded once and kept in memory.
 
     The label is the folder, by number, in the order of the alphabet. Every tenth picture is held
-    out for the test split. Raises MissingData without pictures, BadRecipe for a broken one.
+    out for the test split. The arguments are those of OwnPictures.
     """
-
-    source = Source("your own pictures", "your own disk", "yours", "yours to decide")
-    usual_size = 64
-    extractor = "squeezenet"
-    reference = "train"
 
     def read(self, split: Split) -> Images:
         pixels, labels = self.everything
@@ -35,26 +42,88 @@ class ImageFolder(ImageData):
     @cached_property
     def everything(self) -> Images:
         """Both splits, every picture decoded once."""
-        found = sorted(p for p in self.root.rglob("*") if p.suffix.lower() in IMG_EXTENSIONS)
-        if not found:
-            raise MissingData(
-                f"there are no images below {self.root.absolute()}: name your folder of pictures "
-                f"({', '.join(IMG_EXTENSIONS)}) with --data.init_args.root"
+        self.check(self.inventory)
+        decoded = self.decoded
+        folders = {path: i for i, path in enumerate(sorted({p.parent for p in decoded.files}))}
+        pixels = torch.from_numpy(decoded.pixels)
+        channels = self.given_channels or (1 if self.inventory.grey else 3)
+        labels = torch.tensor([folders[path.parent] for path in decoded.files])
+        return Images(grey(pixels) if channels == 1 else pixels, labels)
+
+    @cached_property
+    def listing(self) -> Listing:
+        self.check_root()
+        found = list_files(self.root)
+        needed = 2 * len(found.files) * 3 * self.size**2  # all, and a copy of them in two splits
+        free = memory()
+        if needed > free:
+            raise BadRecipe(
+                f"{len(found.files):,} pictures at {self.size} x {self.size} take "
+                f"{needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. Read them when "
+                f"their turn has come: --data recipes.data.Shards --data.init_args.root {self.root}"
             )
-        folders = sorted({path.parent for path in found})
-        pixels = np.empty((len(found), 3, self.size, self.size), np.uint8)
-        for i, path in enumerate(tqdm(found, "decoding pictures", leave=False, disable=None)):
-            pixels[i] = cut(path, self.size, str(path))
-        labels = torch.tensor([folders.index(path.parent) for path in found])
-        return Images(torch.from_numpy(pixels), labels)
+        return found
+
+    @property
+    def decoded(self) -> Decoded:
+        stamps = tuple((str(path), *stamp(path)) for path in self.listing.files)
+        return decode_files(stamps, self.size)
+
+    @cached_property
+    def inventory(self) -> Inventory:
+        decoded, listing = self.decoded, self.listing
+        faults = {
+            str(path.relative_to(self.root)): why
+            for path, why in (listing.faults | decoded.faults).items()
+        }
+        return Inventory(
+            str(self.root),
+            self.size,
+            len(decoded.files),
+            decoded.headers,
+            faults,
+            listing.passed_over,
+            is_grey(decoded.pixels) and bool(decoded.files),
+            flat(decoded.pixels),
+            repeated(decoded.pixels),
+            len({path.parent for path in decoded.files}),
+        )
+
+    def channels_found(self) -> int:
+        return 1 if self.inventory.grey else 3
 
 
-def cut(file: Path | IO[bytes], size: int, name: str) -> np.ndarray:
-    """A picture's centre square (3, size, size), the way up that its camera was held."""
+def stamp(path: Path) -> tuple[int, int]:
+    """What changes with a file's content."""
     try:
-        with Image.open(file) as image:
-            upright = exif_transpose(image).convert("RGB")
-    except (UnidentifiedImageError, OSError, SyntaxError) as error:
-        raise BadRecipe(f"{name} is not an image that can be read: {error}") from error
-    square = fit(upright, (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(square).transpose(2, 0, 1)
+        facts = path.stat()
+    except OSError:
+        return 0, 0
+    return facts.st_size, facts.st_mtime_ns
+
+
+@lru_cache(maxsize=1)
+def decode_files(stamps: tuple[tuple[str, int, int], ...], size: int) -> Decoded:
+    """All pictures of files as they are now: the last folder stays decoded for the next reader."""
+    files = [Path(name) for name, *_ in stamps]
+    pixels = np.empty((len(files), 3, size, size), np.uint8)
+    headers, read, faults = list[Header](), list[Path](), dict[Path, str]()
+    with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
+        found = pool.map(lambda path: attempt(path, size), files)
+        bar = tqdm(found, "decoding pictures", len(files), leave=False, disable=None)
+        for path, result in zip(files, bar, strict=True):
+            if isinstance(result, BadPicture):
+                faults[path] = str(result)
+                continue
+            pixels[len(read)], header = result
+            headers.append(header)
+            read.append(path)
+    return Decoded(pixels[: len(read)], headers, read, faults)
+
+
+def attempt(file: Path, size: int) -> tuple[np.ndarray, Header] | BadPicture:
+    """A picture, or why there is none."""
+    try:
+        return square(file, size)
+    except BadPicture as fault:
+        return fault

@@ -4,27 +4,21 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, Literal, NamedTuple, get_args
-from zipfile import BadZipFile
+from typing import ClassVar, NamedTuple, get_args
 
 import torch
 from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from recipes.data.arrays import Images, Slices, Split, mirrored, noise
 from recipes.data.order import Batch, Loader, Order, as_it_is
 from zoo.animals import Animal
 from zoo.checks import check_data
+from zoo.decoding import DAMAGE
 from zoo.errors import BadRecipe, MissingData
 
-Split = Literal["train", "test"]
-
-
-class Images(NamedTuple):
-    """Images (n, channels, size, size) in uint8, and their labels: (n,) or (n, attributes)."""
-
-    pixels: Tensor
-    labels: Tensor
+__all__ = ["ImageData", "Images", "Source", "Split", "normalise"]
 
 
 class Source(NamedTuple):
@@ -37,22 +31,6 @@ class Source(NamedTuple):
     remedy: str = "connect to the internet once"
 
 
-class Slices(Dataset[tuple[Tensor, Tensor]]):
-    """A whole batch by one indexing of the array, on the device where it is kept."""
-
-    def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
-        self.pixels = images.pixels.to(device)
-        chosen = images.labels if labels else torch.empty(len(images.labels), 0)
-        self.labels = chosen.to(device)
-
-    def __len__(self) -> int:
-        return len(self.pixels)
-
-    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        chosen = torch.tensor(indices).to(self.pixels.device)
-        return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
-
-
 class ImageData(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
@@ -62,12 +40,13 @@ class ImageData(LightningDataModule, ABC):
     BadRecipe for settings that do not fit.
     """
 
-    source: ClassVar[Source]
-    channels: ClassVar[int] = 3
+    source: Source
+    channels: int = 3
     usual_size: ClassVar[int] = 32
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels, where numbers do not say it
     extractor: ClassVar[str]  # in whose space distances to this set are measured
     reference: ClassVar[Split] = "test"  # the split that they are measured to
+    mend: ClassVar[str] = "delete them, and they are downloaded again"  # damaged files
 
     def __init__(
         self,
@@ -84,6 +63,7 @@ class ImageData(LightningDataModule, ABC):
         self.size, self.batch_size = size or self.usual_size, batch_size
         self.labels, self.mirror, self.without = labels, mirror, without
         self.splits: dict[Split, Images] = {}
+        self.digests: dict[Split, tuple[Tensor, str]] = {}
         self.seed = 0
 
     @abstractmethod
@@ -95,10 +75,11 @@ class ImageData(LightningDataModule, ABC):
         if split not in self.splits:
             try:
                 found = self.read(split)
-            except (OSError, ValueError, KeyError, RuntimeError, BadZipFile) as error:
+            except DAMAGE as error:
+                words = " ".join(f"{error}".split()) or type(error).__name__
                 raise MissingData(
                     f"the files of {self.source.title} in {self.root.absolute()} are damaged "
-                    f"({error}): delete them, and they are downloaded again"
+                    f"({words}): {self.mend}"
                 ) from error
             is_whole = split == "test" or self.without is None
             self.splits[split] = found if is_whole else self.leave_out(found)
@@ -205,11 +186,38 @@ class ImageData(LightningDataModule, ABC):
         slices, own = self.slices("test"), torch.Generator()
         return DataLoader(slices, self.batch_size, collate_fn=as_it_is, generator=own)
 
-    def state_dict(self) -> dict[str, int]:
-        return {"seed": self.seed}
+    def state_dict(self) -> dict[str, object]:
+        return {"seed": self.seed, "seen": self.seen()}
 
-    def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        self.seed = state_dict["seed"]
+    def load_state_dict(self, state_dict: dict[str, object]) -> None:
+        self.seed = int(str(state_dict["seed"]))
+
+    def seen(self) -> dict[str, object]:
+        """What a model learns from here, as plain data: for checkpoints, and cards made of them."""
+        kind = type(self)
+        return {
+            "class": f"{kind.__module__}.{kind.__qualname__}",
+            "arguments": self.arguments(),
+            "name": self.source.title,
+            "url": self.source.url,
+            "terms": self.source.terms,
+            "licence": self.source.weights_licence,
+            "images": self.count("train"),
+            "sha256": self.fingerprint(),
+        }
+
+    def arguments(self) -> dict[str, object]:
+        """What builds the same data set again."""
+        names = ("size", "batch_size", "labels", "mirror", "without")
+        return {"root": self.given} | {name: getattr(self, name) for name in names}
+
+    def count(self, split: Split) -> int:
+        """How many images a split has."""
+        return len(self.images(split).pixels)
+
+    def fingerprint(self) -> str:
+        """A digest of what a model learns from: the sha256 of the training images' pixels."""
+        return self.digest("train")
 
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
@@ -223,28 +231,13 @@ class ImageData(LightningDataModule, ABC):
 
     def digest(self, split: Split) -> str:
         """The sha256 of a split's pixels."""
-        return hashlib.sha256(self.images(split).pixels.contiguous().numpy().data).hexdigest()
+        pixels = self.images(split).pixels
+        if split not in self.digests or self.digests[split][0] is not pixels:
+            found = hashlib.sha256(pixels.contiguous().numpy().data).hexdigest()
+            self.digests[split] = pixels, found
+        return self.digests[split][1]
 
 
 def normalise(pixels: Tensor) -> Tensor:
     """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
-
-
-def noise(n: int, channels: int, size: int) -> Images:
-    """Images (n, channels, size, size) of nothing, in ten classes."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (n, channels, size, size), dtype=torch.uint8, generator=generator)
-    return Images(pixels, torch.arange(n) % 10)
-
-
-def mirrored(pixels: Tensor) -> Tensor:
-    """Images (n, channels, h, w), each flipped left to right with probability one half."""
-    flip = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
-    return torch.where(flip, pixels.flip(-1), pixels)
-
-
-def every_tenth(n: int, split: Split) -> Tensor:
-    """Indices of a set of n that has no test split: every tenth, from the first, is held out."""
-    held_out = torch.arange(n) % 10 == 0
-    return (held_out if split == "test" else ~held_out).nonzero().flatten()

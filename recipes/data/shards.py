@@ -1,69 +1,45 @@
 """Pictures too many for memory: loose files, and tar files as WebDataset writes them."""
 
-import io
-import tarfile
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
-from torchvision.datasets.folder import IMG_EXTENSIONS
+from torch.utils.data import DataLoader
+from tqdm import tqdm
 
-from recipes.data.folder import cut
-from recipes.data.images import ImageData, Images, Source, Split, every_tenth
+from recipes.data.arrays import every_tenth
+from recipes.data.images import Images, Split
+from recipes.data.inventory import Inventory
+from recipes.data.listing import list_files
 from recipes.data.order import Batch
-from zoo.errors import BadRecipe, MissingData
+from recipes.data.own import OwnPictures, Unreadable
+from recipes.data.pieces import Piece, Pieces, inside, look
+from zoo.decoding import (
+    ENDINGS,
+    BadPicture,
+    Header,
+    quiet_decoders,
+    workers,
+)
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
+CHUNK = 500
 
 
-class Piece(NamedTuple):
-    """Where a picture's bytes are: in a file of its own, or inside of a tar file."""
-
-    path: str
-    start: int
-    size: int
-    label: int
-
-
-class Pieces(Dataset[Batch]):
-    """Pictures decoded when they are asked for."""
-
-    def __init__(self, pieces: list[Piece], size: int, labels: bool) -> None:
-        self.pieces, self.size, self.labels = pieces, size, labels
-
-    def __len__(self) -> int:
-        return len(self.pieces)
-
-    def __getitems__(self, indices: list[int]) -> Batch:
-        """Images (n, 3, size, size) in uint8 and labels (n,), or (n, 0)."""
-        chosen = [self.pieces[i] for i in indices]
-        pixels = np.stack([self.decode(piece) for piece in chosen])
-        labels = torch.tensor([piece.label for piece in chosen])
-        return torch.from_numpy(pixels), labels if self.labels else torch.empty(len(chosen), 0)
-
-    def decode(self, piece: Piece) -> np.ndarray:
-        with open(piece.path, "rb") as file:
-            file.seek(piece.start)
-            return cut(io.BytesIO(file.read(piece.size)), self.size, piece.path)
-
-
-class Shards(ImageData):
-    """Every picture below `root`, also those in its tar files, its centre square antialiased to
-    (3, size, size); read and decoded by `workers` processes when its turn has come.
+class Shards(OwnPictures):
+    """Every picture below `root`, also those in its tar files, read and decoded by `workers`
+    processes when its turn has come; the other arguments are those of OwnPictures.
 
     Only places are kept in memory. Every rank and worker reads its own share of a shuffle of all,
     and a resumed training goes on within it. The label is that of `NAME.cls` beside `NAME.jpg` in a
     tar file, else the folder or tar file, by number. Every tenth picture is held out for the test
-    split. Raises MissingData without pictures, BadRecipe for broken ones.
+    split. Of more than 20,000 pictures so many are opened before a training; by `skip` the next
+    picture takes the place of one that cannot be read.
     """
 
-    source = Source("your own pictures", "your own disk", "yours", "yours to decide")
-    usual_size = 64
-    extractor = "squeezenet"
-    reference = "train"
+    holds = "pictures and no tar files of pictures"
 
     def __init__(
         self,
@@ -73,58 +49,92 @@ class Shards(ImageData):
         labels: bool = False,
         mirror: bool = False,
         workers: int = 2,
+        channels: int | None = None,
+        unreadable: Unreadable = "stop",
     ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror)
+        super().__init__(root, size, batch_size, labels, mirror, None, channels, unreadable)
         self.workers = workers
 
     def read(self, split: Split) -> Images:
         """The first 20,000 pictures of a split, which is what measures look at."""
-        pieces = Pieces(self.pieces(split)[:MOST], self.size, labels=True)
-        return Images(*pieces.__getitems__(list(range(len(pieces)))))
+        chosen = self.dataset(self.pieces(split)[:MOST], labels=True)
+        starts = tqdm(range(0, len(chosen), CHUNK), f"{split} images", leave=False, disable=None)
+        indices = [list(range(i, min(i + CHUNK, len(chosen)))) for i in starts]
+        parts = [chosen.__getitems__(some) for some in indices]
+        return Images(*(torch.cat(side) for side in zip(*parts, strict=True)))
+
+    def dataset(self, pieces: list[Piece], labels: bool) -> Pieces:
+        return Pieces(pieces, self.size, labels, self.channels, self.unreadable, self.root)
 
     def pieces(self, split: Split) -> list[Piece]:
+        self.check(self.inventory)
         return [self.everything[i] for i in every_tenth(len(self.everything), split).tolist()]
 
     @cached_property
     def everything(self) -> list[Piece]:
         """Where all pictures are, in the order of their names."""
+        self.check_root()
+        places = list_files(self.root, {".tar", *ENDINGS}).files
+        parents = {p: i for i, p in enumerate(sorted({parent(path) for path in places}))}
         found: list[Piece] = []
-        places = [path for path in self.root.rglob("*") if path.suffix in {".tar", *IMG_EXTENSIONS}]
-        parents = sorted({p if p.suffix == ".tar" else p.parent for p in places})
-        for path in sorted(places):
-            if path.suffix == ".tar":
-                found += inside(path, parents.index(path))
+        for path in places:
+            label = parents[parent(path)]
+            if path.suffix.lower() == ".tar":
+                found += inside(path, label)
             else:
-                label = parents.index(path.parent)
-                found.append(Piece(str(path), 0, path.stat().st_size, label))
-        if not found:
-            raise MissingData(
-                f"there are no pictures and no tar files of pictures below {self.root.absolute()}: "
-                "name their folder with --data.init_args.root"
-            )
+                size = path.stat().st_size if path.is_file() else 0
+                found.append(Piece(str(path), 0, size, label))
         return found
 
-    def setup(self, stage: str | None = None) -> None:
+    @cached_property
+    def inventory(self) -> Inventory:
+        """Headers alone, of at most 20,000 pictures that are spread over all."""
+        every = max(1, -(-len(self.everything) // MOST))
+        chosen = self.everything[::every]
+        with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
+            bar = tqdm(chosen, "opening pictures", leave=False, disable=None)
+            found = list(pool.map(look, bar))
+        pairs = list(zip(chosen, found, strict=True))
+        faults = {p.name(self.root): str(f) for p, f in pairs if isinstance(f, BadPicture)}
+        headers = [f for f in found if isinstance(f, Header)]
+        total = len(self.everything) - len(faults)
+        labels = {piece.label for piece in chosen}
+        passed = list_files(self.root).passed_over
+        gray = bool(headers) and all(h.mode in ("1", "L", "LA", "I;16") for h in headers)
+        return Inventory(
+            str(self.root), self.size, total, headers, faults, passed, gray, folders=len(labels)
+        )
+
+    def channels_found(self) -> int:
+        return 1 if self.inventory.grey else 3
+
+    def fingerprint(self) -> str:
+        """The sha256 of the places and sizes of all pictures: their pixels are never all here."""
+        if self.offline:
+            return super().fingerprint()
+        digest = hashlib.sha256()
+        for piece in self.everything:
+            place = Path(piece.path).relative_to(self.root)
+            digest.update(f"{place} {piece.start} {piece.size}\n".encode(errors="surrogateescape"))
+        return digest.hexdigest()
+
+    def count(self, split: Split) -> int:
+        return super().count(split) if self.offline else len(self.pieces(split))
+
+    def arguments(self) -> dict[str, object]:
+        return {k: v for k, v in super().arguments().items() if k != "without"}
+
+    def set_up(self) -> None:
+        if self.offline:  # a few images in memory
+            return super().set_up()
         self.prepare(len(self.pieces("train")), (self.channels, self.size, self.size))
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        return self.loader(Pieces(self.pieces("train"), self.size, self.labels), self.workers)
+        if self.offline:
+            return super().train_dataloader()
+        return self.loader(self.dataset(self.pieces("train"), self.labels), self.workers)
 
 
-def inside(path: Path, label: int) -> list[Piece]:
-    """The pictures of an uncompressed tar file; raises BadRecipe for another one."""
-    try:
-        with tarfile.open(path, "r:") as archive:
-            members = [member for member in archive if member.isfile()]
-            classes = {
-                member.name[:-4]: int(file.read())
-                for member in members
-                if member.name.endswith(".cls") and (file := archive.extractfile(member))
-            }
-    except (tarfile.TarError, ValueError, OSError) as error:
-        raise BadRecipe(f"{path} is not a plain tar file of pictures: {error}") from error
-    pictures = [m for m in members if m.name.lower().endswith(IMG_EXTENSIONS)]
-    return [
-        Piece(str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label))
-        for m in pictures
-    ]
+def parent(path: Path) -> Path:
+    """What a picture's label is of: its folder; a tar file is one by itself."""
+    return path if path.suffix.lower() == ".tar" else path.parent

@@ -1,0 +1,51 @@
+"""Images as one array of bytes, and their labels."""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+Split = Literal["train", "test"]
+
+
+class Images(NamedTuple):
+    """Images (n, channels, size, size) in uint8, and their labels: (n,) or (n, attributes)."""
+
+    pixels: Tensor
+    labels: Tensor
+
+
+class Slices(Dataset[tuple[Tensor, Tensor]]):
+    """A whole batch by one indexing of the array, on the device where it is kept."""
+
+    def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
+        self.pixels = images.pixels.to(device)
+        chosen = images.labels if labels else torch.empty(len(images.labels), 0)
+        self.labels = chosen.to(device)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
+        chosen = torch.tensor(indices).to(self.pixels.device)
+        return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
+
+
+def noise(n: int, channels: int, size: int) -> Images:
+    """Images (n, channels, size, size) of nothing, in ten classes."""
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (n, channels, size, size), dtype=torch.uint8, generator=generator)
+    return Images(pixels, torch.arange(n) % 10)
+
+
+def mirrored(pixels: Tensor) -> Tensor:
+    """Images (n, channels, h, w), each flipped left to right with probability one half."""
+    flip = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
+    return torch.where(flip, pixels.flip(-1), pixels)
+
+
+def every_tenth(n: int, split: Split) -> Tensor:
+    """Indices of a set of n that has no test split: every tenth, from the first, is held out."""
+    held_out = torch.arange(n) % 10 == 0
+    return (held_out if split == "test" else ~held_out).nonzero().flatten()

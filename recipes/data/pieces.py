@@ -1,0 +1,135 @@
+"""Pictures that are decoded when their turn has come: places of their bytes."""
+
+import io
+import tarfile
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from recipes.data.inventory import shown
+from recipes.data.listing import is_picture
+from recipes.data.order import Batch
+from recipes.data.own import Unreadable, grey
+from zoo.decoding import BadPicture, Header, header, opened, quiet_decoders, square
+from zoo.errors import BadRecipe
+
+
+class Piece(NamedTuple):
+    """Where a picture's bytes are: in a file of its own, or inside of a tar file."""
+
+    path: str
+    start: int
+    size: int
+    label: int
+
+    def content(self) -> io.BytesIO:
+        """Its bytes; raises BadPicture."""
+        try:
+            with open(self.path, "rb") as file:
+                file.seek(self.start)
+                content = file.read(self.size)
+        except OSError as error:
+            raise BadPicture(f"cannot be read ({error.strerror})") from error
+        if not content:
+            raise BadPicture("is empty")
+        return io.BytesIO(content)
+
+    def name(self, root: Path) -> str:
+        """Its path below the root, for people; in a tar file with the name that it has there."""
+        path = Path(self.path)
+        shown = str(path.relative_to(root)) if path.is_relative_to(root) else self.path
+        if path.suffix.lower() != ".tar":
+            return shown
+        with tarfile.open(path, "r:") as archive:
+            names = [member.name for member in archive if member.offset_data == self.start]
+        return f"{shown}:{''.join(names[:1])}"
+
+
+class BrokenPiece(BadRecipe):
+    """A picture that cannot be read, in one line also when it comes from a worker process, where
+    torch writes the traceback before it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message.strip().rpartition("BrokenPiece: ")[2])
+
+
+class Pieces(Dataset[Batch]):
+    """Pictures decoded when they are asked for. By `skip` the next one takes the place of one
+    that cannot be; else that raises BrokenPiece."""
+
+    def __init__(
+        self,
+        pieces: list[Piece],
+        size: int,
+        labels: bool,
+        channels: int = 3,
+        unreadable: Unreadable = "stop",
+        root: Path = Path(),
+    ) -> None:
+        self.pieces, self.size, self.labels = pieces, size, labels
+        self.channels, self.unreadable, self.root = channels, unreadable, root
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        """Images (n, channels, size, size) in uint8 and labels (n,), or (n, 0)."""
+        with quiet_decoders():
+            found = [self.readable(i) for i in indices]
+        pixels = torch.from_numpy(np.stack([pixels for pixels, _ in found]))
+        labels = torch.tensor([label for _, label in found])
+        pixels = grey(pixels) if self.channels == 1 else pixels
+        return pixels, labels if self.labels else torch.empty(len(found), 0)
+
+    def readable(self, i: int) -> tuple[np.ndarray, int]:
+        """A picture and its label, or the next one's; raises BrokenPiece."""
+        for k in range(len(self.pieces)):
+            piece = self.pieces[(i + k) % len(self.pieces)]
+            try:
+                return square(piece.content(), self.size)[0], piece.label
+            except BadPicture as fault:
+                if self.unreadable == "stop":
+                    raise BrokenPiece(
+                        f"{shown(piece.name(self.root))} {fault}. Mend it or move it away, or "
+                        "leave out such pictures by --data.init_args.unreadable skip"
+                    ) from fault
+        raise BrokenPiece(f"none of the {len(self.pieces):,} pictures can be read")
+
+
+def look(piece: Piece) -> Header | BadPicture:
+    """What the header of a picture says, or why it cannot be read."""
+    try:
+        with opened(piece.content()) as image:
+            return header(image)
+    except BadPicture as fault:
+        return fault
+
+
+def inside(path: Path, label: int) -> list[Piece]:
+    """The pictures of an uncompressed tar file; raises BadRecipe for another one."""
+    try:
+        with tarfile.open(path, "r:") as archive:
+            members = [member for member in archive if member.isfile()]
+            classes = {
+                member.name[:-4]: label_in(file.read(20))
+                for member in members
+                if member.name.endswith(".cls") and (file := archive.extractfile(member))
+            }
+    except (tarfile.TarError, ValueError, OSError) as error:
+        raise BadRecipe(f"{path} is not a plain tar file of pictures: {error}") from error
+    pictures = [m for m in members if is_picture(m.name)]
+    return [
+        Piece(str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label))
+        for m in pictures
+    ]
+
+
+def label_in(content: bytes) -> int:
+    """The class that a .cls file holds; raises ValueError."""
+    label = int(content)
+    if not 0 <= label < 2**31:
+        raise ValueError(f"a class must be from 0 to 2^31 - 1, got {label}")
+    return label
