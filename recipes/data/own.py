@@ -106,9 +106,9 @@ class OwnPictures(ImageData):
                 print(*inventory.lines(), sep="\n", file=sys.stderr)
             bad = len(inventory.faults)
             raise BadRecipe(
-                f"{bad:,} of {inventory.total + bad:,} pictures below {self.root.absolute()} cannot "
-                f"be read: {named(inventory.faults)}. Mend them or move "
-                "them away, or leave them out by --data.init_args.unreadable skip"
+                f"{bad:,} of {inventory.total + bad:,} pictures below {self.root.absolute()} "
+                f"cannot be read: {named(inventory.faults)}. Mend them or move them away, or leave "
+                "them out by --data.init_args.unreadable skip"
             )
 
     def setup(self, stage: str | None = None) -> None:
