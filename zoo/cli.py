@@ -61,13 +61,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run one verb; a ZooError, an OSError or Ctrl-C is one line on stderr and exit code 1."""
     encode_anything()
     given = list(sys.argv[1:] if arguments is None else arguments)
-    kept = len(given)
-    if given[:1] == ["fit"]:  # what follows the recipe belongs to Lightning
-        given.sort(key=lambda word: word == "--fast")  # but this one, wherever it stands
-        kept = 3 if given[1:2] == ["--config"] else 2
+    rest: list[str] = []
+    if given[:1] == ["fit"]:
+        given, rest = split_fit(given)
     try:
-        options = parse(given[:kept])
-        options.overrides = given[kept:]
+        options = parse(given)
+        options.overrides = rest
         options.verb(options)
         sys.stdout.flush()
     except ZooError as error:
@@ -93,6 +92,22 @@ def encode_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def split_fit(given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The words of `fit` that are the zoo's, wherever they stand, and the others, which follow the
+    recipe and belong to Lightning."""
+    own, rest = list[str](), list[str]()
+    words = iter(given)
+    for word in words:
+        if word == "--fast" or word.startswith("--name="):
+            own.append(word)
+        elif word == "--name":
+            own += [word, *[value for value in [next(words, None)] if value is not None]]
+        else:
+            rest.append(word)
+    kept = 3 if rest[1:2] == ["--config"] else 2
+    return [*rest[:kept], *own], rest[kept:]
 
 
 def abandoned() -> bool:

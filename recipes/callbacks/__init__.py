@@ -1,5 +1,6 @@
 """What watches a training: pictures, distances and alarms."""
 
+from recipes.callbacks.averaging import EMAWithWarmup
 from recipes.callbacks.beginning import MeanImage
 from recipes.callbacks.checkpoints import Checkpoint
 from recipes.callbacks.collapse import ModeCollapse, PosteriorCollapse
@@ -15,6 +16,7 @@ __all__ = [
     "Checkpoint",
     "CollapseWarning",
     "Compile",
+    "EMAWithWarmup",
     "ForgottenClasses",
     "FrechetDistance",
     "Guard",

@@ -59,8 +59,9 @@ class ImageFolder(OwnPictures):
         if needed > free:
             raise BadRecipe(
                 f"{len(found.files):,} pictures at {self.size} x {self.size} take "
-                f"{needed / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB are free. Read them when "
-                f"their turn has come: --data recipes.data.Shards --data.init_args.root {self.root}"
+                f"{needed / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} are free. Read them "
+                "when their turn has come: --data recipes.data.Shards --data.init_args.root "
+                f"{self.root}"
             )
         return found
 

@@ -1,0 +1,242 @@
+"""`zoo fit NAME --data FOLDER`: a recipe fitted to a folder of one's own pictures.
+
+It becomes overrides of the recipe, which the run folder's `recipe.yaml` then holds as numbers.
+"""
+
+import inspect
+import json
+import re
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from itertools import pairwise
+from math import ceil
+from pathlib import Path
+from typing import NamedTuple
+
+import yaml
+
+from recipes.data import ImageFolder
+from recipes.data import __all__ as DATA
+from recipes.data.own import Unreadable
+from zoo.errors import BadRecipe, UnknownName
+
+SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DCGAN on two CPU cores
+EPOCHS = 15  # at least
+BETWEEN = 100  # steps between two grids of samples, and two checkpoints, at least
+SMALLEST = 8  # pixels of the smallest images that a model is given
+ROOTS = ("--data.init_args.root", "--data.root")
+CLASSIFYING = ("ForgottenClasses", "FrechetDistance")
+PICTURES = ("SampleGrid", "Reconstructions")
+AVERAGES = ("EMAWeightAveraging", "EMAWithWarmup")
+OWN = "recipes.data.ImageFolder"
+
+Settings = dict[str, object]
+
+
+class Wanted(NamedTuple):
+    """What a command asks for: its words without `--data`, the folder, and the recipe."""
+
+    words: list[str]
+    folder: str
+    model: Settings
+    data: Settings
+    trainer: Settings
+
+    def given(self, *names: str) -> str | None:
+        """The last override of one of these settings."""
+        options = {f"--{part}.{end}" for name in names for part, end in both_ways(name)}
+        found = [value for key, value in zip(self.words, self.words[1:], strict=False)
+                 if key in options]  # fmt: skip
+        return found[-1] if found else None
+
+    def number(self, name: str, default: int) -> int:
+        """That, as a number; another word is left to the parser to refuse."""
+        found = self.given(name)
+        return int(found) if found and found.isdecimal() and int(found) else default
+
+
+def arguments(settings: Settings) -> Settings:
+    """The `init_args` of a class in a recipe."""
+    found = settings.get("init_args")
+    return found if isinstance(found, dict) else {}
+
+
+def both_ways(name: str) -> list[tuple[str, str]]:
+    """The two ways to write a setting of a class, as data.size."""
+    part, _, end = name.partition(".")
+    return [(part, end), (part, f"init_args.{end}")]
+
+
+def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
+    """Overrides in which `--data FOLDER` has become what fits the recipe to the pictures in it.
+
+    Those that were given come last and win. Raises BadRecipe for what is no folder, for pictures
+    that cannot be read, and MissingData where there are none.
+    """
+    words = [w for word in words for w in (word.split("=", 1) if word[:2] == "--" else [word])]
+    folder, rest = folder_in(recipe, words)
+    if folder is None:
+        return words
+    if "--ckpt_path" in rest and rest[rest.index("--ckpt_path") + 1 :][:1] == ["last"]:
+        return ["--data.init_args.root", folder, *rest]  # the run's recipe holds the numbers
+    settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    wanted = Wanted(rest, folder, settings["model"], settings["data"], settings.get("trainer", {}))
+    pictures, own = look(wanted)
+    return [*own, *([] if fast else length(wanted, pictures)), *rest]
+
+
+def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
+    """The folder that `--data` names, or the root given to a recipe that waits for one, and the
+    other words; None where data is a class."""
+    if "--data" in words[:-1]:
+        at = words.index("--data")
+        value, rest = words[at + 1], [*words[:at], *words[at + 2 :]]
+        if Path(value).is_dir():
+            return value, rest
+        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value) and value not in DATA:
+            what = "a file" if Path(value).is_file() else "neither"
+            raise BadRecipe(
+                f"--data must be a folder of pictures or a class, got {value!r}, which is {what}. "
+                f"Classes are {', '.join(f'recipes.data.{name}' for name in DATA[:3])}, ..."
+            )
+        return None, words
+    roots = [v for k, v in pairwise(words) if k in ROOTS]
+    return (roots[-1] if roots and waits(recipe) else None), words
+
+
+def waits(recipe: Path) -> bool:
+    """Whether a recipe is for a folder that it does not name."""
+    data = yaml.safe_load(recipe.read_text(encoding="utf-8")).get("data")
+    is_own = isinstance(data, dict) and data.get("class_path") == OWN
+    return is_own and not (data.get("init_args") or {}).get("root")
+
+
+def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
+    """The pictures as the model will see them, and overrides that make both agree."""
+    kind = class_of(wanted.model)
+    usual = usual_arguments(kind, wanted.model)
+    pictures = opened(wanted, usual)
+    batch = batch_size(wanted, pictures.count("train"), usual)
+    words = ["--data", OWN, "--data.init_args.root", wanted.folder]
+    words += ["--data.init_args.size", str(pictures.size)]
+    words += ["--data.init_args.channels", str(pictures.channels)]
+    words += ["--data.init_args.batch_size", str(batch)]
+    pictures.batch_size = batch
+    resumed = "--ckpt_path" in wanted.words  # whose model is that of the checkpoint
+    for name in ("size", "channels") if not resumed else ():
+        if name in usual:
+            words += [f"--model.init_args.{name}", str(getattr(pictures, name))]
+    labels = wanted.given("data.labels") or arguments(wanted.data).get("labels")
+    if "classes" in usual and str(labels).lower() == "true" and not resumed:
+        words += ["--model.init_args.classes", str(classes(pictures))]
+    return pictures, words
+
+
+def opened(wanted: Wanted, usual: Mapping[str, object]) -> ImageFolder:
+    """The folder at the model's size, or smaller where the recipe leaves it to the pictures."""
+    skip = wanted.given("data.unreadable") or arguments(wanted.data).get("unreadable")
+    given = wanted.given("data.channels", "model.channels")
+    chosen = wanted.given("model.size", "data.size")
+    size = int(chosen) if chosen and chosen.isdecimal() else int(str(usual.get("size") or 64))
+    colors = int(given) if given in ("1", "3") else None
+    unreadable: Unreadable = "skip" if skip == "skip" else "stop"
+
+    def at(size: int) -> ImageFolder:
+        found = ImageFolder(wanted.folder, size, channels=colors, unreadable=unreadable)
+        found.images("train")
+        return found
+
+    pictures = at(size)
+    if chosen is None and wanted.data.get("class_path") == OWN:
+        sides = sorted(min(h.width, h.height) for h in pictures.inventory.headers)
+        while size > SMALLEST and sides[len(sides) // 2] < size:
+            size //= 2
+        pictures = pictures if size == pictures.size else at(size)
+    return pictures
+
+
+def class_of(settings: Settings) -> type:
+    module, _, name = str(settings["class_path"]).rpartition(".")
+    try:
+        return getattr(import_module(module), name)  # type: ignore[no-any-return]
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UnknownName("class", str(settings["class_path"]), ["zoo.gans.dcgan.DCGAN"]) from error
+
+
+def usual_arguments(kind: type, settings: Settings) -> Settings:
+    """A class's arguments by the recipe, its own defaults where the recipe says nothing."""
+    parameters = inspect.signature(kind).parameters
+    given = arguments(settings)
+    return {name: given.get(name, p.default) for name, p in parameters.items()}
+
+
+def batch_size(wanted: Wanted, n: int, usual: Mapping[str, object]) -> int:
+    """That of the command or recipe, at most as many as there are images, and shared evenly by the
+    steps of a critic."""
+    recipe = arguments(wanted.data).get("batch_size") or 64
+    batch = wanted.number("data.batch_size", int(str(recipe)))
+    steps = [usual[k] for k in ("critic_steps", "discriminator_steps", "steps") if k in usual]
+    shared = max([1, *(int(s) for s in steps if isinstance(s, int) and s > 0)])
+    if n < max(2, shared):
+        raise BadRecipe(
+            f"a training needs {max(2, shared)} pictures or more, got {n} below {wanted.folder}. "
+            "Every tenth is held out for tests"
+        )
+    return batch if batch <= n else n - n % shared
+
+
+def classes(pictures: ImageFolder) -> int:
+    """How many folders hold pictures; raises BadRecipe for fewer than two."""
+    found = int(pictures.everything.labels.max()) + 1
+    if found < 2:
+        raise BadRecipe(
+            "a model of classes must be given 2 folders or more, got 1. Put the pictures of each "
+            f"class into a folder of its own below {pictures.root}"
+        )
+    return found
+
+
+def length(wanted: Wanted, pictures: ImageFolder) -> list[str]:
+    """Epochs, and how often to log, to draw, to save and to average, by the number of pictures."""
+    n, batch = pictures.count("train"), wanted.number("data.batch_size", pictures.batch_size)
+    batches = max(1, n // batch)
+    usual = int(str(wanted.trainer.get("max_epochs") or EPOCHS))
+    every = ceil(BETWEEN / batches)
+    epochs = ceil(max(usual, EPOCHS, SEEN / (batches * batch)) / every) * every
+    epochs = wanted.number("trainer.max_epochs", epochs)
+    if steps := wanted.number("trainer.max_steps", 0):
+        epochs = ceil(steps / batches)
+    every = next(k for k in range(min(every, epochs), 0, -1) if epochs % k == 0)
+    log = min(int(str(wanted.trainer.get("log_every_n_steps") or 50)), batches)
+    words = ["--trainer.max_epochs", str(epochs), "--trainer.log_every_n_steps", str(log)]
+    words += ["--checkpoint.every_n_epochs", str(every)]
+    total = steps or epochs * batches
+    print(
+        f"training: {n:,} pictures, {epochs:,} epochs of {batches:,} batches of {batch}: {total:,} "
+        f"steps; samples every {every * batches:,} steps",
+        file=sys.stderr,
+    )
+    callbacks = json.dumps(fit_callbacks(wanted.trainer.get("callbacks"), every, total))
+    return [*words, "--trainer.callbacks", callbacks]
+
+
+def fit_callbacks(callbacks: object, every: int, steps: int) -> list[object]:
+    """A recipe's callbacks for a training of so many steps: averages that rise with it, pictures
+    every so many epochs; without those that need a classifier of the recipe's own data."""
+    found: list[object] = []
+    for callback in callbacks if isinstance(callbacks, list) else []:
+        path = str(callback.get("class_path") if isinstance(callback, dict) else callback)
+        settings = dict(arguments(callback)) if isinstance(callback, dict) else {}
+        kind = path.rpartition(".")[2]
+        if kind in CLASSIFYING:
+            continue
+        if kind in AVERAGES:
+            path = "recipes.callbacks.EMAWithWarmup"
+            decay = min(float(str(settings.get("decay", 0.999))), 0.999, max(0.9, 1 - 10 / steps))
+            buffers = {k: v for k, v in settings.items() if k == "use_buffers"}
+            settings = {"decay": decay} | buffers
+        if kind in PICTURES:
+            settings["every_n_epochs"] = every
+        found.append({"class_path": path, "init_args": settings})
+    return found
