@@ -1,7 +1,7 @@
 """`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,17 +45,23 @@ class Measured(TypedDict):
 
 
 def data_of(recipe: str) -> ImageData:
-    """The data set of a recipe, by its name or file; raises UnknownName."""
+    """The data set of a recipe, by its name or file; raises UnknownName and BadRecipe."""
     path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
-    settings = catalog.read_recipe(path, ("data",))["data"]
-    name = str(settings["class_path"]).rpartition(".")[2]
-    if name not in recipes.data.__all__:
-        raise UnknownName("data set", name, recipes.data.__all__)
-    arguments: dict = settings.get("init_args") or {}  # type: ignore[assignment]
+    data = catalog.read_recipe(path, ("data",))["data"]
+    return build_data(str(data["class_path"]), data.get("init_args") or {})  # type: ignore[arg-type]
+
+
+def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
+    """A data set of recipes.data with arguments; raises UnknownName and BadRecipe."""
+    module, _, name = class_path.rpartition(".")
+    if name not in recipes.data.__all__ or not f"{module}.".startswith("recipes.data."):
+        raise UnknownName(
+            "data set", class_path, [f"recipes.data.{n}" for n in recipes.data.__all__]
+        )
     try:
         return getattr(recipes.data, name)(**arguments)
     except TypeError as error:
-        raise BadRecipe(f"the data of {path} cannot be had: {error}") from error
+        raise BadRecipe(f"{class_path} cannot be built: {error}") from error
 
 
 @contextmanager

@@ -1,86 +1,135 @@
 """`zoo export` and `zoo verify`: a checkpoint becomes weights, card and picture."""
 
-import inspect
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
-import yaml
 from torch import Tensor, nn
 
 from recipes.data.images import ImageData
+from recipes.data.own import OwnPictures
 from zoo import catalog, pictures
 from zoo.animals import Animal, Autoencoder
 from zoo.cards import Card
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import Sampler
-from zoo.errors import BadWeights, ZooError
-from zoo.evaluation import data_of, report
+from zoo.errors import BadCard, MissingData, ZooError
+from zoo.evaluation import expectation, report
+from zoo.extractors import load_extractor
+from zoo.learned import UNKNOWN, Learned, Terms, find_learned
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.measures.records import each
 from zoo.provenance import commit
+from zoo.reference import changes_of, recipe_of
 from zoo.weights import read, sha256, shipped, write
 
+EXPORTS = Path("exports")  # below the current folder
 UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
 
 
 def export(
     checkpoint: Path,
     name: str,
-    folder: Path = catalog.WEIGHTS,
+    folder: Path = EXPORTS,
     protocol: Protocol = PROTOCOLS["full"],
+    recipe: Path | None = None,
+    terms: Terms | None = None,
+    force: bool = False,
+    tell: Callable[[str], None] | None = None,
 ) -> Card:
     """Write weights, picture and card of a checkpoint, or of a run folder's newest good one.
 
-    Every number is read off the written file. All three are made aside and then put in place, so
-    that a failure leaves what was there. The prose, and what its paper reported, are kept from the
-    old card. Raises BadWeights for what that recipe did not make, UnknownName without a recipe.
+    The card states the data that the run saw, and numbers read off the written file; the prose, and
+    what its paper reported, are kept from the old card. `tell` is given what to expect, in words.
+    Raises BadWeights for what `recipe` did not make, ZooError where the data is not known or,
+    without `force`, files of another model or data set would be replaced.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
-    old, recipe = folder / f"{name}.md", recipe_of(checkpoint, name)
-    data, state = data_of(str(recipe)), read_checkpoint(checkpoint)
+    state = read_checkpoint(checkpoint)
     model = revive(checkpoint, state)
-    changed = differences(model, recipe)
+    learned = find_learned(checkpoint, state, recipe, terms or Terms())
+    reference = recipe or recipe_of(checkpoint, name, model, learned.data)
+    old = replaced(folder / f"{name}.md", model, learned.facts["name"], force)
+    extra = {"paper": old.paper} | changes_of(model, reference)
+    with files_of(model, name, folder, learned.data) as path:
+        usable = feasible(path, learned.data, protocol, tell)
+        card = Card(name, facts(path, reference, state, learned, usable) | extra, old.prose)
+        path.with_suffix(".md").write_text(str(card), encoding="utf-8")
+    return card
+
+
+@contextmanager
+def files_of(model: Animal, name: str, folder: Path, data: ImageData) -> Iterator[Path]:
+    """A weights file and its picture, aside; they are put into the folder, with what was written
+    beside them, when all went well."""
     if isinstance(model, Autoencoder):
-        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
+        pixels = data.images("train").pixels
+        model.fit_sampler(each(model, pixels, model.encode, "codes"))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
         write(model, path)
         pictures.save(picture(read(path)), path.with_suffix(".png"))
-        found = facts(path, recipe, state, data, protocol) | {"paper": kept(old).get("paper")}
-        card = Card(name, found | ({"changed": changed} if changed else {}), prose(old))
-        path.with_suffix(".md").write_text(str(card), encoding="utf-8")
+        yield path
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
-    return card
 
 
-def recipe_of(checkpoint: Path, name: str) -> Path:
-    """The zoo's recipe of that name, else the one that the run of a checkpoint began with."""
-    begun = checkpoint.parent / "recipe.yaml"
-    return begun if name not in catalog.recipes() and begun.is_file() else catalog.recipe(name)
+def feasible(
+    path: Path, data: ImageData, protocol: Protocol, tell: Callable[[str], None] | None
+) -> Protocol:
+    """The protocol, in the space of thumbnails for people's own pictures where SqueezeNet's weights
+    cannot be had; `tell` is given that, and how long it will take."""
+    if not protocol.extractor and isinstance(data, OwnPictures):
+        try:
+            load_extractor(data.extractor)
+        except MissingData as error:
+            if tell:
+                tell(f"distances are measured on thumbnails: {error}")
+            protocol = protocol._replace(extractor="thumbnails")
+    if tell:
+        length = expectation(path, data, protocol, None)
+        tell(f"measuring by the {protocol.name} protocol takes {length} here")
+    return protocol
 
 
-def differences(model: Animal, recipe: Path) -> dict[str, object]:
-    """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
-    wanted = yaml.safe_load(recipe.read_text(encoding="utf-8"))["model"]
-    kind = type(model)
-    if wanted["class_path"] != f"{kind.__module__}.{kind.__qualname__}":
-        raise BadWeights(
-            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
-            f"{wanted['class_path'].rpartition('.')[2]}: export it under its own name"
-        )
-    parameters = inspect.signature(kind).parameters
-    arguments = {key: value.default for key, value in parameters.items()}
-    arguments |= wanted.get("init_args", {})
-    pairs = [(k, plain(v), plain(arguments[k])) for k, v in model.hparams.items() if k in arguments]
-    return {key: ours for key, ours, theirs in pairs if ours != theirs}
+class Kept(NamedTuple):
+    """What a new card keeps of an old one."""
+
+    prose: str
+    paper: object
 
 
-def plain(value: object) -> object:
-    """As JSON has it, where a tuple is a list."""
-    return list(value) if isinstance(value, tuple) else value
+def replaced(path: Path, model: Animal, data: object, force: bool) -> Kept:
+    """What a new card keeps of the one at a path. Raises ZooError where the files there are of
+    another class or data set; by `force` they are replaced, and nothing is kept."""
+    new = Kept(f"# {path.stem}\n\n{UNSEEN}", None)
+    there = [path.with_suffix(e) for e in (".safetensors", ".png", ".md")]
+    if not any(file.exists() for file in there):
+        return new
+    way_out = "export under another NAME, to another folder by --to, or replace it by --force"
+    try:
+        card = Card.read(path)
+    except BadCard as error:
+        if force:
+            return new
+        raise ZooError(
+            f"{path.with_suffix('')}.* cannot be replaced, as {error}; {way_out}"
+        ) from error
+    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    theirs = card.facts.get("data")
+    other = theirs.get("name") if isinstance(theirs, dict) else None
+    if (card.facts.get("class", kind), other) == (kind, data):
+        return Kept(card.prose, card.facts.get("paper"))
+    if force:
+        return new
+    raise ZooError(
+        f"{path.with_suffix('')}.* is a {card.facts.get('class')} of {other}, this is a {kind} of "
+        f"{data}: {way_out}"
+    )
 
 
 def picture(model: Animal) -> Tensor:
@@ -93,20 +142,24 @@ def picture(model: Animal) -> Tensor:
 
 
 def facts(
-    path: Path, recipe: Path, state: dict[str, object], data: ImageData, protocol: Protocol
+    path: Path,
+    recipe: Path | None,
+    state: dict[str, object],
+    learned: Learned,
+    protocol: Protocol,
 ) -> dict[str, object]:
     """The front matter."""
     model = read(path)
     kind = type(model)
     parameters = {name for name, _ in model.named_parameters()}
-    found = report(path, data, protocol)
+    found = report(path, learned.data, protocol)
     return {
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
-        "recipe": f"{recipe.parent.name}/{recipe.name}",
+        "recipe": f"{recipe.parent.name}/{recipe.name}" if recipe else UNKNOWN,
         "commit": logbook(state).get("commit", commit()),
-        "licence": data.source.weights_licence,
-        "data": {"name": data.source.title, "url": data.source.url, "terms": data.source.terms},
+        "licence": learned.licence,
+        "data": learned.facts,
         "sha256": sha256(path),
         "parameters": sum(v.numel() for k, v in shipped(model).items() if k in parameters),
         "training": training(state),
@@ -132,16 +185,6 @@ def training(state: dict[str, object]) -> dict[str, object]:
 def logbook(state: dict[str, object]) -> dict[str, str | float]:
     """What a checkpoint's logbook holds."""
     return state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
-
-
-def kept(path: Path) -> dict[str, object]:
-    """The facts of the card that is there already."""
-    return Card.read(path).facts if path.exists() else {}
-
-
-def prose(path: Path) -> str:
-    """The prose of the card that is there already."""
-    return Card.read(path).prose if path.exists() else f"# {path.stem}\n\n{UNSEEN}"
 
 
 def verify(name: str) -> list[str]:

@@ -6,18 +6,26 @@ import torch
 
 from zoo import catalog
 from zoo.errors import UnknownName
-from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception, Pixels, SqueezeNet
+from zoo.metrics.extractors import (
+    ClassifierFeatures,
+    Extractor,
+    Inception,
+    Pixels,
+    SqueezeNet,
+    Thumbnails,
+)
 from zoo.weights import sha256
 
 
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
-    """`inception`, `squeezenet`, `pixels` or a classifier of the zoo, on `device` (CPU); raises
-    UnknownName, and MissingData where weights cannot be had."""
-    others: dict[str, type[Inception | SqueezeNet | Pixels]] = {
+    """`inception`, `squeezenet`, `pixels`, `thumbnails` or a classifier of the zoo, on `device`
+    (CPU); raises UnknownName, and MissingData where weights cannot be had."""
+    others: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
         "inception": Inception,
         "squeezenet": SqueezeNet,
         "pixels": Pixels,
+        "thumbnails": Thumbnails,
     }
     if name in others:
         return others[name]().to(device)

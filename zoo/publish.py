@@ -26,14 +26,14 @@ from zoo.checkpoints import read_checkpoint, revive
 from zoo.comparison import refuse_to_mix, shown, verdict
 from zoo.contracts import Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
-from zoo.evaluation import data_of
-from zoo.export import export, promises_kept, recipe_of
+from zoo.export import export, promises_kept
 from zoo.headers import header
 from zoo.hub import Place
 from zoo.hub.faults import API, in_words
 from zoo.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
 from zoo.hub.page import evaluation, read_page, write_page
 from zoo.leaderboard import rank
+from zoo.learned import source_of
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.opponents import checkpoint_of, write_opponents
 from zoo.weights import read, sha256
@@ -94,7 +94,7 @@ def exported(
     checkpoint: Path, name: str, aside: Path, protocol: Protocol
 ) -> tuple[Card, Path, Path]:
     """Card, weights and picture that are made of a checkpoint."""
-    terms = data_of(str(recipe_of(checkpoint, name))).source
+    terms = source_of(checkpoint)
     check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
     card = export(checkpoint, name, aside, protocol)
     return card, aside / f"{name}.safetensors", aside / f"{name}.png"

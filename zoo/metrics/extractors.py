@@ -47,6 +47,15 @@ class Pixels(Extractor):
         return x.flatten(1)
 
 
+class Thumbnails(Extractor):
+    """Pixels averaged to at most 16 x 16: a space for images of any kind that needs no network."""
+
+    resize = "16, area"
+
+    def extract(self, x: Tensor) -> Tensor:
+        return interpolate(x, size=min(16, x.shape[-1]), mode="area").flatten(1)
+
+
 class ClassifierFeatures(Extractor):
     """What the last layer of a classifier of the zoo sees: 84 units of a LeNet, for each channel
     where it was trained on grey images."""

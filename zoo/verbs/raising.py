@@ -2,14 +2,19 @@
 
 import re
 import shlex
+import sys
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 
 from zoo import catalog
 from zoo.errors import ZooError
 from zoo.verbs.arguments import Verb, positive
+
+if TYPE_CHECKING:
+    from zoo.learned import Terms
 
 TEXT = "Train from a recipe. What follows overrides it: `zoo fit NAME --help` lists everything."
 
@@ -23,9 +28,16 @@ def enter(verb: Verb) -> None:
 
     add = verb(export, "Make weights, card and picture of a checkpoint, measured from the file.")
     add("checkpoint", type=Path, metavar="RUN|CHECKPOINT", help="a run folder, or one file of it")
-    add("name", metavar="NAME")
-    add("--to", type=Path, default=catalog.WEIGHTS, help="folder (weights)")
-    add("--seeds", type=positive, default=3, help="draws of samples to measure (3)")
+    add("name", metavar="NAME", type=run_name, help="what to call the files")
+    add("--to", type=Path, default=Path("exports"), help="folder (exports)")
+    protocols = "2,000 images and one seed, or 10,000 and three (full)"
+    add("--protocol", choices=["quick", "full"], default="full", help=protocols)
+    add("--seeds", type=positive, help="draws of samples to measure (1 when quick, 3 when full)")
+    add("--extractor", metavar="NAME", help="in whose space: inception, squeezenet, thumbnails...")
+    add("--recipe", metavar="NAME|FILE", help="what it was trained by, where its run does not say")
+    add("--license", help="of weights learned from your own pictures, as Apache-2.0")
+    add("--terms", help="of your own pictures, as CC BY 4.0, by NAME")
+    add("--force", action="store_true", help="replace files of another model or data set")
 
 
 def run_name(text: str) -> str:
@@ -85,13 +97,45 @@ def export(options: Namespace) -> None:
     from zoo.export import export as ship
     from zoo.measures import PROTOCOLS
 
+    protocol = PROTOCOLS[options.protocol]._replace(extractor=options.extractor)
+    if options.seeds:
+        protocol = protocol._replace(seeds=options.seeds)
     card = ship(
         options.checkpoint,
         options.name,
         options.to,
-        PROTOCOLS["full"]._replace(seeds=options.seeds),
+        protocol,
+        recipe_for(options.recipe),
+        asked_terms(options),
+        options.force,
+        lambda words: print(words, file=sys.stderr),
     )
     print(yaml.safe_dump(card.metrics, sort_keys=False))
     print(f"wrote {options.to / options.name}.safetensors, .md and .png: look at the picture")
     if UNSEEN in card.prose:
         print(f"and write in {options.name}.md what the model is good at and what it gets wrong")
+
+
+def recipe_for(name: str | None) -> Path | None:
+    """The recipe of a name or in a file."""
+    if name is None:
+        return None
+    return Path(name) if name.endswith(".yaml") else catalog.recipe(name)
+
+
+def asked_terms(options: Namespace) -> "Terms":
+    """The license and the terms that were given; for one's own pictures a terminal is asked."""
+    from zoo.checkpoints import newest_checkpoint
+    from zoo.learned import UNKNOWN, Terms, source_of
+
+    given = Terms(options.license, options.terms)
+    if options.recipe or None not in given or not sys.stdin.isatty():
+        return given
+    path = options.checkpoint
+    path = newest_checkpoint([path]) if path.is_dir() else path
+    if source_of(path).terms != UNKNOWN:
+        return given
+    prompts = ("license of the weights, as Apache-2.0", "terms of your pictures, as CC BY 4.0")
+    asked = [value or input(f"{words} (Enter: unknown): ").strip() or None
+             for value, words in zip(given, prompts, strict=True)]  # fmt: skip
+    return Terms(*asked)
