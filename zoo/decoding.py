@@ -77,14 +77,27 @@ def opened(file: Path | IO[bytes], formats: tuple[str, ...] = FORMATS) -> Iterat
     """An image whose content is in one of `formats`, whatever its name; raises BadPicture for
     whatever goes wrong while it is open."""
     try:
-        with open_regular(file) as content, Image.open(content, formats=formats) as image:
-            if image.width * image.height > LARGEST:
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            yield image
+        with open_regular(file) as content:
+            check_sums(content)
+            with Image.open(content, formats=formats) as image:
+                if image.width * image.height > LARGEST:
+                    size = f"{image.width} x {image.height} pixels"
+                    raise Image.DecompressionBombError(size)
+                yield image
     except BadPicture:
         raise
     except Exception as error:  # decoders of broken files raise nearly every kind
         raise BadPicture(reason(error)) from error
+
+
+def check_sums(content: IO[bytes]) -> None:
+    """Raise for a PNG whose check sums are wrong: its damaged part would be decoded as black."""
+    is_png = content.read(8) == b"\x89PNG\r\n\x1a\n"
+    content.seek(0)
+    if is_png:
+        with Image.open(content, formats=("PNG",)) as image:
+            image.verify()
+        content.seek(0)
 
 
 @contextmanager

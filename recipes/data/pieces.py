@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from recipes.data.inventory import shown
+from recipes.data.inventory import is_grey, shown
 from recipes.data.listing import is_picture
 from recipes.data.order import Batch
 from recipes.data.own import Unreadable, grey
-from zoo.decoding import BadPicture, Header, header, opened, quiet_decoders, square
+from zoo.decoding import BadPicture, Header, quiet_decoders, square
 from zoo.errors import BadRecipe
 
 
@@ -99,13 +99,13 @@ class Pieces(Dataset[Batch]):
         raise BrokenPiece(f"none of the {len(self.pieces):,} pictures can be read")
 
 
-def look(piece: Piece) -> Header | BadPicture:
-    """What the header of a picture says, or why it cannot be read."""
+def look(piece: Piece, size: int) -> tuple[Header, bool] | BadPicture:
+    """What a picture is and whether it is grey, or why it cannot be read."""
     try:
-        with opened(piece.content()) as image:
-            return header(image)
+        pixels, header = square(piece.content(), size)
     except BadPicture as fault:
         return fault
+    return header, is_grey(pixels[None])
 
 
 def inside(path: Path, label: int) -> list[Piece]:

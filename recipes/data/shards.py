@@ -19,7 +19,6 @@ from recipes.data.pieces import Piece, Pieces, inside, look
 from zoo.decoding import (
     ENDINGS,
     BadPicture,
-    Header,
     quiet_decoders,
     workers,
 )
@@ -35,7 +34,7 @@ class Shards(OwnPictures):
     Only places are kept in memory. Every rank and worker reads its own share of a shuffle of all,
     and a resumed training goes on within it. The label is that of `NAME.cls` beside `NAME.jpg` in a
     tar file, else the folder or tar file, by number. Every tenth picture is held out for the test
-    split. Of more than 20,000 pictures so many are opened before a training; by `skip` the next
+    split. Before a training up to 20,000 pictures are looked at; by `skip` the next
     picture takes the place of one that cannot be read.
     """
 
@@ -88,21 +87,23 @@ class Shards(OwnPictures):
 
     @cached_property
     def inventory(self) -> Inventory:
-        """Headers alone, of at most 20,000 pictures that are spread over all."""
-        every = max(1, -(-len(self.everything) // MOST))
-        chosen = self.everything[::every]
+        """Of at most 20,000 pictures that are spread over all."""
+        chosen = self.everything[:: max(1, -(-len(self.everything) // MOST))]
         with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
-            bar = tqdm(chosen, "opening pictures", leave=False, disable=None)
-            found = list(pool.map(look, bar))
+            bar = tqdm(chosen, "looking at pictures", leave=False, disable=None)
+            found = list(pool.map(lambda piece: look(piece, self.size), bar))
         pairs = list(zip(chosen, found, strict=True))
         faults = {p.name(self.root): str(f) for p, f in pairs if isinstance(f, BadPicture)}
-        headers = [f for f in found if isinstance(f, Header)]
-        total = len(self.everything) - len(faults)
-        labels = {piece.label for piece in chosen}
-        passed = list_files(self.root).passed_over
-        gray = bool(headers) and all(h.mode in ("1", "L", "LA", "I;16") for h in headers)
+        seen = [pair for pair in found if not isinstance(pair, BadPicture)]
         return Inventory(
-            str(self.root), self.size, total, headers, faults, passed, gray, folders=len(labels)
+            str(self.root),
+            self.size,
+            len(self.everything) - len(faults),
+            [header for header, _ in seen],
+            faults,
+            list_files(self.root).passed_over,
+            bool(seen) and all(grey for _, grey in seen),
+            folders=len({piece.label for piece in chosen}),
         )
 
     def channels_found(self) -> int:
