@@ -14,6 +14,7 @@ from toys import on_digits
 
 from recipes.callbacks import (
     Compile,
+    EMAWithWarmup,
     ForgottenClasses,
     FrechetDistance,
     Logbook,
@@ -24,7 +25,7 @@ from recipes.callbacks import (
     Reconstructions,
     SampleGrid,
 )
-from recipes.callbacks.averaging import averaged
+from recipes.callbacks.averaging import averaged, follow
 from recipes.data import Digits
 from recipes.data.images import normalise
 from zoo.animals import Animal
@@ -97,6 +98,27 @@ def test_the_grid_is_drawn_from_the_average(folder: Path) -> None:
     picture = read(folder / "samples" / "epoch-0000.png")
     assert picture.equal(grid(drawn.average))
     assert not picture.equal(grid(drawn.current))
+
+
+def test_an_average_with_warm_up_forgets_the_initial_weights(folder: Path) -> None:
+    """After t updates the decay is at most (1 + t) / (10 + t); later it is what was asked for."""
+    start, current = torch.zeros(1), torch.ones(1)
+    averages, kept = {"plain": start, "rising": start}, 1.0
+    for t in range(1, 101):
+        averages["plain"] = 0.999 * averages["plain"] + 0.001 * current
+        averages["rising"] = follow(averages["rising"], current, t, 0.999)
+        kept *= (1 + t) / (10 + t)
+    assert averages["plain"] < 0.1
+    torch.testing.assert_close(averages["rising"], torch.tensor([1 - kept]))
+    late = follow(start, current, torch.tensor(100_000), 0.9)
+    torch.testing.assert_close(late, torch.tensor([0.1]))
+    drawn = Drawn()
+    train(gan(), folder, EMAWithWarmup(decay=0.9999), SampleGrid(), drawn)
+    assert read(folder / "samples" / "epoch-0000.png").equal(grid(drawn.average))
+    assert not drawn.average.equal(drawn.current)
+    for decay in (-0.1, 1.0):
+        with pytest.raises(BadRecipe, match=f"decay must be .* got {decay}"):
+            EMAWithWarmup(decay)
 
 
 def test_an_average_not_yet_begun_is_no_average(folder: Path) -> None:

@@ -94,7 +94,8 @@ def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
         value, rest = words[at + 1], [*words[:at], *words[at + 2 :]]
         if Path(value).is_dir():
             return value, rest
-        if not re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value) and value not in DATA:
+        is_class = value in DATA or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
+        if Path(value).is_file() or not is_class:
             what = "a file" if Path(value).is_file() else "neither"
             raise BadRecipe(
                 f"--data must be a folder of pictures or a class, got {value!r}, which is {what}. "
@@ -117,16 +118,18 @@ def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
     kind = class_of(wanted.model)
     usual = usual_arguments(kind, wanted.model)
     pictures = opened(wanted, usual)
+    given = wanted.given("data.channels", "model.channels")
+    channels = str(pictures.channels if given else 1 if pictures.inventory.grey else 3)
     batch = batch_size(wanted, pictures.count("train"), usual)
     words = ["--data", OWN, "--data.init_args.root", wanted.folder]
     words += ["--data.init_args.size", str(pictures.size)]
-    words += ["--data.init_args.channels", str(pictures.channels)]
+    words += ["--data.init_args.channels", channels]
     words += ["--data.init_args.batch_size", str(batch)]
     pictures.batch_size = batch
     resumed = "--ckpt_path" in wanted.words  # whose model is that of the checkpoint
-    for name in ("size", "channels") if not resumed else ():
-        if name in usual:
-            words += [f"--model.init_args.{name}", str(getattr(pictures, name))]
+    for name, value in ("size", str(pictures.size)), ("channels", channels):
+        if name in usual and not resumed:
+            words += [f"--model.init_args.{name}", value]
     labels = wanted.given("data.labels") or arguments(wanted.data).get("labels")
     if "classes" in usual and str(labels).lower() == "true" and not resumed:
         words += ["--model.init_args.classes", str(classes(pictures))]
@@ -139,7 +142,7 @@ def opened(wanted: Wanted, usual: Mapping[str, object]) -> ImageFolder:
     given = wanted.given("data.channels", "model.channels")
     chosen = wanted.given("model.size", "data.size")
     size = int(chosen) if chosen and chosen.isdecimal() else int(str(usual.get("size") or 64))
-    colors = int(given) if given in ("1", "3") else None
+    colors = int(given) if given in ("1", "3") else 3
     unreadable: Unreadable = "skip" if skip == "skip" else "stop"
 
     def at(size: int) -> ImageFolder:

@@ -46,9 +46,8 @@ class ImageFolder(OwnPictures):
         decoded = self.decoded
         folders = {path: i for i, path in enumerate(sorted({p.parent for p in decoded.files}))}
         pixels = torch.from_numpy(decoded.pixels)
-        channels = self.given_channels or (1 if self.inventory.grey else 3)
         labels = torch.tensor([folders[path.parent] for path in decoded.files])
-        return Images(grey(pixels) if channels == 1 else pixels, labels)
+        return Images(grey(pixels) if self.channels == 1 else pixels, labels)
 
     @cached_property
     def listing(self) -> Listing:
@@ -89,9 +88,6 @@ class ImageFolder(OwnPictures):
             repeated(decoded.pixels),
             len({path.parent for path in decoded.files}),
         )
-
-    def channels_found(self) -> int:
-        return 1 if self.inventory.grey else 3
 
 
 def stamp(path: Path) -> tuple[int, int]:

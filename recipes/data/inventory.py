@@ -10,6 +10,7 @@ import numpy as np
 from zoo.decoding import Header
 
 NAMED = 20  # faults that a message lists; the inventory lists all
+GREY = {"black and white", "grey", "16-bit grey", "float grey"}
 FAR = 2.0  # long side over short side from which more than half of a picture is cut away
 KINDS = {
     "1": "black and white",
@@ -39,6 +40,13 @@ class Inventory:
     flat: int = 0
     repeated: int = 0
     folders: int = 1
+
+    @property
+    def channels(self) -> int:
+        """1 where every file is of a grey kind, else 3; grey pictures in files of color count as
+        color here, and `grey` says so of the pixels."""
+        kinds = {kind(h) for h in self.headers}
+        return 1 if kinds and kinds <= GREY else 3
 
     def lines(self) -> list[str]:
         """A few lines for people, faults last."""
@@ -72,7 +80,7 @@ class Inventory:
         }
         parts = [f"{n:,} {words}" for words, n in traits.items() if n]
         if self.grey:
-            parts.append("all are grey: one channel")
+            parts.append("all are grey")
         return "; ".join([listed(kinds), *parts]) if kinds else ""
 
     def cuts(self) -> str:

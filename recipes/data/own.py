@@ -24,10 +24,10 @@ LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
 class OwnPictures(ImageData):
     """Every picture below `root`, its centre square antialiased to (channels, size, size).
 
-    `channels` is 1 where every picture is grey, unless given. `unreadable` pictures stop a training
-    before it begins, all named at once, or are left out by `skip`. Hidden files, and those of file
-    managers, are no pictures. Raises BadRecipe without a root or for pictures that cannot be read,
-    and MissingData where there are none.
+    `channels` is 1 where every file is of a grey kind, unless given. `unreadable` pictures stop a
+    training before it begins, all named at once, or are left out by `skip`. Hidden files, and those
+    of file managers, are no pictures. Raises BadRecipe without a root or for pictures that cannot
+    be read, and MissingData where there are none.
     """
 
     source = Source("your own pictures", "not published", "unknown", "unknown")
@@ -58,15 +58,11 @@ class OwnPictures(ImageData):
     @property
     def channels(self) -> int:  # type: ignore[override]
         """Those given, else what the pictures have: 3 as long as none are named."""
-        return self.given_channels or (3 if self.given is None else self.channels_found())
+        return self.given_channels or (3 if self.given is None else self.inventory.channels)
 
     def arguments(self) -> dict[str, object]:
         own = {"channels": self.given_channels, "unreadable": self.unreadable}
         return super().arguments() | own | {"root": self.given and str(Path(self.given).absolute())}
-
-    @abstractmethod
-    def channels_found(self) -> int:
-        """1 where every picture is grey, else 3."""
 
     @property
     @abstractmethod
@@ -108,7 +104,7 @@ class OwnPictures(ImageData):
             raise BadRecipe(
                 f"{bad:,} of {inventory.total + bad:,} pictures below {self.root.absolute()} "
                 f"cannot be read: {named(inventory.faults)}. Mend them or move them away, or leave "
-                "them out by --data.init_args.unreadable skip"
+                "them out by --data.init_args.unreadable skip (of --folder: --unreadable skip)"
             )
 
     def setup(self, stage: str | None = None) -> None:

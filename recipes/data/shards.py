@@ -106,9 +106,6 @@ class Shards(OwnPictures):
             folders=len({piece.label for piece in chosen}),
         )
 
-    def channels_found(self) -> int:
-        return 1 if self.inventory.grey else 3
-
     def fingerprint(self) -> str:
         """The sha256 of the places and sizes of all pictures: their pixels are never all here."""
         if self.offline:

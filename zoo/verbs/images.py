@@ -1,5 +1,6 @@
 """Which images a verb works on: those of a data set, or one's own."""
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ def add_recipe(add: Add) -> None:
 def add_folder(add: Add) -> None:
     """What those take that need no labels."""
     add("--folder", type=Path, help="your own pictures instead: their centre squares, resized")
+    add("--unreadable", choices=["stop", "skip"], default="stop", help="pictures there (stop)")
 
 
 def data_for(options: Namespace, model: "Animal") -> "ImageData":
@@ -56,20 +58,18 @@ def images_for(options: Namespace, model: "Animal", n: int | None = None) -> "Im
 
 def own_pictures(options: Namespace, model: "Animal") -> "Images":
     """Every picture below a folder, in the size and the channels that the model takes."""
-    import torch
-
     from recipes.data import ImageFolder
-    from recipes.data.images import Images
+    from recipes.data.inventory import named
 
     size, channels = model.hparams.get("size"), model.hparams.get("channels")
     if size is None or channels is None:
-        data = data_for(options, model)
-        size, channels = data.size, data.channels
-    pixels, labels = ImageFolder(root=str(options.folder), size=size).everything
-    if channels == 1:
-        luma = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
-        pixels = (luma * pixels).sum(1, keepdim=True).round().to(torch.uint8)
-    return Images(pixels, labels)
+        usual = data_for(options, model)
+        size, channels = usual.size, usual.channels
+    folder, unreadable = str(options.folder), options.unreadable
+    data = ImageFolder(folder, size, channels=channels, unreadable=unreadable)
+    if data.everything and data.inventory.faults:
+        print(f"left out: {named(data.inventory.faults)}", file=sys.stderr)
+    return data.everything
 
 
 def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:

@@ -1,0 +1,168 @@
+"""From a folder of pictures to a trained, measured, exported model by the commands."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from toys import fails
+
+import zoo
+from zoo import catalog
+from zoo.cli import main, split_fit
+from zoo.errors import BadRecipe, MissingData
+from zoo.folders import fitted
+
+QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
+FEW = ["--model.init_args.width", "8", "--trainer.max_epochs", "2"]
+OWN = catalog.recipe("own-pictures")
+
+
+def pictures(folder: Path, n: int = 120, size: int = 8, mode: str = "RGB") -> Path:
+    """Noise in two folders."""
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        levels = rng.integers(0, 256, (size, size, 3), dtype=np.uint8)
+        path = folder / ("a" if i % 2 else "b") / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(levels).convert(mode).save(path)
+    return folder
+
+
+def settings(words: list[str]) -> dict[str, str]:
+    """Overrides by name, the last of each."""
+    return dict(zip(words[::2], words[1::2], strict=True))
+
+
+@pytest.fixture
+def shells(here: Path) -> Path:
+    return pictures(here / "my shells")
+
+
+def test_the_words_of_the_command_are_told_apart() -> None:
+    words = ["fit", "own-pictures", "--data", "x", "--name", "shells", "--fast", "--model.width=3"]
+    own, rest = split_fit(words)
+    assert own == ["fit", "own-pictures", "--name", "shells", "--fast"]
+    assert rest == ["--data", "x", "--model.width=3"]
+    own, rest = split_fit(["fit", "--name=shells", "--config", "mine.yaml", "--data=x"])
+    assert own == ["fit", "--config", "mine.yaml", "--name=shells"]
+    assert rest == ["--data=x"]
+
+
+@pytest.mark.parametrize("name", ["a/b", ".a", "..", "a b", "a\n", "", "-a", "a.2", "a" * 97, "*"])
+def test_a_name_is_that_of_a_folder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert fails("fit", "own-pictures", f"--name={name}") == "2"
+    assert "--name" in capsys.readouterr().err
+
+
+def test_a_recipe_follows_from_the_number_of_pictures(here: Path) -> None:
+    """Batches that a set can fill, enough steps whatever their number, a log from the start."""
+    seen = {}
+    for n in (12, 300):
+        folder = pictures(here / str(n), n)
+        found = settings(fitted(OWN, ["--data", str(folder)]))
+        trained = n - -(-n // 10)
+        batch, epochs = int(found["--data.init_args.batch_size"]), found["--trainer.max_epochs"]
+        batches = trained // batch
+        assert batch <= trained
+        assert batches >= 1
+        assert int(found["--trainer.log_every_n_steps"]) <= batches
+        assert found["--data"] == "recipes.data.ImageFolder"
+        assert found["--data.init_args.root"] == str(folder)
+        assert int(epochs) % int(found["--checkpoint.every_n_epochs"]) == 0
+        average, grid, *_ = json.loads(found["--trainer.callbacks"])
+        assert average["class_path"] == "recipes.callbacks.EMAWithWarmup"
+        assert grid["init_args"]["every_n_epochs"] == int(found["--checkpoint.every_n_epochs"])
+        seen[n] = int(epochs) * batches * batch
+    assert all(100_000 < images < 200_000 for images in seen.values())
+
+
+def test_a_shorter_training_has_a_younger_average(shells: Path) -> None:
+    words = ["--data", str(shells), "--trainer.max_steps", "200"]
+    found = settings(fitted(OWN, words))
+    (average, *_) = json.loads(found["--trainer.callbacks"])
+    assert average["init_args"]["decay"] == pytest.approx(0.95)
+    assert int(found["--trainer.max_epochs"]) == 200
+
+
+def test_model_and_data_agree(here: Path) -> None:
+    """Sizes of small pictures, channels of grey ones, and what the command asks for."""
+    small, large = pictures(here / "small", size=20), pictures(here / "large", size=90)
+    grey = pictures(here / "grey", mode="L")
+    for folder, size, channels in (small, 16, 3), (large, 64, 3), (grey, 8, 1):
+        found = settings(fitted(OWN, ["--data", str(folder)]))
+        for part in ("data", "model"):
+            assert found[f"--{part}.init_args.size"] == str(size)
+            assert found[f"--{part}.init_args.channels"] == str(channels)
+    asked = ["--model.init_args.size=32", "--data.init_args.channels", "1"]
+    found = settings(fitted(OWN, [f"--data={large}", *asked]))
+    assert found["--data.init_args.size"] == found["--model.init_args.size"] == "32"
+    assert found["--data.init_args.channels"] == found["--model.init_args.channels"] == "1"
+    found = settings(fitted(catalog.recipe("vae-digits"), ["--data", str(large)]))
+    assert found["--data.init_args.size"] == found["--model.init_args.size"] == "8"
+    assert found["--model.init_args.channels"] == "3"
+    found = settings(fitted(catalog.recipe("acgan-fashion-mnist"), ["--data", str(large)]))
+    assert found["--model.init_args.classes"] == "2"
+
+
+def test_other_data_is_left_alone(here: Path) -> None:
+    words = ["--data", "recipes.data.Digits", "--trainer.max_steps", "3"]
+    assert fitted(OWN, words) == words
+    assert fitted(OWN, []) == []
+    (here / "pictures.zip").write_bytes(b"x")
+    for value in ("nowhere", "pictures.zip", "a/b"):
+        with pytest.raises(BadRecipe, match=r"--data must be a folder .* got"):
+            fitted(OWN, ["--data", value])
+    (here / "empty").mkdir()
+    with pytest.raises(MissingData, match="empty"):
+        fitted(OWN, ["--data", "empty"])
+    one = pictures(here / "one", 1)
+    with pytest.raises(BadRecipe, match="2 pictures or more, got 0"):
+        fitted(OWN, ["--data", str(one)])
+
+
+def test_a_folder_must_be_named(here: Path) -> None:
+    for words in (["own-pictures"], ["vae-digits", "--data", "recipes.data.ImageFolder"]):
+        assert "root must be a folder of pictures, got none" in fails("fit", *words, *QUIET)
+    assert not list((here / "runs").glob("*"))
+
+
+def test_from_a_folder_to_a_card(
+    shells: Path, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One command trains, the printed ones go on and export; the card says what was seen."""
+    (shells / "a" / "broken.png").write_bytes(b"x")
+    fit = ["fit", "own-pictures", "--data", "my shells", "--name", "shells", *FEW, *QUIET]
+    assert "a/broken.png" in fails(*fit)
+    main([*fit, "--data.init_args.unreadable", "skip"])
+    run = here / "runs" / "shells"
+    said = capsys.readouterr()
+    assert "zoo export runs/shells shells\n" in said.out
+    assert "120 pictures" in said.err
+    recipe = yaml.safe_load((run / "recipe.yaml").read_text())
+    assert recipe["data"]["init_args"]["root"] == "my shells"
+    assert recipe["model"]["init_args"]["size"] == 8
+    assert (run / "pictures.yaml").exists()
+    assert "loss/generator" in (run / "metrics.csv").read_text()
+    resume = ["--data", "my shells", "--ckpt_path", "last", "--trainer.max_epochs", "4"]
+    main(["fit", "own-pictures", "--name", "shells", *resume, *QUIET])
+    assert torch.load(run / "last.ckpt", weights_only=True)["global_step"] == 4
+    quick = ["--protocol", "quick", "--extractor", "pixels", "--license", "CC0-1.0"]
+    main(["export", "runs/shells", "shells", *quick, "--terms", "my own"])
+    assert "measuring by the quick protocol takes" in capsys.readouterr().err
+    card = zoo.Card.read(here / "exports" / "shells.md")
+    data = card.facts["data"]
+    assert data["name"] == "my shells (own pictures)"
+    assert (data["terms"], data["images"]) == ("my own", 108)
+    assert card.facts["licence"] == "CC0-1.0"
+    assert zoo.read(here / "exports" / "shells.safetensors").sample(2).shape == (2, 3, 8, 8)
+
+
+def test_own_pictures_at_toy_size(here: Path, shells: Path) -> None:
+    main(["fit", "own-pictures", "--fast", *QUIET])
+    main(["fit", "own-pictures", "--fast", "--data", str(shells), "--name", "a", *QUIET])
+    made = {path.name for path in (here / "runs").iterdir()}
+    assert made == {"own-pictures-fast", "a-fast"}
