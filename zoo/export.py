@@ -23,7 +23,7 @@ from zoo.learned import UNKNOWN, Learned, Terms, find_learned
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.measures.records import each
 from zoo.provenance import commit
-from zoo.reference import changes_of, recipe_of
+from zoo.reference import differences, recipe_of
 from zoo.weights import read, sha256, shipped, write
 
 EXPORTS = Path("exports")  # below the current folder
@@ -53,7 +53,8 @@ def export(
     learned = find_learned(checkpoint, state, recipe, terms or Terms())
     reference = recipe or recipe_of(checkpoint, name, model, learned.data)
     old = replaced(folder / f"{name}.md", model, learned.facts["name"], force)
-    extra = {"paper": old.paper} | changes_of(model, reference)
+    changed = differences(model, reference) if reference else {}
+    extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
     with files_of(model, name, folder, learned.data) as path:
         usable = feasible(path, learned.data, protocol, tell)
         card = Card(name, facts(path, reference, state, learned, usable) | extra, old.prose)

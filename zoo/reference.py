@@ -42,12 +42,6 @@ def differences(model: Animal, recipe: Path) -> dict[str, object]:
     return {key: ours for key, ours, theirs in pairs if ours != theirs}
 
 
-def changes_of(model: Animal, recipe: Path | None) -> dict[str, object]:
-    """What a card says of arguments that are not the recipe's."""
-    changed = differences(model, recipe) if recipe else {}
-    return {"changed": changed} if changed else {}
-
-
 def plain(value: object) -> object:
     """As JSON has it, where a tuple is a list."""
     return list(value) if isinstance(value, tuple) else value
