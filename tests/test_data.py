@@ -175,7 +175,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     assert data.images("train").pixels.shape == (2, 3, 16, 16)
     assert data.images("train").labels.tolist() == [0, 1]
     (tmp_path / "cats" / "d.png").write_text("no picture")
-    with pytest.raises(BadRecipe, match=r"d.png is no picture"):
+    with pytest.raises(BadRecipe, match=r"d.png is not an image"):
         ImageFolder(str(tmp_path)).images("train")
     with pytest.raises(MissingData, match="no images below"):
         ImageFolder(str(tmp_path / "nowhere")).images("train")

@@ -123,7 +123,7 @@ def reason(error: Exception) -> str:
     if isinstance(error, PermissionError):
         return "may not be read by you"
     if isinstance(error, UnidentifiedImageError):
-        return "is no picture in a format that is read here"
+        return "is not an image in a format that is read here"
     words = " ".join(str(error).split())[:100] or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {LARGEST:,} pixels"
