@@ -167,6 +167,22 @@ def test_celeba_is_decoded_once(celeba: Path) -> None:
     assert not list(celeba.rglob("*.part*"))
 
 
+def test_damaged_files_of_celeba_are_named(celeba: Path) -> None:
+    """A picture in the archive, and a table; what was kept of the archive is made again."""
+    kept, whole = celeba / "celeba" / "celeba-148-64.npy", CelebA(str(celeba)).images("train")
+    kept.write_bytes(kept.read_bytes()[:100])
+    assert torch.equal(CelebA(str(celeba)).images("train").pixels, whole.pixels)
+    kept.unlink()
+    with zipfile.ZipFile(celeba / "celeba" / "img_align_celeba.zip", "a") as archive:
+        archive.writestr("__MACOSX/img_align_celeba/._000001.jpg", b"x")
+        archive.writestr("img_align_celeba/000013.jpg", b"P6 2000000000 2000000000 255\n")
+    with pytest.raises(MissingData, match=r"000013.jpg has more than"):
+        CelebA(str(celeba)).images("train")
+    (celeba / "celeba" / "list_attr_celeba.txt").write_text("12\n")
+    with pytest.raises(MissingData, match=r"list_attr_celeba.txt"):
+        _ = CelebA(str(celeba)).attributes
+
+
 def test_a_folder_of_pictures(tmp_path: Path) -> None:
     for name, colour in ("cats/a.png", "red"), ("cats/b.jpg", "red"), ("dogs/c.png", "blue"):
         (tmp_path / name).parent.mkdir(exist_ok=True)

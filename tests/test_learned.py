@@ -54,6 +54,14 @@ def test_a_run_on_other_data_is_not_said_to_be_of_the_recipes(place: Path) -> No
     assert {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()} == before
 
 
+def test_nothing_is_written_among_the_pictures(place: Path) -> None:
+    before = sorted(place.glob("shells/**/*"))
+    main(["export", "runs/own", "own", *QUICK, "--extractor", "thumbnails"])
+    main(["export", "runs/own", "own", *QUICK])
+    assert sorted(place.glob("shells/**/*")) == before
+    assert {m["metric"] for m in facts("own")["metrics"]} >= {"fd-pixels", "mse"}
+
+
 def test_a_run_on_the_recipes_data_is_of_the_recipe(place: Path) -> None:
     main(["export", "runs/vae-digits", "vae-digits", *QUICK])
     found = facts("vae-digits")

@@ -20,6 +20,7 @@ from recipes.data import ImageFolder
 from recipes.data import __all__ as DATA
 from recipes.data.own import Unreadable
 from zoo.errors import BadRecipe, UnknownName
+from zoo.runs import is_first
 
 SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DCGAN on two CPU cores
 EPOCHS = 15  # at least
@@ -215,11 +216,11 @@ def length(wanted: Wanted, pictures: ImageFolder) -> list[str]:
     words = ["--trainer.max_epochs", str(epochs), "--trainer.log_every_n_steps", str(log)]
     words += ["--checkpoint.every_n_epochs", str(every)]
     total = steps or epochs * batches
-    print(
-        f"training: {n:,} pictures, {epochs:,} epochs of {batches:,} batches of {batch}: {total:,} "
-        f"steps; samples every {every * batches:,} steps",
-        file=sys.stderr,
-    )
+    if is_first():
+        what = (
+            f"{n:,} pictures, {epochs:,} epochs of {batches:,} batches of {batch}: {total:,} steps"
+        )
+        print(f"training: {what}, samples every {every * batches:,}", file=sys.stderr)
     callbacks = json.dumps(fit_callbacks(wanted.trainer.get("callbacks"), every, total))
     return [*words, "--trainer.callbacks", callbacks]
 

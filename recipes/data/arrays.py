@@ -49,3 +49,8 @@ def every_tenth(n: int, split: Split) -> Tensor:
     """Indices of a set of n that has no test split: every tenth, from the first, is held out."""
     held_out = torch.arange(n) % 10 == 0
     return (held_out if split == "test" else ~held_out).nonzero().flatten()
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
+    return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)

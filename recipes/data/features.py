@@ -27,11 +27,11 @@ def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
 def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -> Tensor:
     """Features (n, d) of the first n images of a split, or of as many as there are.
 
-    They are kept in `statistics/` below the data's root, named by the digests of images and
+    They are kept in the data's folder `statistics`, named by the digests of images and
     extractor; where that folder cannot be written, they are extracted each time.
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
-    folder, name = data.root / "statistics", f"features-{'-'.join(digests)}"
+    folder, name = data.statistics, f"features-{'-'.join(digests)}"
     kept = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{name}-*.safetensors")]
     if enough := [count for count in kept if count >= n]:
         return load_file(folder / f"{name}-{min(enough)}.safetensors")["features"][:n]

@@ -11,7 +11,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from recipes.data.arrays import Images, Slices, Split, mirrored, noise
+from recipes.data.arrays import Images, Slices, Split, mirrored, noise, normalise
 from recipes.data.order import Batch, Loader, Order, as_it_is
 from zoo.animals import Animal
 from zoo.checks import check_data
@@ -84,6 +84,11 @@ class ImageData(LightningDataModule, ABC):
             is_whole = split == "test" or self.without is None
             self.splits[split] = found if is_whole else self.leave_out(found)
         return self.splits[split]
+
+    @property
+    def statistics(self) -> Path:
+        """The folder of what is computed of the images once."""
+        return self.root / "statistics"
 
     @property
     def attributes(self) -> tuple[str, ...]:
@@ -236,8 +241,3 @@ class ImageData(LightningDataModule, ABC):
             found = hashlib.sha256(pixels.contiguous().numpy().data).hexdigest()
             self.digests[split] = pixels, found
         return self.digests[split][1]
-
-
-def normalise(pixels: Tensor) -> Tensor:
-    """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
-    return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)

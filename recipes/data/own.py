@@ -60,6 +60,12 @@ class OwnPictures(ImageData):
         """Those given, else what the pictures have: 3 as long as none are named."""
         return self.given_channels or (3 if self.given is None else self.inventory.channels)
 
+    @property
+    def statistics(self) -> Path:
+        """Below the data root: nothing is written among people's pictures."""
+        usual = Path(os.environ.get("ZOO_DATA") or "data")
+        return (self.root if self.offline else usual) / "statistics"
+
     def arguments(self) -> dict[str, object]:
         own = {"channels": self.given_channels, "unreadable": self.unreadable}
         return super().arguments() | own | {"root": self.given and str(Path(self.given).absolute())}

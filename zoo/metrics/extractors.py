@@ -55,6 +55,10 @@ class Thumbnails(Extractor):
     def extract(self, x: Tensor) -> Tensor:
         return interpolate(x, size=min(16, x.shape[-1]), mode="area").flatten(1)
 
+    def sha256(self) -> str:
+        """That of its setting, as it has no weights: features of it and of Pixels differ."""
+        return hashlib.sha256(self.resize.encode()).hexdigest()
+
 
 class ClassifierFeatures(Extractor):
     """What the last layer of a classifier of the zoo sees: 84 units of a LeNet, for each channel
