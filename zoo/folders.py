@@ -14,11 +14,10 @@ from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
-import yaml
-
 from recipes.data import ImageFolder
 from recipes.data import __all__ as DATA
 from recipes.data.own import Unreadable
+from zoo import catalog
 from zoo.errors import BadRecipe, UnknownName
 from zoo.runs import is_first
 
@@ -81,7 +80,7 @@ def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
         return words
     if "--ckpt_path" in rest and rest[rest.index("--ckpt_path") + 1 :][:1] == ["last"]:
         return ["--data.init_args.root", folder, *rest]  # the run's recipe holds the numbers
-    settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
+    settings = catalog.read_recipe(recipe)
     wanted = Wanted(rest, folder, settings["model"], settings["data"], settings.get("trainer", {}))
     pictures, own = look(wanted)
     return [*own, *([] if fast else length(wanted, pictures)), *rest]
@@ -109,9 +108,8 @@ def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
 
 def waits(recipe: Path) -> bool:
     """Whether a recipe is for a folder that it does not name."""
-    data = yaml.safe_load(recipe.read_text(encoding="utf-8")).get("data")
-    is_own = isinstance(data, dict) and data.get("class_path") == OWN
-    return is_own and not (data.get("init_args") or {}).get("root")
+    data = catalog.read_recipe(recipe)["data"]
+    return data["class_path"] == OWN and not arguments(data).get("root")
 
 
 def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:

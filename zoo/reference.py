@@ -3,8 +3,6 @@
 import inspect
 from pathlib import Path
 
-import yaml
-
 from recipes.data.images import ImageData
 from zoo import catalog
 from zoo.animals import Animal
@@ -28,16 +26,17 @@ def recipe_of(checkpoint: Path, name: str, model: Animal, data: ImageData) -> Pa
 
 def differences(model: Animal, recipe: Path) -> dict[str, object]:
     """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
-    wanted = yaml.safe_load(recipe.read_text(encoding="utf-8"))["model"]
+    wanted = catalog.read_recipe(recipe)["model"]
     kind = type(model)
-    if wanted["class_path"] != f"{kind.__module__}.{kind.__qualname__}":
+    path = str(wanted["class_path"])
+    if path != f"{kind.__module__}.{kind.__qualname__}":
         raise BadWeights(
             f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
-            f"{wanted['class_path'].rpartition('.')[2]}: export it under its own name"
+            f"{path.rpartition('.')[2]}: export it under its own name"
         )
     parameters = inspect.signature(kind).parameters
     arguments = {key: value.default for key, value in parameters.items()}
-    arguments |= wanted.get("init_args", {})
+    arguments |= wanted.get("init_args") or {}  # type: ignore[call-overload]
     pairs = [(k, plain(v), plain(arguments[k])) for k, v in model.hparams.items() if k in arguments]
     return {key: ours for key, ours, theirs in pairs if ours != theirs}
 
