@@ -58,6 +58,12 @@ def test_a_name_is_that_of_a_folder(name: str, capsys: pytest.CaptureFixture[str
     assert "--name" in capsys.readouterr().err
 
 
+def test_a_batch_is_shared_by_the_steps_that_a_class_declares(here: Path) -> None:
+    folder = pictures(here / "few", 30)
+    words = fitted(catalog.recipe("wgan-gp-cifar10"), ["--data", str(folder)])
+    assert int(settings(words)["--data.init_args.batch_size"]) == 25  # of 27, in five parts
+
+
 def test_a_recipe_follows_from_the_number_of_pictures(here: Path) -> None:
     """Batches that a set can fill, enough steps whatever their number, a log from the start."""
     seen = {}

@@ -8,17 +8,20 @@ import json
 import re
 import sys
 from collections.abc import Mapping
-from importlib import import_module
 from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
+
 from recipes.data import ImageFolder
 from recipes.data import __all__ as DATA
 from recipes.data.own import Unreadable
 from zoo import catalog
-from zoo.errors import BadRecipe, UnknownName
+from zoo.animals import Animal
+from zoo.errors import BadRecipe
+from zoo.refusals import class_at
 from zoo.runs import is_first
 
 SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DCGAN on two CPU cores
@@ -114,12 +117,12 @@ def waits(recipe: Path) -> bool:
 
 def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
     """The pictures as the model will see them, and overrides that make both agree."""
-    kind = class_of(wanted.model)
+    kind = class_at(str(wanted.model["class_path"]))
     usual = usual_arguments(kind, wanted.model)
     pictures = opened(wanted, usual)
     given = wanted.given("data.channels", "model.channels")
     channels = str(pictures.channels if given else 1 if pictures.inventory.grey else 3)
-    batch = batch_size(wanted, pictures.count("train"), usual)
+    batch = batch_size(wanted, pictures.count("train"), kind, usual)
     words = ["--data", OWN, "--data.init_args.root", wanted.folder]
     words += ["--data.init_args.size", str(pictures.size)]
     words += ["--data.init_args.channels", channels]
@@ -158,14 +161,6 @@ def opened(wanted: Wanted, usual: Mapping[str, object]) -> ImageFolder:
     return pictures
 
 
-def class_of(settings: Settings) -> type:
-    module, _, name = str(settings["class_path"]).rpartition(".")
-    try:
-        return getattr(import_module(module), name)  # type: ignore[no-any-return]
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UnknownName("class", str(settings["class_path"]), ["zoo.gans.dcgan.DCGAN"]) from error
-
-
 def usual_arguments(kind: type, settings: Settings) -> Settings:
     """A class's arguments by the recipe, its own defaults where the recipe says nothing."""
     parameters = inspect.signature(kind).parameters
@@ -173,19 +168,28 @@ def usual_arguments(kind: type, settings: Settings) -> Settings:
     return {name: given.get(name, p.default) for name, p in parameters.items()}
 
 
-def batch_size(wanted: Wanted, n: int, usual: Mapping[str, object]) -> int:
+def batch_size(wanted: Wanted, n: int, kind: type, usual: Settings) -> int:
     """That of the command or recipe, at most as many as there are images, and shared evenly by the
-    steps of a critic."""
+    parts that a training step needs."""
     recipe = arguments(wanted.data).get("batch_size") or 64
     batch = wanted.number("data.batch_size", int(str(recipe)))
-    steps = [usual[k] for k in ("critic_steps", "discriminator_steps", "steps") if k in usual]
-    shared = max([1, *(int(s) for s in steps if isinstance(s, int) and s > 0)])
-    if n < max(2, shared):
+    parts, least = batch_needs(kind, usual)
+    if n < max(2, least):
         raise BadRecipe(
-            f"a training needs {max(2, shared)} pictures or more, got {n} below {wanted.folder}. "
+            f"a training needs {max(2, least)} pictures or more, got {n} below {wanted.folder}. "
             "Every tenth is held out for tests"
         )
-    return batch if batch <= n else n - n % shared
+    return batch if batch <= n else n - n % parts
+
+
+def batch_needs(kind: type, usual: Settings) -> tuple[int, int]:
+    """The parts that a training step splits a batch into, and the images that it needs: as the
+    class declares them, 1 and 1 for a class that is not the zoo's."""
+    if not issubclass(kind, Animal):
+        return 1, 1
+    with torch.device("meta"):
+        model = kind(**usual)
+    return model.batch_parts, model.batch_parts * model.smallest_part
 
 
 def classes(pictures: ImageFolder) -> int:
