@@ -70,7 +70,7 @@ class Logbook(Callback):
             now = time.monotonic()
             self.entries["seconds"] = float(self.entries["seconds"]) + now - self.clock
             self.clock = now
-        return {**self.entries, "saved_at": datetime.now(UTC).isoformat(" ", "seconds")}
+        return {**self.entries, "saved_at": datetime.now(UTC).isoformat(" ", "microseconds")}
 
     def load_state_dict(self, state_dict: Mapping[str, str | float | int]) -> None:
         self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "begun_from")}
