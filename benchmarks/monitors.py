@@ -30,6 +30,7 @@ from tables import append
 from torch import Tensor, nn
 
 from recipes.callbacks.watch import Batch, Monitor
+from zoo.precision import resolve_precision
 from zoo.vaes.beta_vae import BetaVAE
 
 Plant = Literal["none", "latent", "classes", "norms", "beta"]
@@ -144,7 +145,9 @@ def train(run: Run, seed: int, folder: Path) -> int:
     trainer = Trainer(
         accelerator="cpu",
         max_steps=run.steps,
-        precision=recipe["trainer"].get("precision", "32-true"),
+        precision=resolve_precision(  # type: ignore[arg-type]
+            recipe["trainer"].get("precision", "32-true"), "cpu"
+        ),
         callbacks=[*monitors, *(plants if run.plant != "none" else [])],
         default_root_dir=folder,
         limit_val_batches=0,

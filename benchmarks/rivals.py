@@ -20,6 +20,7 @@ from zoo.animals import fuse
 from zoo.gans.adversarial import AdversarialModule
 from zoo.gans.sngan import SNGAN
 from zoo.losses.adversarial import hinge
+from zoo.precision import device_of, resolve_precision
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,6 +43,7 @@ def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
     """A recipe's model, data and Trainer settings, its callbacks left out."""
     wanted = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     trainer = {name: v for name, v in wanted["trainer"].items() if name != "callbacks"}
+    trainer["precision"] = resolve_precision(trainer.get("precision", "32-true"), device_of("auto"))
     model, data = (build(wanted[part]) for part in ("model", "data"))
     assert isinstance(model, AdversarialModule)
     assert isinstance(data, ImageData)
