@@ -89,9 +89,9 @@ def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
 @pytest.mark.parametrize(
     ("labels", "words"),
     [
-        ([0, 3], "labels are from 0 to 2"),
-        ([-1, 0], "labels are from 0 to 2"),
-        ([1], "labels must be 2 whole numbers, not torch.int64 of shape (1,)"),
+        ([0, 3], "labels must be from 0 to 2"),
+        ([-1, 0], "labels must be from 0 to 2"),
+        ([1], "labels must be 2 whole numbers, got torch.int64 of shape (1,)"),
         ([0, 1, 2], "labels must be 2 whole numbers"),
         ([[0, 1], [1, 0]], "labels must be 2 whole numbers"),
         ([0.0, 1.0], "labels must be 2 whole numbers"),

@@ -281,7 +281,7 @@ def test_a_capacity_of_zero_is_higgins() -> None:
 def test_a_mixture_in_equal_shares() -> None:
     means, stds, z = draw(4, LATENT), draw(4, LATENT, seed=1).exp(), draw(5, LATENT, seed=2)
     each = torch.stack([gauss(z, m, s) for m, s in zip(means, stds, strict=True)])
-    torch.testing.assert_close(mixture(means, stds).log_prob(z), each.exp().mean(0).log())
+    torch.testing.assert_close(mixture(z, means, stds), each.exp().mean(0).log())
 
 
 @torch.no_grad()
@@ -352,7 +352,7 @@ def test_classes_are_drawn_in_turn_or_as_asked() -> None:
     sevens = model.sample(20, 3, torch.full((20,), 7))
     assert torch.equal(sevens[17], model.sample(20, 3)[17])
     assert not torch.equal(sevens[3], model.sample(20, 3)[3])
-    with pytest.raises(ZooError, match="labels are from 0 to 9"):
+    with pytest.raises(ZooError, match="labels must be from 0 to 9"):
         model.sample(2, 3, torch.tensor([0, 10]))
 
 

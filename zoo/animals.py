@@ -12,8 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latents
-from zoo.errors import ZooError
+from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latents, checked_labels
 from zoo.layers.draws import normal
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -135,7 +134,7 @@ class LatentVariableModel(Animal, ABC):
 
     def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
         """`decode` of latents (n, latent), a few at a time."""
-        return map(self.decode, z.split(CHUNK))
+        return map(self.decode, self.as_latents(z).split(CHUNK))
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
         """The images of `sample`, a few at a time."""
@@ -148,7 +147,7 @@ class ConditionalModel(LatentVariableModel):
     @abstractmethod
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]. Raises
-        ZooError for labels that do not fit."""
+        BadInput for labels that do not fit."""
 
     def in_turn(self, n: int) -> Tensor:
         """Labels (n,): every class in its turn."""
@@ -156,25 +155,20 @@ class ConditionalModel(LatentVariableModel):
 
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
-        `in_turn`; a seed fixes the latents. Raises ZooError for labels that do not fit."""
+        `in_turn`; a seed fixes the latents. Raises BadInput for labels that do not fit."""
         return self.decode(self.prior(n, seed), labels)
 
     def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
+        z = self.as_latents(z)
         chunks = zip(z.split(CHUNK), self.in_turn(len(z)).split(CHUNK), strict=True)
         return (self.decode(some, labels) for some, labels in chunks)
 
     def asked(self, n: int, labels: Tensor | None) -> Tensor:
-        """Labels (n,) as int64 on this model's device, by default `in_turn`. Raises ZooError unless
+        """Labels (n,) as int64 on this model's device, by default `in_turn`. Raises BadInput unless
         they are n classes of this model."""
         if labels is None:
             return self.in_turn(n)
-        labels, classes = torch.as_tensor(labels, device=self.device), self.hparams["classes"]
-        if labels.shape != (n,) or labels.is_floating_point() or labels.dtype == torch.bool:
-            found = f"{labels.dtype} of shape {tuple(labels.shape)}"
-            raise ZooError(f"labels must be {n} whole numbers, not {found}")
-        if ((labels < 0) | (labels >= classes)).any():
-            raise ZooError(f"labels are from 0 to {classes - 1}, not {labels.unique().tolist()}")
-        return labels.long()
+        return checked_labels(labels, n, self.hparams["classes"]).to(self.device)
 
 
 class EncoderDecoder(LatentVariableModel):

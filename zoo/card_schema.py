@@ -115,12 +115,15 @@ def check_records(records: object, where: str) -> list[dict[str, str | int | flo
     return records
 
 
-def check(facts: Mapping[str, object], schema: Schema, where: str, above: str = "") -> None:
-    """Refuse, with BadCard, what is missing or of another kind."""
+def check(facts: dict[str, object], schema: Schema, where: str, above: str = "") -> None:
+    """Refuse, with BadCard, what is missing or of another kind; a key that may be missing and has
+    no value is taken out."""
     for name, kind in schema.items():
         key = name.removesuffix("?")
         value = facts.get(key)
         if name.endswith("?") and value is None:
+            if kind not in (SCALAR, TEXT_OR_NONE):
+                facts.pop(key, None)
             continue
         if isinstance(kind, Kind):
             if not kind.fits(value):

@@ -3,20 +3,24 @@
 from collections.abc import Sequence
 from numbers import Integral
 
+import torch
 from torch import Tensor
 
 from zoo.errors import BadInput, BadRecipe
 
 Shape = tuple[int, int, int]
 
+WHOLE = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
 OVERSHOOT = 1.5  # of |x|: resizing and rounding leave [-1, 1] by less, grey levels by far more
 REMEDY = "Convert grey levels from 0 to 255 by x / 127.5 - 1"
 
 
-def check_count(n: int) -> None:
-    """Raise BadInput unless n is a whole number from 0 on."""
-    if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
-        raise BadInput(f"n must be a whole number >= 0, got {n!r}. Request 0 samples or more")
+def check_count(n: int, name: str = "n", least: int = 0) -> None:
+    """Raise BadInput unless n is a whole number from `least` on."""
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < least:
+        raise BadInput(
+            f"{name} must be a whole number >= {least}, got {n!r}. Request {least} or more"
+        )
 
 
 def check_seed(seed: int | None) -> None:
@@ -96,6 +100,58 @@ def check_latents(z: Tensor, width: int) -> None:
         )
     if not z.isfinite().all():
         raise BadInput("latents must be finite, got NaN or infinite values. Draw or encode others")
+
+
+def check_features(features: Tensor, width: int) -> None:
+    """Raise BadInput unless features are floating-point numbers (..., width)."""
+    if not isinstance(features, Tensor) or not features.is_floating_point():
+        found = features.dtype if isinstance(features, Tensor) else f"a {type(features).__name__}"
+        raise BadInput(f"features must be floating-point tensors, got {found}. Compute them anew")
+    if features.shape[-1:] != (width,):
+        raise BadInput(
+            f"features must be of shape (..., {width}), got {tuple(features.shape)}. Compute them "
+            "by model.features(images)"
+        )
+    if not features.isfinite().all():
+        raise BadInput("features must be finite, got NaN or infinite values. Compute them anew")
+
+
+def checked_labels(labels: Tensor, n: int, classes: int) -> Tensor:
+    """Labels (n,) as int64; raises BadInput unless they are n whole numbers below `classes`."""
+    remedy = f"Give the class of each image, from 0 to {classes - 1}"
+    try:
+        labels = torch.as_tensor(labels)
+    except (TypeError, ValueError, RuntimeError) as error:
+        found = f"a {type(labels).__name__} of something else"
+        raise BadInput(f"labels must be {n} whole numbers, got {found}. {remedy}") from error
+    if labels.shape != (n,) or labels.dtype not in WHOLE:
+        found = f"{labels.dtype} of shape {tuple(labels.shape)}"
+        raise BadInput(f"labels must be {n} whole numbers, got {found}. {remedy}")
+    labels = labels.long()
+    if ((labels < 0) | (labels >= classes)).any():
+        found = f"{int(labels.min())} to {int(labels.max())}"
+        raise BadInput(f"labels must be from 0 to {classes - 1}, got {found}. {remedy}")
+    return labels
+
+
+def check_codes(codes: Tensor, grids: Sequence[tuple[int, int]]) -> None:
+    """Raise BadInput unless codes are int64 (n, positions) of `grids`: the positions and entries of
+    each, whose entries count on from those before."""
+    remedy = "Compute them by model.codes(images)"
+    if not isinstance(codes, Tensor) or codes.dtype != torch.int64:
+        found = codes.dtype if isinstance(codes, Tensor) else f"a {type(codes).__name__}"
+        raise BadInput(f"codes must be tensors of int64, got {found}. {remedy}")
+    positions = sum(size for size, _ in grids)
+    if codes.ndim != 2 or codes.shape[1] != positions:
+        found = tuple(codes.shape)
+        raise BadInput(f"codes must be of shape (n, {positions}), got {found}. {remedy}")
+    first = 0
+    for grid, (_, entries) in zip(codes.split([s for s, _ in grids], 1), grids, strict=True):
+        last = first + entries - 1
+        if grid.numel() and not (first <= int(grid.min()) and int(grid.max()) <= last):
+            found = f"{int(grid.min())} to {int(grid.max())}"
+            raise BadInput(f"codes must be from {first} to {last}, got {found}. {remedy}")
+        first = last + 1
 
 
 def check_batch(n: int, parts: int, least: int, owner: str) -> None:

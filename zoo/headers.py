@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Mapping
 from importlib import import_module
+from os.path import isfile
 from pathlib import Path
 from typing import Literal, get_args, get_origin, get_type_hints
 
@@ -80,7 +81,7 @@ def find_class(path: Path, class_path: Plain) -> type[Animal]:
     class_path = class_path if isinstance(class_path, str) else brief(class_path)
     match = CLASS_PATH.fullmatch(class_path)
     home = Path(__file__).parent
-    if match is None or not (home / match[1] / f"{match[2]}.py").is_file():
+    if match is None or not isfile(home / match[1] / f"{match[2]}.py"):
         known = [f"zoo.{file.parent.name}.{file.stem}" for file in home.glob("*/[a-z]*.py")]
         error = UnknownName("module of the zoo", class_path.rpartition(".")[0], known)
         raise BadWeights(f"{path} names the class {brief(class_path)}: {error}")

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from zoo.animals import Animal, apply
+from zoo.checks import check_features
 from zoo.layers.precision import at_least_float32
 
 
@@ -37,4 +38,5 @@ class ImageClassifier(Animal, ABC):
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (..., d) to logits (..., classes)."""
+        check_features(features, self.head.in_features)
         return at_least_float32(self.head(features.to(self.parameter_dtype)))

@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
 from zoo.animals import apply
+from zoo.checks import check_count
 from zoo.gans import dcgan
 from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.draws import normal, uniform
@@ -152,7 +153,9 @@ class InfoGAN(AdversarialModule):
         """What figure 2 draws: latents z (n, latent) in every category, (n * categories, latent),
         then with each continuous code from -reach to +reach times its standard deviation in the
         prior, the others staying: (n * steps, latent) each."""
+        check_count(steps, "steps")
         noise, categories, continuous = self.sizes()
+        z = self.as_latents(z)
         every, each = z.repeat_interleave(categories, 0), torch.eye(categories, device=z.device)
         every[:, noise : noise + categories] = each.repeat(len(z), 1)
         values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5

@@ -7,7 +7,7 @@ Alain & Bengio, 2016, https://arxiv.org/abs/1610.01644, for the probe.
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import NotEnough, require_finite
+from zoo.metrics.checks import NotEnough, require_features, require_finite, require_images
 
 
 def linear_probe(
@@ -28,7 +28,7 @@ def linear_probe(
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    require_finite("a linear probe", codes, test_codes)
+    require_features("a linear probe", codes, test_codes)
     codes, labels = labelled(codes, labels, n, seed)
     if len(labels.unique()) < 2:
         raise NotEnough(f"{len(labels)} labels of one class: a probe needs two; give a larger n")
@@ -53,9 +53,9 @@ def nearest_neighbours(
     """
     from sklearn.neighbors import KNeighborsClassifier
 
-    require_finite("a vote of neighbours", codes, test_codes)
+    require_features("a vote of neighbours", codes, test_codes)
     codes, labels = labelled(codes, labels, n, seed)
-    if len(labels) < k:
+    if not 1 <= k <= len(labels):
         raise NotEnough(f"{len(labels)} labels cannot be {k} neighbours: give a larger n")
     vote = KNeighborsClassifier(k).fit(codes.cpu().numpy(), labels.cpu().numpy())
     return float(vote.score(test_codes.cpu().numpy(), test_labels.cpu().numpy()))
@@ -81,6 +81,8 @@ def clustering_accuracy(found: Tensor, labels: Tensor) -> float:
     from scipy.optimize import linear_sum_assignment
     from sklearn.metrics.cluster import contingency_matrix
 
+    require_images("a clustering accuracy", 1, found, labels)
+    require_finite("a clustering accuracy", found, labels)
     shared = contingency_matrix(labels.cpu().numpy(), found.cpu().numpy())
     rows, columns = linear_sum_assignment(shared, maximize=True)
     return float(shared[rows, columns].sum() / len(labels))

@@ -7,7 +7,7 @@ through distances of fewer samples ends, at 1 / n = 0, at the distance of all.
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import NotEnough
+from zoo.metrics.checks import NotEnough, require_features
 from zoo.metrics.frechet import frechet_distance, statistics
 
 SIZES = 15
@@ -21,6 +21,7 @@ def frechet_infinity(real: Tensor, fake: Tensor, seed: int = 0) -> Tensor:
     regular, where that leaves 15 of them. Raises TypeError for anything but float64, and ValueError
     for fewer than two real images or 30 generated ones.
     """
+    require_features("an extrapolation", real, fake)
     if len(fake) < 2 * SIZES:
         raise NotEnough(
             f"an extrapolation needs {2 * SIZES} generated images or more, not {len(fake)}"

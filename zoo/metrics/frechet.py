@@ -7,15 +7,19 @@ of TF-Inception is its name `fid`. All statistics are float64.
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import require_finite, require_images
+from zoo.metrics.checks import require_features, require_images
 
 
 def frechet_between(real: Tensor, fake: Tensor) -> Tensor:
     """The distance of features (n, d) and (m, d), a float64 scalar.
 
     Raises TypeError for anything but float64, and ValueError for fewer than two images a side or
-    features that are not finite.
+    features that are not finite, or differ in width.
     """
+    for features in (real, fake):
+        if features.dtype != torch.float64:
+            raise TypeError(f"the features must be float64, not {features.dtype}")
+    require_features("a Frechet distance", real, fake)
     return frechet_distance(*statistics(real), *statistics(fake))
 
 
@@ -23,7 +27,7 @@ def statistics(features: Tensor) -> tuple[Tensor, Tensor]:
     """Mean (d,) and unbiased covariance (d, d) of features (n, d); raises ValueError for n < 2
     and for features that are not finite."""
     require_images("a Frechet distance", 2, features)
-    require_finite("a Frechet distance", features)
+    require_features("a Frechet distance", features)
     mean = features.mean(0)
     centred = features - mean
     return mean, centred.T @ centred / (len(features) - 1)

@@ -7,7 +7,7 @@ below zero. Over all features, not over random subsets of them: there is no seed
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import require_finite, require_images
+from zoo.metrics.checks import require_features, require_images
 
 CHUNK = 256  # rows of a kernel matrix that exist at once
 
@@ -22,7 +22,7 @@ def kernel_distance(real: Tensor, fake: Tensor) -> Tensor:
         if features.dtype != torch.float64:
             raise TypeError(f"the features must be float64, not {features.dtype}")
     require_images("a kernel distance", 2, real, fake)
-    require_finite("a kernel distance", real, fake)
+    require_features("a kernel distance", real, fake)
     crossed = cubes(real, fake) / (len(real) * len(fake))
     return within(real) + within(fake) - 2 * crossed
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import NotEnough, require_finite, require_images
+from zoo.metrics.checks import NotEnough, require_features, require_images
 
 CHUNK = 256  # rows of a distance matrix that exist at once
 
@@ -37,7 +37,7 @@ def distances(x: Tensor, y: Tensor) -> Tensor:
 
 def radii(features: Tensor, k: int) -> Tensor:
     """Each row's distance to its k-th nearest other row, (n,); raises ValueError unless n > k."""
-    require_finite("a distance to neighbours", features)
+    require_features("a distance to neighbours", features)
     if not 1 <= k < len(features):
         raise NotEnough(
             f"{len(features)} images have no {k} neighbours each: "
@@ -77,6 +77,7 @@ def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
     A ball reaches as far as its centre's k-th neighbour on its own side, border included
     (equations 1 and 2). Raises ValueError for k rows or fewer on a side.
     """
+    require_features("precision and recall", real, fake)
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     precise, recalled = 0, torch.zeros_like(real_radii, dtype=torch.bool)
     for rows, reach in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
@@ -92,7 +93,7 @@ def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
     have density 1. Raises ValueError for k real rows or fewer, or for no fakes.
     """
     require_images("density and coverage", 1, fake)
-    require_finite("density and coverage", fake)
+    require_features("density and coverage", real, fake)
     reach = radii(real, k)
     number, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
     for rows in fake.split(CHUNK):

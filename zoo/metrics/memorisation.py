@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import NotEnough, require_finite, require_images
+from zoo.metrics.checks import NotEnough, require_features, require_images
 from zoo.metrics.manifold import CHUNK
 
 
@@ -29,8 +29,8 @@ def nearest(features: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     computed exactly, so that a copy is at zero. Raises ValueError for no rows to search.
     """
     require_images("a search for the nearest", 1, among)
-    require_finite("a search for the nearest", features, among)
     features, among = features.double(), among.double()
+    require_features("a search for the nearest", features, among)
     origin = among.mean(0)  # near the origin, the products cancel less
     features, among = features - origin, among - origin
     squares, indices = among.square().sum(1), features.new_empty(len(features), dtype=torch.long)

@@ -39,6 +39,11 @@ def count_modes(found: Tensor, classes: int, expected: Tensor | None = None) -> 
     shares of as many classes.
     """
     require_images("a histogram of classes", 1, found)
+    if found.is_floating_point() or not 0 <= int(found.min()) <= int(found.max()) < classes:
+        raise ValueError(
+            f"classes must be whole numbers from 0 to {classes - 1}, got {found.dtype}"
+            f" from {found.min():g} to {found.max():g}"
+        )
     if expected is None:
         expected = torch.full((classes,), 1 / classes, dtype=torch.float64)
     total = expected.sum().item()

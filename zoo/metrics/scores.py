@@ -5,19 +5,19 @@ from itertools import pairwise
 from torch import Tensor
 from torch.special import entr
 
-from zoo.metrics.checks import NotEnough, require_finite
+from zoo.metrics.checks import NotEnough, require_features
 
 
 def inception_score(logits: Tensor, parts: int = 10) -> float:
     """exp(E KL(p(y | x) || p(y))) of logits (n, classes), the mean over that many parts of n.
 
     Salimans et al., 2016, section 4, https://arxiv.org/abs/1606.03498. Raises ValueError for fewer
-    images than parts.
+    images than parts, and for fewer parts than one.
     """
+    require_features("an Inception score", logits)
     n = len(logits)
-    require_finite("an Inception score", logits)
-    if n < parts:
-        raise NotEnough(f"a score over {parts} parts needs as many images or more, not {n}")
+    if not 1 <= parts <= n:
+        raise NotEnough(f"a score needs parts from 1 to the number of images, {n}, not {parts}")
     borders = [part * n // parts for part in range(parts + 1)]
     chances = logits.double().softmax(1)
     return sum(score(chances[a:b]) for a, b in pairwise(borders)) / parts

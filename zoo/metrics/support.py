@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.metrics.checks import NotEnough, require_finite
+from zoo.metrics.checks import NotEnough, require_features
 from zoo.metrics.manifold import CHUNK, distances
 
 TAIL = 0.025  # on either side of a 95 % interval
@@ -39,7 +39,7 @@ def support_size(features: Tensor, distance: float) -> SupportSize:
     Unequally likely outputs match more often: then only `low` bounds N, at 97.5 %.
     Raises ValueError for fewer than two samples or a distance of zero or less.
     """
-    require_finite("a support size", features)
+    require_features("a support size", features)
     if len(features) < 2 or not distance > 0:
         raise NotEnough(
             "duplicates need two samples or more and a distance above zero, "
@@ -56,7 +56,7 @@ def support_size(features: Tensor, distance: float) -> SupportSize:
 def nearest_pairs(features: Tensor, count: int) -> Tensor:
     """Indices (count, 2) of the closest pairs among samples (n, d), closest first, for a person
     to judge which distance makes a duplicate; raises ValueError where there are fewer pairs."""
-    require_finite("a distance of pairs", features)
+    require_features("a distance of pairs", features)
     if not 1 <= count <= math.comb(len(features), 2):
         raise NotEnough(f"{len(features)} samples do not have {count} pairs to choose from")
     best = features.new_empty(0)

@@ -12,6 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
 from zoo.animals import ConditionalModel, apply
+from zoo.checks import check_count
 from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network, diagonal_normal
 
 
@@ -40,7 +41,7 @@ class ConditionalVAE(ConditionalModel, VAE):
     def posterior(self, x: Tensor, labels: Tensor | None = None) -> Normal:
         """q(z | x, y) of images and labels (n,), each (n, latent)."""
         x = self.as_images(x)
-        y = self.one_hot(self.infer(x) if labels is None else labels)
+        y = self.one_hot(self.infer(x) if labels is None else self.asked(len(x), labels))
         return diagonal_normal(
             self.encoder(torch.cat([x, y[..., None, None].expand(-1, -1, *x.shape[2:])], 1))
         )
@@ -55,7 +56,8 @@ class ConditionalVAE(ConditionalModel, VAE):
     def bound(self, x: Tensor, labels: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats; with labels (n,) of
         log p(x | y), without them of log p(x)."""
-        y = self.infer(x) if labels is None else labels
+        x = self.as_images(x)
+        y = self.infer(x) if labels is None else self.asked(len(x), labels)
         q = self.posterior(x, y)
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         surprise = math.log(self.hparams["classes"]) if labels is None else 0.0
@@ -63,6 +65,7 @@ class ConditionalVAE(ConditionalModel, VAE):
 
     def log_weights(self, x: Tensor, k: int) -> Tensor:
         """log p(x, y, z) - log q(z | x, y) of k draws of z, y inferred: (k, n), in nats."""
+        check_count(k, "k", 1)
         y = self.infer(x)
         q = self.posterior(x, y)
         z = q.rsample(torch.Size([k]))
@@ -72,7 +75,7 @@ class ConditionalVAE(ConditionalModel, VAE):
     @torch.no_grad()
     def infer(self, x: Tensor) -> Tensor:
         """The class (n,) that explains each image best, by the bound at the posterior's mean."""
-        bounds = []
+        bounds, x = [], self.as_images(x)
         for y in range(self.hparams["classes"]):
             labels = torch.full((len(x),), y, device=x.device)
             q = self.posterior(x, labels)
@@ -83,7 +86,7 @@ class ConditionalVAE(ConditionalModel, VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend KL(q || p) - E_q log p(x | y, z), by one draw."""
         x, y = batch
-        bound = self.bound(x, self.asked(len(x), y))
+        bound = self.bound(x, y)
         log_likelihood, divergence = (term.mean() for term in bound)
         self.note({"log_likelihood": log_likelihood, "divergence": divergence})
         return divergence - log_likelihood
@@ -94,7 +97,7 @@ class ConditionalVAE(ConditionalModel, VAE):
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default `in_turn`, to the likelihood's means
-        (n, channels, size, size) in [-1, 1]. Raises ZooError for labels that do not fit."""
+        (n, channels, size, size) in [-1, 1]. Raises BadInput for labels that do not fit."""
         told = self.told(self.as_latents(z), self.asked(len(z), labels))
         mean = apply(self, told, lambda chunk: self.likelihood(chunk).mean)
         return self.to_pixels(mean)

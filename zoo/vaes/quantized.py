@@ -16,7 +16,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.animals import CHUNK, Animal, apply
-from zoo.checks import check_latents
+from zoo.checks import check_codes, check_latents
 from zoo.errors import BadRecipe
 from zoo.layers.draws import seeded
 from zoo.layers.precision import at_least_float32
@@ -119,6 +119,12 @@ class QuantizedModel(Animal, ABC):
         error = squared_distance(self.reconstruct(x), x)
         nats = self.nats(self.codes(x)).mean()
         self.log_dict({"val/error": error, "val/nats": nats}, prog_bar=True, sync_dist=True)
+
+    def check_codes(self, codes: Tensor) -> None:
+        """Raise BadInput unless codes are int64 (n, positions) of the codebook; a training step
+        does not wait for a look at them."""
+        if self._trainer is None or not self._trainer.training:
+            check_codes(codes, [(n, len(q.codebook)) for n, q in self.quantizers().items()])
 
     def codes(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, positions)."""

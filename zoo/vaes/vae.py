@@ -13,6 +13,7 @@ from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
 from zoo.animals import LatentVariableModel, apply
+from zoo.checks import check_count
 from zoo.layers import convnets, densenets
 from zoo.layers.precision import at_least_float32
 
@@ -77,6 +78,7 @@ class VAE(LatentVariableModel):
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
         in nats."""
+        self.as_images(x)  # for its checks: a density has the precision of the images
         x = at_least_float32(x)
         target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
         return self.likelihood(z).log_prob(target).flatten(-3).sum(-1)
@@ -99,6 +101,7 @@ class VAE(LatentVariableModel):
 
     def log_weights(self, x: Tensor, k: int) -> Tensor:
         """log p(x, z) - log q(z | x) of k draws of z for each of the images x: (k, n), in nats."""
+        check_count(k, "k", 1)
         q = self.posterior(x)
         z = q.rsample(torch.Size([k]))
         return self.log_likelihood(x, z) + self.log_prior(z) - q.log_prob(z).sum(-1)

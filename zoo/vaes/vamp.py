@@ -3,9 +3,11 @@
 The prior is a mixture of the posteriors of pseudo-inputs: images that are learned with the rest.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
-from torch.distributions import Categorical, Independent, MixtureSameFamily, Normal
+from torch.distributions import Normal
 from torch.nn.functional import hardtanh
 
 from zoo.animals import apply
@@ -43,12 +45,12 @@ class VampVAE(VAE):
         (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))
         q = Normal(mean, std, validate_args=False)
         z = q.rsample()
-        return self.log_likelihood(x, z), q.log_prob(z).sum(1) - mixture(at, spread).log_prob(z)
+        return self.log_likelihood(x, z), q.log_prob(z).sum(1) - mixture(z, at, spread)
 
     def log_prior(self, z: Tensor) -> Tensor:
         """log p(z) of latents (..., latent): (...), in nats."""
         q = self.posterior(self.pseudo_inputs())
-        return mixture(q.mean, q.stddev).log_prob(z)
+        return mixture(z, q.mean, q.stddev)
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw z (n, latent) from the posteriors of random pseudo-inputs; a seed gives the same
@@ -62,8 +64,7 @@ class VampVAE(VAE):
         return z.to(self.parameter_dtype)
 
 
-def mixture(means: Tensor, stds: Tensor) -> MixtureSameFamily:
-    """Normals (components, latent) in equal shares."""
-    normals = Independent(Normal(means, stds, validate_args=False), 1)
-    shares = Categorical(logits=torch.zeros_like(means[:, 0]))
-    return MixtureSameFamily(shares, normals, validate_args=False)
+def mixture(z: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    """The log-density (...) at z (..., latent) of normals (components, latent) in equal shares."""
+    each = Normal(means, stds, validate_args=False).log_prob(z[..., None, :]).sum(-1)
+    return each.logsumexp(-1) - math.log(len(means))

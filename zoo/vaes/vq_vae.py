@@ -113,12 +113,14 @@ class VQVAE(QuantizedModel):
         return self.quantizer.codes(self.encoder(x)).flatten(1)
 
     def look_up(self, codes: Tensor) -> Tensor:
+        self.check_codes(codes)
         return self.quantizer.look_up(self.grid(codes)).flatten(1)
 
     def picture(self, z: Tensor) -> Tensor:
         return self.decoder(z.unflatten(1, (-1, self.side, self.side)))
 
     def nats(self, codes: Tensor) -> Tensor:
+        self.check_codes(codes)
         return self.prior.nats(self.grid(codes))
 
     def draw(self, chances: Tensor) -> Tensor:

@@ -125,6 +125,7 @@ class VQVAE2(QuantizedModel):
         return self.side_by_side(top, bottom)
 
     def look_up(self, codes: Tensor) -> Tensor:
+        self.check_codes(codes)
         top, bottom = self.levels(codes)
         e_top, e_bottom = self.quantizer_top.look_up(top), self.quantizer_bottom.look_up(bottom)
         return torch.cat([e_top.flatten(1), e_bottom.flatten(1)], dim=1)
@@ -136,6 +137,7 @@ class VQVAE2(QuantizedModel):
         return self.paint(*maps)
 
     def nats(self, codes: Tensor) -> Tensor:
+        self.check_codes(codes)
         top, bottom = self.levels(codes)
         return self.prior_top.nats(top) + self.prior_bottom.nats(bottom, self.told(top))
 
