@@ -23,6 +23,7 @@ from zoo.gans.infogan import InfoGAN
 from zoo.latents import project
 from zoo.layers.draws import normal
 from zoo.vaes.conditional_vae import ConditionalVAE
+from zoo.vaes.quantized import QuantizedModel
 from zoo.vaes.rae import RAE
 from zoo.vaes.vae import VAE
 from zoo.vaes.vamp import VampVAE
@@ -47,6 +48,7 @@ MODELS: dict[str, Callable[[], Animal]] = {
 ON_IMAGES = (
     "encode", "reconstruct", "bound", "posterior", "codes", "sort", "activity", "corrupt",
     "features", "classify", "log_weights", "infer",
+    "log_likelihood",
 )  # fmt: skip
 
 
@@ -55,6 +57,9 @@ def verbs(model: Animal) -> dict[str, Callable[[Tensor], object]]:
     found = {name: getattr(model, name) for name in ON_IMAGES if hasattr(model, name)}
     if "log_weights" in found:
         found["log_weights"] = lambda x: model.log_weights(x, 2)  # type: ignore[operator]
+    if isinstance(model, VAE):
+        z = torch.zeros(1, 14 if isinstance(model, ConditionalVAE) else 4)
+        found["log_likelihood"] = lambda x: model.log_likelihood(x, z.expand(len(x), -1))
     return found
 
 
@@ -202,3 +207,63 @@ def test_no_protocol_has_data_members() -> None:
             assert not inspect.get_annotations(part), f"{name} has data members"
             assert not [key for key, value in vars(part).items() if isinstance(value, property)]
     assert found > 10
+
+
+@pytest.mark.parametrize("kind", ["vae", "conditional-vae", "vamp", "rae", "vq-vae"])
+def test_no_images_are_taken(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    for call in verbs(model).values():
+        call(torch.zeros(0, 1, 8, 8))
+
+
+@pytest.mark.parametrize("kind", ["vae", "conditional-vae", "vamp"])
+def test_numbers_of_draws_are_whole(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    for k in (0, -1, 1.5, True, "3"):
+        with pytest.raises(BadInput, match="k must be a whole number >= 1"):
+            model.log_weights(torch.zeros(1, 1, 8, 8), k)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize(
+    "labels", [[0, 10], [-1, 0], [0], [0.0, 1.0], [True, False], "ab", [1, None]]
+)
+def test_labels_are_classes(labels: object) -> None:
+    model, x = ConditionalVAE(**SMALL, latent=4).eval(), torch.zeros(2, 1, 8, 8)
+    calls = model.sample, lambda n, labels: model.bound(x, labels)
+    for call in (*calls, lambda n, labels: model.posterior(x, labels)):
+        with pytest.raises(BadInput, match="labels must be"):
+            call(2, labels=labels)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("kind", ["vq-vae", "vq-vae-2"])
+def test_other_codes_are_refused(kind: str) -> None:
+    model = MODELS[kind]().eval()
+    assert isinstance(model, QuantizedModel)
+    codes = model.codes(torch.zeros(2, 1, 8, 8))
+    wrong = codes.float(), codes.int(), codes[0], codes[:, 1:], codes - 99, codes + 4, [1], None
+    for call in (model.nats, model.look_up):
+        assert len(call(codes[:0])) == 0
+        for other in wrong:
+            with pytest.raises(BadInput, match="codes must be"):
+                call(other)  # type: ignore[arg-type]
+
+
+def test_other_latents_have_no_sweeps_and_no_chunks() -> None:
+    model = InfoGAN(**SMALL).eval()
+    good = model.prior(2)
+    for z in (good[:, 1:], good[0], good.long(), good / 0, [1.0], None):
+        with pytest.raises(BadInput, match="latents must be"):
+            model.sweeps(z, 3, 2.0)  # type: ignore[arg-type]
+        with pytest.raises(BadInput, match="latents must be"):
+            list(model.decode_chunks(z))  # type: ignore[arg-type]
+    with pytest.raises(BadInput, match="steps"):
+        model.sweeps(good, -1, 2.0)
+
+
+def test_other_features_have_no_logits() -> None:
+    model = LeNet(width=4).eval()
+    good = torch.zeros(2, 84)
+    for features in (good[:, 1:], good.long(), good / 0, [1.0], None):
+        with pytest.raises(BadInput, match="features must be"):
+            model.logits(features)  # type: ignore[arg-type]
+    assert model.logits(good[None]).shape == (1, 2, 10)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from zoo.cards import Card
 from zoo.errors import BadCard, BadRecipe, UnknownName, ZooError
+from zoo.files import at_home
 from zoo.hub import Place
 from zoo.plain_yaml import NotPlain, read_yaml
 from zoo.text import brief
@@ -131,7 +132,9 @@ def stem(name: str) -> str:
 
 def is_path(name: str | Path) -> bool:
     """Whether a name is that of a file: it ends in .safetensors, or begins like a path."""
-    return isinstance(name, Path) or name.endswith(".safetensors") or name[:1] in "./~"
+    return (
+        isinstance(name, Path) or name.endswith(".safetensors") or name.startswith((".", "/", "~"))
+    )
 
 
 def is_run(name: str | Path) -> bool:
@@ -143,13 +146,13 @@ def is_run(name: str | Path) -> bool:
 
 def files_in(folder: str | Path, pattern: str) -> list[Path]:
     """The files of a folder that match, sorted; none where it is no folder."""
-    path = Path(folder).expanduser()
+    path = at_home(folder)
     return sorted(path.glob(pattern)) if os.path.isdir(path) else []
 
 
 def file_of(name: str | Path) -> Path:
     """The weights file at a path; raises ZooError."""
-    path = Path(name).expanduser()
+    path = at_home(name)
     if is_run(path):
         raise ZooError(f"{name} {RUN_REMEDY}")
     if path.is_dir():

@@ -8,6 +8,7 @@ from torch import Tensor
 from zoo import catalog
 from zoo.animals import Animal
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.files import at_home
 from zoo.headers import compare, header, parse
 from zoo.weights import left_out, matching, opened, save, shipped
 
@@ -54,7 +55,7 @@ def checkpoint_of(origin: str) -> Path | None:
     """The checkpoint that a file, or a run folder, means; None for other names."""
     if not catalog.is_run(origin):
         return None
-    path = Path(origin).expanduser()
+    path = at_home(origin)
     return newest_checkpoint([path]) if path.is_dir() else path
 
 

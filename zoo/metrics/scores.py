@@ -16,8 +16,10 @@ def inception_score(logits: Tensor, parts: int = 10) -> float:
     """
     require_features("an Inception score", logits)
     n = len(logits)
-    if not 1 <= parts <= n:
-        raise NotEnough(f"a score needs parts from 1 to the number of images, {n}, not {parts}")
+    if parts < 1:
+        raise ValueError(f"parts must be >= 1, got {parts}")
+    if n < parts:
+        raise NotEnough(f"a score over {parts} parts needs as many images or more, not {n}")
     borders = [part * n // parts for part in range(parts + 1)]
     chances = logits.double().softmax(1)
     return sum(score(chances[a:b]) for a, b in pairwise(borders)) / parts
