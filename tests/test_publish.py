@@ -305,6 +305,24 @@ def test_what_somebody_sent_in_between_is_not_written_over(
     assert held(hub)["notes.txt"] == b"better"
 
 
+@pytest.mark.parametrize("branch", ["main", "dev"])
+def test_what_somebody_sent_first_is_not_written_over(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch, branch: str
+) -> None:
+    """A new repository, or a new branch of one."""
+    there = publish.API.list_repo_files
+
+    def meanwhile(repository: str, **named: str) -> list[str]:
+        files = there(repository, **named)
+        hub.repositories[NAME].commit({"README.md": File(b"better")}, branch)
+        return files
+
+    monkeypatch.setattr(publish.API, "list_repo_files", meanwhile)
+    assert "publish again" in fails("publish", "vae-digits", NAME, "--revision", branch)
+    repository = hub.repositories[NAME]
+    assert repository.commits[repository.branches[branch]] == {"README.md": File(b"better")}
+
+
 # Who may
 
 

@@ -448,3 +448,37 @@ def test_a_terminal_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(sys, "stdout", TextIOWrapper(screen, encoding="ascii"))
     main(["compare", "vae-digits", "dcgan-digits"])
     assert b" ? " in screen.getvalue()  # for the sign between a value and its interval
+
+
+def test_facts_without_a_value_are_missing_facts(tmp_path: Path) -> None:
+    """Of each optional key, in each verb that prints it."""
+    path = tmp_path / "mine.safetensors"
+    zoo.write(VAE(**SMALL), path)
+    nothing = dict.fromkeys(("low", "high", "spread", "standard_error", "real", "seeds"))
+    training = dict.fromkeys(("minutes", "images_seen", "hardware", "weights", "begun_from"))
+    record = {"metric": "fd-pixels", "value": 1} | nothing
+    path.with_suffix(".md").write_text(
+        card_text(**{"class": None, "training": training, "metrics": [record], "name": None})
+    )
+    main(["show", str(path)])
+    main(["compare", str(path), str(path)])
+    main(["leaderboard", str(path), "--to", str(tmp_path / "board")])
+    assert "null" not in str(zoo.card(path).metrics)
+
+
+def test_a_class_of_any_length_is_refused(tmp_path: Path) -> None:
+    header = {"format": "zoo/1", "class": f"zoo.{'a' * 5000}.b.C", "arguments": {}}
+    with pytest.raises(BadWeights, match="no module of the zoo"):
+        build(tmp_path, {"zoo": json.dumps(header)})
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-that-name/x.safetensors", "~nobody-of-that-name", ""])
+def test_names_of_nothing_are_refused(name: str) -> None:
+    for verb in ("show", "sample", "verify"):
+        assert "there is no" in fails(verb, name) or verb == "verify"
+
+
+def test_closed_streams_swallow_what_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    main(["list"])

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from io import TextIOWrapper
+from pathlib import Path
 
 from zoo.errors import UnknownName, ZooError, explain_os_error
 from zoo.text import printable
@@ -88,8 +89,12 @@ def parse(given: list[str]) -> argparse.Namespace:
 
 
 def encode_anything() -> None:
-    """Let a terminal whose encoding lacks a character show it as a question mark."""
-    for stream in (sys.stdout, sys.stderr):
+    """Let a terminal whose encoding lacks a character show it as a question mark, and what is
+    printed to a stream that is closed go nowhere."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 

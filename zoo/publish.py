@@ -205,17 +205,26 @@ def send(
             raise ZooError(f"{repository} is public already: leave out --private, or rename")
         if revision:
             API.create_branch(repository, branch=revision, exist_ok=True)
-        there = API.list_repo_files(repository, revision=revision)
-        if compared == "" and revision is None and CARD in there:
-            raise ZooError(f"{place} was published by somebody in between: publish again")
+        head = compared or API.model_info(repository, revision=revision).sha
+        there = API.list_repo_files(repository, revision=head)
+        if compared == "" and CARD in there:
+            check_new(place, head)
         return API.create_commit(
             repository,
             changes(parcel, there),
             commit_message=f"Publish {parcel.card.name}",
             revision=revision,
             create_pr=create_pr,
-            parent_commit=compared or None,
+            parent_commit=None if compared is None else head,
         )
+
+
+def check_new(place: Place, head: str | None) -> None:
+    """Raise ZooError unless a card that is there now is that of the main branch, from which a new
+    branch with this head was made."""
+    repository, revision = place
+    if revision is None or head != API.model_info(repository).sha:
+        raise ZooError(f"{place} was published by somebody in between: publish again")
 
 
 def changes(parcel: Parcel, there: list[str]) -> list[CommitOperationDelete | CommitOperationAdd]:

@@ -5,6 +5,7 @@ from argparse import Namespace
 from zoo import catalog
 from zoo.errors import UnknownName, ZooError
 from zoo.hub import Place
+from zoo.text import printable
 from zoo.verbs.arguments import Verb, positive
 
 
@@ -41,9 +42,9 @@ def publish(options: Namespace) -> None:
             return
         commit = send(parcel, place, options.private, options.create_pr, compared)
     if commit.pr_url:
-        print(f"proposed at {commit.pr_url}")
+        print(f"proposed at {printable(commit.pr_url)}")
         return
-    print(f'published at {commit.commit_url}\nload it with: zoo.load("{place}")')
+    print(f'published at {printable(commit.commit_url)}\nload it with: zoo.load("{place}")')
     if options.source in catalog.names():
         pinned = Place(place.repository, commit.oid)
         print(f"where its file is not, its card may name it: `hub: {pinned}`")
@@ -80,7 +81,7 @@ def cache(options: Namespace) -> None:
             raise UnknownName("repository in the cache", name, known, "`zoo cache`")
     chosen = [e for e in entries if not options.names or e.place.repository in options.names]
     for place, names, size, checked in chosen:
-        at = f"{place.repository:<32} {place.revision} {', '.join(names):<10}"
+        at = printable(f"{place.repository:<32} {place.revision} {', '.join(names):<10}")
         print(f"{at} {size / 1e6:8.1f} MB{'' if checked else '  card only'}")
     total = f"{sum(entry.size for entry in chosen) / 1e6:.1f} MB in {HF_HUB_CACHE}"
     if options.clear:
