@@ -143,14 +143,14 @@ def check_codes(codes: Tensor, grids: Sequence[tuple[int, int]]) -> None:
         raise BadInput(f"codes must be tensors of int64, got {found}. {remedy}")
     positions = sum(size for size, _ in grids)
     if codes.ndim != 2 or codes.shape[1] != positions:
-        found = tuple(codes.shape)
-        raise BadInput(f"codes must be of shape (n, {positions}), got {found}. {remedy}")
+        shape = tuple(codes.shape)
+        raise BadInput(f"codes must be of shape (n, {positions}), got {shape}. {remedy}")
     first = 0
     for grid, (_, entries) in zip(codes.split([s for s, _ in grids], 1), grids, strict=True):
         last = first + entries - 1
         if grid.numel() and not (first <= int(grid.min()) and int(grid.max()) <= last):
-            found = f"{int(grid.min())} to {int(grid.max())}"
-            raise BadInput(f"codes must be from {first} to {last}, got {found}. {remedy}")
+            values = f"{int(grid.min())} to {int(grid.max())}"
+            raise BadInput(f"codes must be from {first} to {last}, got {values}. {remedy}")
         first = last + 1
 
 
