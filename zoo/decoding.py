@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tokenize import TokenError
 from typing import IO, NamedTuple
 from zipfile import BadZipFile
 
@@ -44,7 +45,8 @@ class BadPicture(Exception):
 
 DAMAGE = (  # what libraries raise for data files that are cut off or changed
     OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, EOFError, AssertionError,
-    BadZipFile, zlib.error, lzma.LZMAError, struct.error, BadPicture,
+    AttributeError, MemoryError, OverflowError, SyntaxError, TokenError, BadZipFile, zlib.error,
+    lzma.LZMAError, struct.error, BadPicture,
 )  # fmt: skip
 
 

@@ -16,6 +16,22 @@ class Images(NamedTuple):
     labels: Tensor
 
 
+def check_images(images: Images, channels: int, size: int, classes: int) -> None:
+    """Raise ValueError for images that are not (n, channels, size, size) in uint8, or whose labels
+    are not n whole numbers, or n rows of them, from 0 and below `classes` where it is not 0."""
+    pixels, labels = images
+    shape = (len(pixels), channels, size, size)
+    if tuple(pixels.shape) != shape or pixels.dtype != torch.uint8:
+        found = f"{tuple(pixels.shape)} in {str(pixels.dtype).removeprefix('torch.')}"
+        raise ValueError(f"images must be {shape} in uint8, got {found}")
+    if len(labels) != len(pixels) or labels.is_floating_point() or labels.is_complex():
+        kind = str(labels.dtype).removeprefix("torch.")
+        raise ValueError(f"labels must be {len(pixels)} whole numbers, got {len(labels)} in {kind}")
+    low, high = (int(labels.min()), int(labels.max())) if labels.numel() else (0, 0)
+    if low < 0 or high >= (classes or high + 1):
+        raise ValueError(f"labels must be from 0 to {(classes or high + 1) - 1}, got {low} to {high}")
+
+
 class Slices(Dataset[tuple[Tensor, Tensor]]):
     """A whole batch by one indexing of the array, on the device where it is kept."""
 

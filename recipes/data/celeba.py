@@ -17,14 +17,14 @@ from tqdm import tqdm
 from recipes.data.arrays import every_tenth
 from recipes.data.images import ImageData, Images, Source, Split
 from recipes.data.listing import is_picture
-from zoo.decoding import BadPicture, opened
-from zoo.errors import MissingData
+from zoo.decoding import DAMAGE, BadPicture, opened
 from zoo.files import replacing
 
 CROP = 148  # the side of the centre square, in a picture 178 wide
 ARCHIVE = "img_align_celeba.zip"
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
+COUNT = 40  # attributes
 
 
 class CelebA(ImageData):
@@ -53,11 +53,14 @@ class CelebA(ImageData):
     @property
     def attributes(self) -> tuple[str, ...]:
         self.prepare_data()
-        with (self.folder / ATTRIBUTES).open(encoding="utf-8", errors="replace") as lines:
-            head = list(islice(lines, 2))
-        if len(head) < 2:
-            raise MissingData(f"{self.folder / ATTRIBUTES} is damaged: {self.mend}")
-        return tuple(head[1].split())
+        try:
+            with (self.folder / ATTRIBUTES).open(encoding="utf-8") as lines:
+                names = " ".join(islice(lines, 1, 2)).split()
+            if len(names) != COUNT:
+                raise BadPicture(f"{ATTRIBUTES} must name {COUNT} attributes, got {len(names)}")
+        except DAMAGE as error:
+            raise self.damaged(error) from error
+        return tuple(names)
 
     def download(self) -> None:
         for file_id, md5, name in datasets.CelebA.file_list:
@@ -74,14 +77,13 @@ class CelebA(ImageData):
             faces = self.faces(archive, names)
         keys = [name.rpartition("/")[2] for name in names]
         chosen = self.split_of(keys, split)
-        attributes = table(self.folder / ATTRIBUTES, skip=2)
-        labels = [attributes[keys[i]] for i in chosen.tolist()]
-        return Images(faces[chosen], (torch.tensor(labels) + 1) // 2)
+        attributes = table(self.folder / ATTRIBUTES, keys, COUNT, {-1, 0, 1}, skip=2)
+        labels = torch.tensor([attributes[i] for i in chosen.tolist()]).view(-1, COUNT)
+        return Images(faces[chosen], (labels + 1) // 2)
 
     def split_of(self, keys: list[str], split: Split) -> Tensor:
         """Which of the faces make up a split; the official validation faces are in neither."""
-        partition = table(self.folder / PARTITION)
-        part = torch.tensor([partition[key][0] for key in keys])
+        part = torch.tensor(table(self.folder / PARTITION, keys, 1, {0, 1, 2})).flatten()
         if not (part == 2).any():
             return every_tenth(len(keys), split)
         return (part == (2 if split == "test" else 0)).nonzero().flatten()
@@ -90,7 +92,7 @@ class CelebA(ImageData):
         """All faces, cut and resized (n, 3, size, size): decoded once, then kept beside the zip."""
         path = self.folder / f"celeba-{CROP}-{self.size}.npy"
         shape = (len(names), 3, self.size, self.size)
-        if (found := kept_before(path, shape)) is None:
+        if (found := kept_before(path, shape, self.folder / ARCHIVE)) is None:
             try:
                 with replacing(path) as beside:
                     kept = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
@@ -106,7 +108,7 @@ class CelebA(ImageData):
     def decode(self, archive: zipfile.ZipFile, names: list[str], faces: np.ndarray) -> None:
         """Fill `faces` (n, 3, size, size) in uint8, in order."""
         with ThreadPoolExecutor() as pool:
-            for start in tqdm(range(0, len(names), 500), "decoding CelebA", leave=False):
+            for start in tqdm(range(0, len(names), 500), "decoding CelebA", leave=False, disable=None):
                 files = [archive.read(name) for name in names[start : start + 500]]
                 some = names[start : start + 500]
                 for i, face in enumerate(pool.map(self.cut, files, some), start):
@@ -128,16 +130,29 @@ class CelebA(ImageData):
         return np.asarray(square).transpose(2, 0, 1)
 
 
-def kept_before(path: Path, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The faces that were kept beside the archive, None where they are damaged or of others."""
+def kept_before(path: Path, shape: tuple[int, ...], archive: Path) -> np.ndarray | None:
+    """The faces that were kept beside the archive, None where they are damaged, of others or older
+    than it."""
     try:
-        found = np.load(path, mmap_mode="c")
-    except (OSError, ValueError, EOFError):
+        found = np.lib.format.open_memmap(path, mode="c")
+        is_new = path.stat().st_mtime >= archive.stat().st_mtime
+    except DAMAGE:
         return None
-    return found if found.shape == shape and found.dtype == np.uint8 else None
+    return found if is_new and found.shape == shape and found.dtype == np.uint8 else None
 
 
-def table(path: Path, skip: int = 0) -> dict[str, list[int]]:
-    """Rows of `name number number ...`."""
-    rows = (line.split() for line in path.read_text().splitlines()[skip:])
-    return {name: [int(number) for number in numbers] for name, *numbers in rows}
+def table(
+    path: Path, keys: list[str], columns: int, values: set[int], skip: int = 0
+) -> list[list[int]]:
+    """Rows of `name number number ...`, in the order of `keys`; raises BadPicture."""
+    try:
+        lines = (line.split() for line in path.read_text("utf-8").splitlines()[skip:])
+        rows = {name: [int(number) for number in numbers] for name, *numbers in lines}
+    except DAMAGE as error:
+        raise BadPicture(f"{path.name} cannot be read: {error}") from error
+    found = [rows.get(key, []) for key in keys]
+    for key, row in zip(keys, found, strict=True):
+        if len(row) != columns or not values.issuperset(row):
+            numbers = ", ".join(map(str, sorted(values)))
+            raise BadPicture(f"{path.name} must have {columns} of {numbers} for {key}, got {row}")
+    return found

@@ -10,6 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from recipes.data.images import ImageData, Split
+from zoo.decoding import DAMAGE
 from zoo.files import replacing
 from zoo.metrics.extractors import Extractor
 
@@ -32,12 +33,23 @@ def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
     folder, name = data.statistics, f"features-{'-'.join(digests)}"
-    kept = [int(path.stem.rpartition("-")[2]) for path in folder.glob(f"{name}-*.safetensors")]
-    if enough := [count for count in kept if count >= n]:
-        return load_file(folder / f"{name}-{min(enough)}.safetensors")["features"][:n]
-    features = extract(extractor, data.images(split).pixels[:n], f"{split} images")
+    pixels = data.images(split).pixels[:n]
+    for path in sorted(folder.glob(f"{name}-*.safetensors")):
+        if (found := kept_before(path)) is not None and len(found) >= len(pixels):
+            return found[:n]
+    features = extract(extractor, pixels, f"{split} images")
     keep({"features": features}, folder / f"{name}-{n}.safetensors")
     return features
+
+
+def kept_before(path: Path) -> Tensor | None:
+    """Features (n, d) from a file; None where it is damaged, and they are extracted again."""
+    try:
+        found = load_file(path)["features"]
+    except (*DAMAGE, SafetensorError):
+        return None
+    is_whole = found.ndim == 2 and found.dtype == torch.float64 and bool(found.isfinite().all())
+    return found if is_whole else None
 
 
 def keep(tensors: dict[str, Tensor], path: Path) -> None:

@@ -11,7 +11,15 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from recipes.data.arrays import Images, Slices, Split, mirrored, noise, normalise
+from recipes.data.arrays import (
+    Images,
+    Slices,
+    Split,
+    check_images,
+    mirrored,
+    noise,
+    normalise,
+)
 from recipes.data.order import Batch, Loader, Order, as_it_is
 from zoo.animals import Animal
 from zoo.checks import check_data
@@ -75,15 +83,20 @@ class ImageData(LightningDataModule, ABC):
         if split not in self.splits:
             try:
                 found = self.read(split)
+                check_images(found, self.channels, self.size, len(self.classes))
             except DAMAGE as error:
-                words = " ".join(f"{error}".split()) or type(error).__name__
-                raise MissingData(
-                    f"the files of {self.source.title} in {self.root.absolute()} are damaged "
-                    f"({words}): {self.mend}"
-                ) from error
+                raise self.damaged(error) from error
             is_whole = split == "test" or self.without is None
             self.splits[split] = found if is_whole else self.leave_out(found)
         return self.splits[split]
+
+    def damaged(self, error: Exception) -> MissingData:
+        """What an error met while reading the files means for people."""
+        words = " ".join(f"{error}".split()) or type(error).__name__
+        return MissingData(
+            f"the files of {self.source.title} in {self.root.absolute()} are damaged ({words}): "
+            f"{self.mend}"
+        )
 
     @property
     def statistics(self) -> Path:
@@ -137,6 +150,8 @@ class ImageData(LightningDataModule, ABC):
                 f"{remedy}, or get it from {url}, or name the folder that has it by ZOO_DATA or "
                 "--data.init_args.root"
             ) from error
+        except DAMAGE as error:
+            raise self.damaged(error) from error
 
     def setup(self, stage: str | None = None) -> None:
         train = self.images("train").pixels

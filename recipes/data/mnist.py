@@ -9,6 +9,11 @@ from recipes.data.images import ImageData, Images, Source, Split
 from zoo.errors import BadRecipe
 
 
+RAW = [
+    f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
+]
+
+
 class MNIST(ImageData):
     """Images (n, 1, size, size): 28 as published, or 32 with two black pixels on every side."""
 
@@ -21,9 +26,12 @@ class MNIST(ImageData):
     channels = 1
     extractor = "lenet-mnist"
     files = datasets.MNIST
+    classes = tuple("0123456789")
 
     def download(self) -> None:
-        self.files(str(self.root), download=True)
+        raw = self.root / self.files.__name__ / "raw"
+        if not all((raw / name).is_file() for name in RAW):
+            self.files(str(self.root), download=True)
 
     def read(self, split: Split) -> Images:
         if self.size not in (28, 32):

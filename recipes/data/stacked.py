@@ -25,6 +25,7 @@ class StackedMNIST(MNIST):
         "Apache-2.0",
     )
     channels = 3
+    classes = tuple(f"{number:03}" for number in range(1000))
 
     def read(self, split: Split) -> Images:
         pixels, digits = super().read(split)
