@@ -50,6 +50,7 @@ FLOORS = {
     "zoo.attributes": 5,
     "zoo.fast": 5,
     "zoo.fit": 5,
+    "zoo.folder_option": 5,
     "zoo.folders": 5,
     "zoo.loggers": 5,
     "zoo.comparison": 5,

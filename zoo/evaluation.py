@@ -1,5 +1,6 @@
 """`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
 
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -11,11 +12,13 @@ import torch
 
 import recipes.data
 from recipes.data.images import ImageData
+from recipes.data.own import OwnPictures
 from zoo import catalog
 from zoo.animals import Autoencoder
 from zoo.cards import Card
 from zoo.checkpoints import read_checkpoint, revive
-from zoo.errors import BadCard, BadRecipe, UnknownName, ZooError
+from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
+from zoo.extractors import load_extractor
 from zoo.files import replacing
 from zoo.measures import PROTOCOLS, Protocol, Record, measure
 from zoo.measures.estimate import expected_seconds
@@ -68,22 +71,50 @@ def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
 def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]]:
     """The weights file behind a name, and the data of the recipe named or its own; of a run or a
     checkpoint a file is made for as long as it is measured. Raises ZooError."""
+    from zoo.learned import Terms, find_learned
+
     own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
-    path = Path() if checkpoint else catalog.locate(name)
-    if checkpoint and (begun := checkpoint.parent / "recipe.yaml").is_file():
-        recipe = recipe or str(begun)
-    if recipe is None and own not in catalog.recipes():
-        raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
-    data = data_of(recipe or own)
     if checkpoint is None:
+        path = catalog.locate(name)
+        if recipe is None and own not in catalog.recipes():
+            raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
+        data = data_of(recipe or own)
+        if recipe is None:
+            check_card(path, data.source.title)
         yield path, data
         return
-    model = revive(checkpoint, read_checkpoint(checkpoint))
+    state = read_checkpoint(checkpoint)
+    model = revive(checkpoint, state)
+    data = data_of(recipe) if recipe else find_learned(checkpoint, state, None, Terms()).data
     if isinstance(model, Autoencoder):
         model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
     with TemporaryDirectory(prefix="zoo-") as aside:
         write(model, path := Path(aside) / f"{own}.safetensors")
         yield path, data
+
+
+def check_card(path: Path, title: str) -> None:
+    """Raise ZooError where the card beside a weights file names another data set."""
+    place = path.with_suffix(".md")
+    facts = Card.read(place).facts.get("data") if place.is_file() else None
+    name = facts.get("name") if isinstance(facts, dict) else None
+    if name not in (None, title):
+        raise ZooError(
+            f"the data must be that of the card {place}, {name}, got {title}. Name the "
+            "recipe of its run by --recipe FILE"
+        )
+
+
+def with_extractor(protocol: Protocol, data: ImageData) -> Protocol:
+    """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
+    weights cannot be had, which is printed."""
+    if not protocol.extractor and isinstance(data, OwnPictures):
+        try:
+            load_extractor(data.extractor)
+        except MissingData as error:
+            print(f"distances are measured on thumbnails: {error}", file=sys.stderr)
+            return protocol._replace(extractor="thumbnails")
+    return protocol
 
 
 def evaluate(
@@ -144,6 +175,7 @@ def enter(path: Path, found: Report) -> None:
     card = Card.read(place)
     if card.facts["sha256"] != found["sha256"]:
         raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
+    check_card(path, found["data"])
     facts = card.facts | {"metrics": found["metrics"], "measured": found["measured"]}
     with replacing(place) as beside:
         beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")

@@ -10,15 +10,13 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from recipes.data.images import ImageData
-from recipes.data.own import OwnPictures
 from zoo import catalog, pictures
 from zoo.animals import Animal, Autoencoder
 from zoo.cards import Card
 from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.contracts import Sampler
-from zoo.errors import BadCard, MissingData, ZooError
-from zoo.evaluation import expectation, report
-from zoo.extractors import load_extractor
+from zoo.errors import BadCard, ZooError
+from zoo.evaluation import expectation, report, with_extractor
 from zoo.learned import UNKNOWN, Learned, Terms, find_learned
 from zoo.measures import PROTOCOLS, Protocol
 from zoo.measures.records import each
@@ -82,15 +80,8 @@ def files_of(model: Animal, name: str, folder: Path, data: ImageData) -> Iterato
 def feasible(
     path: Path, data: ImageData, protocol: Protocol, tell: Callable[[str], None] | None
 ) -> Protocol:
-    """The protocol, in the space of thumbnails for people's own pictures where SqueezeNet's weights
-    cannot be had; `tell` is given that, and how long it will take."""
-    if not protocol.extractor and isinstance(data, OwnPictures):
-        try:
-            load_extractor(data.extractor)
-        except MissingData as error:
-            if tell:
-                tell(f"distances are measured on thumbnails: {error}")
-            protocol = protocol._replace(extractor="thumbnails")
+    """The protocol as it can be followed here; `tell` is given how long it will take."""
+    protocol = with_extractor(protocol, data)
     if tell:
         length = expectation(path, data, protocol, None)
         tell(f"measuring by the {protocol.name} protocol takes {length} here")

@@ -5,10 +5,8 @@ It becomes overrides of the recipe, which the run folder's `recipe.yaml` then ho
 
 import inspect
 import json
-import re
 import sys
 from collections.abc import Mapping
-from itertools import pairwise
 from math import ceil
 from pathlib import Path
 from typing import NamedTuple
@@ -16,11 +14,11 @@ from typing import NamedTuple
 import torch
 
 from recipes.data import ImageFolder
-from recipes.data import __all__ as DATA
 from recipes.data.own import Unreadable
 from zoo import catalog
 from zoo.animals import Animal
 from zoo.errors import BadRecipe
+from zoo.folder_option import OWN, Settings, arguments, folder_in, quoted
 from zoo.refusals import class_at
 from zoo.runs import is_first
 
@@ -28,13 +26,9 @@ SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DC
 EPOCHS = 15  # at least
 BETWEEN = 100  # steps between two grids of samples, and two checkpoints, at least
 SMALLEST = 8  # pixels of the smallest images that a model is given
-ROOTS = ("--data.init_args.root", "--data.root")
 CLASSIFYING = ("ForgottenClasses", "FrechetDistance")
 PICTURES = ("SampleGrid", "Reconstructions")
 AVERAGES = ("EMAWeightAveraging", "EMAWithWarmup")
-OWN = "recipes.data.ImageFolder"
-
-Settings = dict[str, object]
 
 
 class Wanted(NamedTuple):
@@ -59,12 +53,6 @@ class Wanted(NamedTuple):
         return int(found) if found and found.isdecimal() and int(found) else default
 
 
-def arguments(settings: Settings) -> Settings:
-    """The `init_args` of a class in a recipe."""
-    found = settings.get("init_args")
-    return found if isinstance(found, dict) else {}
-
-
 def both_ways(name: str) -> list[tuple[str, str]]:
     """The two ways to write a setting of a class, as data.size."""
     part, _, end = name.partition(".")
@@ -82,37 +70,18 @@ def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
     if folder is None:
         return words
     if "--ckpt_path" in rest and rest[rest.index("--ckpt_path") + 1 :][:1] == ["last"]:
-        return ["--data.init_args.root", folder, *rest]  # the run's recipe holds the numbers
+        return [
+            "--data.init_args.root",
+            quoted(folder),
+            *rest,
+        ]  # the run's recipe holds the numbers
     settings = catalog.read_recipe(recipe)
     wanted = Wanted(rest, folder, settings["model"], settings["data"], settings.get("trainer", {}))
     pictures, own = look(wanted)
-    return [*own, *([] if fast else length(wanted, pictures)), *rest]
-
-
-def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
-    """The folder that `--data` names, or the root given to a recipe that waits for one, and the
-    other words; None where data is a class."""
-    if "--data" in words[:-1]:
-        at = words.index("--data")
-        value, rest = words[at + 1], [*words[:at], *words[at + 2 :]]
-        if Path(value).is_dir():
-            return value, rest
-        is_class = value in DATA or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
-        if Path(value).is_file() or not is_class:
-            what = "a file" if Path(value).is_file() else "neither"
-            raise BadRecipe(
-                f"--data must be a folder of pictures or a class, got {value!r}, which is {what}. "
-                f"Classes are {', '.join(f'recipes.data.{name}' for name in DATA[:3])}, ..."
-            )
-        return None, words
-    roots = [v for k, v in pairwise(words) if k in ROOTS]
-    return (roots[-1] if roots and waits(recipe) else None), words
-
-
-def waits(recipe: Path) -> bool:
-    """Whether a recipe is for a folder that it does not name."""
-    data = catalog.read_recipe(recipe)["data"]
-    return data["class_path"] == OWN and not arguments(data).get("root")
+    callbacks = wanted.trainer.get("callbacks")
+    if fast:
+        return [*own, "--trainer.callbacks", json.dumps(fit_callbacks(callbacks, 1, 1)), *rest]
+    return [*own, *length(wanted, pictures), *rest]
 
 
 def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
@@ -123,7 +92,7 @@ def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
     given = wanted.given("data.channels", "model.channels")
     channels = str(pictures.channels if given else 1 if pictures.inventory.grey else 3)
     batch = batch_size(wanted, pictures.count("train"), kind, usual)
-    words = ["--data", OWN, "--data.init_args.root", wanted.folder]
+    words = ["--data", OWN, "--data.init_args.root", quoted(wanted.folder)]
     words += ["--data.init_args.size", str(pictures.size)]
     words += ["--data.init_args.channels", channels]
     words += ["--data.init_args.batch_size", str(batch)]

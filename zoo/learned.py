@@ -7,6 +7,7 @@ from recipes.data.images import ImageData, Source
 from zoo.checkpoints import read_checkpoint
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation import build_data, data_of
+from zoo.text import printable
 
 UNKNOWN = "unknown"
 
@@ -70,7 +71,8 @@ def license_of(data: ImageData, terms: Terms) -> str:
 
 def stated(known: str, given: str | None, option: str, source: Source) -> str:
     """What is known, else what was given; raises ZooError for what contradicts it."""
-    if given is None or given == known:
+    given = " ".join(printable(given or "").split())
+    if given in ("", known):
         return known
     if known != UNKNOWN:
         raise ZooError(

@@ -9,6 +9,16 @@ from torch.utils.data import Dataset
 Split = Literal["train", "test"]
 
 
+class Source(NamedTuple):
+    """Where a data set comes from, on what terms, and on which what is learned from it ships."""
+
+    title: str
+    url: str
+    terms: str
+    weights_licence: str
+    remedy: str = "connect to the internet once"
+
+
 class Images(NamedTuple):
     """Images (n, channels, size, size) in uint8, and their labels: (n,) or (n, attributes)."""
 
@@ -29,7 +39,9 @@ def check_images(images: Images, channels: int, size: int, classes: int) -> None
         raise ValueError(f"labels must be {len(pixels)} whole numbers, got {len(labels)} in {kind}")
     low, high = (int(labels.min()), int(labels.max())) if labels.numel() else (0, 0)
     if low < 0 or high >= (classes or high + 1):
-        raise ValueError(f"labels must be from 0 to {(classes or high + 1) - 1}, got {low} to {high}")
+        raise ValueError(
+            f"labels must be from 0 to {(classes or high + 1) - 1}, got {low} to {high}"
+        )
 
 
 class Slices(Dataset[tuple[Tensor, Tensor]]):

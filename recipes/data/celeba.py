@@ -108,7 +108,9 @@ class CelebA(ImageData):
     def decode(self, archive: zipfile.ZipFile, names: list[str], faces: np.ndarray) -> None:
         """Fill `faces` (n, 3, size, size) in uint8, in order."""
         with ThreadPoolExecutor() as pool:
-            for start in tqdm(range(0, len(names), 500), "decoding CelebA", leave=False, disable=None):
+            for start in tqdm(
+                range(0, len(names), 500), "decoding CelebA", leave=False, disable=None
+            ):
                 files = [archive.read(name) for name in names[start : start + 500]]
                 some = names[start : start + 500]
                 for i, face in enumerate(pool.map(self.cut, files, some), start):

@@ -4,7 +4,7 @@ import hashlib
 import os
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import ClassVar, NamedTuple, get_args
+from typing import ClassVar, get_args
 
 import torch
 from lightning import LightningDataModule
@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from recipes.data.arrays import (
     Images,
     Slices,
+    Source,
     Split,
     check_images,
     mirrored,
@@ -27,16 +28,6 @@ from zoo.decoding import DAMAGE
 from zoo.errors import BadRecipe, MissingData
 
 __all__ = ["ImageData", "Images", "Source", "Split", "normalise"]
-
-
-class Source(NamedTuple):
-    """Where a data set comes from, on what terms, and on which what is learned from it ships."""
-
-    title: str
-    url: str
-    terms: str
-    weights_licence: str
-    remedy: str = "connect to the internet once"
 
 
 class ImageData(LightningDataModule, ABC):
@@ -66,6 +57,9 @@ class ImageData(LightningDataModule, ABC):
         without: int | None = None,
     ) -> None:
         super().__init__()
+        for name, n in ("size", size), ("batch_size", batch_size):
+            if n is not None and n < 1:
+                raise BadRecipe(f"{name} must be >= 1, got {n}. Usual is 64")
         self.given, self.offline = root, False
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size = size or self.usual_size, batch_size
@@ -93,10 +87,8 @@ class ImageData(LightningDataModule, ABC):
     def damaged(self, error: Exception) -> MissingData:
         """What an error met while reading the files means for people."""
         words = " ".join(f"{error}".split()) or type(error).__name__
-        return MissingData(
-            f"the files of {self.source.title} in {self.root.absolute()} are damaged ({words}): "
-            f"{self.mend}"
-        )
+        place = f"{self.source.title} in {self.root.absolute()}"
+        return MissingData(f"the files of {place} are damaged ({words}): {self.mend}")
 
     @property
     def statistics(self) -> Path:
@@ -126,9 +118,8 @@ class ImageData(LightningDataModule, ABC):
         assert self.without is not None
         known = images.labels.ne(self.without)
         if known.ndim != 1 or known.all():
-            raise BadRecipe(
-                f"{self.source.title} has no class {self.without} that training could go without"
-            )
+            title = self.source.title
+            raise BadRecipe(f"{title} has no class {self.without} that training could go without")
         return Images(images.pixels[known], images.labels[known])
 
     def download(self) -> None:

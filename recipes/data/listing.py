@@ -22,7 +22,7 @@ class Listing(NamedTuple):
 
 def is_hidden(parts: Iterable[str]) -> bool:
     """Whether one of the parts of a path below the root is hidden, or made by a file manager."""
-    return any(part.startswith(".") or part in JUNK for part in parts)
+    return any((part[:1] == "." and part not in (".", "..")) or part in JUNK for part in parts)
 
 
 def is_picture(name: str) -> bool:

@@ -8,7 +8,6 @@ from torchvision import datasets
 from recipes.data.images import ImageData, Images, Source, Split
 from zoo.errors import BadRecipe
 
-
 RAW = [
     f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")
 ]

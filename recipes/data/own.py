@@ -51,14 +51,16 @@ class OwnPictures(ImageData):
         super().__init__(root, size, batch_size, labels, mirror, without)
         if channels not in (None, 1, 3):
             raise BadRecipe(f"channels must be 1, 3 or null, got {channels}. Null follows the data")
+        if unreadable not in get_args(Unreadable):
+            raise BadRecipe(f"unreadable must be stop or skip, got {unreadable!r}")
         self.given_channels, self.unreadable = channels, unreadable
-        if root is not None:
+        if root:
             self.source = self.source._replace(title=f"{self.root.resolve().name} (own pictures)")
 
     @property
     def channels(self) -> int:  # type: ignore[override]
         """Those given, else what the pictures have: 3 as long as none are named."""
-        return self.given_channels or (3 if self.given is None else self.inventory.channels)
+        return self.given_channels or (3 if not self.given else self.inventory.channels)
 
     @property
     def statistics(self) -> Path:
@@ -81,12 +83,12 @@ class OwnPictures(ImageData):
 
     def check_root(self) -> None:
         """Refuse to read what nobody named."""
-        if self.given is None and not self.splits:
+        if not self.given and not self.splits:
             raise BadRecipe(
                 "root must be a folder of pictures, got none. Name yours by `zoo fit NAME --data "
                 "FOLDER`, or by --data.init_args.root"
             )
-        if self.given is not None and not self.root.is_dir():
+        if self.given and not self.root.is_dir():
             what = "a file" if self.root.exists() else "not there"
             raise MissingData(
                 f"there are no {self.holds} below {self.root.absolute()}, which is {what}: name "
@@ -130,7 +132,7 @@ class OwnPictures(ImageData):
             beside.write_text(words, encoding="utf-8", errors="backslashreplace")
 
     def cut_down(self, n: int, root: str) -> None:
-        if self.given is None:
+        if not self.given:
             images = noise(n, self.channels, self.size)
             self.splits = dict.fromkeys(get_args(Split), images)
         super().cut_down(n, root)

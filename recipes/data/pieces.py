@@ -13,7 +13,7 @@ from recipes.data.inventory import is_grey, shown
 from recipes.data.listing import is_picture
 from recipes.data.order import Batch
 from recipes.data.own import Unreadable, grey
-from zoo.decoding import BadPicture, Header, quiet_decoders, square
+from zoo.decoding import BadPicture, Header, open_regular, quiet_decoders, square
 from zoo.errors import BadRecipe
 
 
@@ -28,7 +28,7 @@ class Piece(NamedTuple):
     def content(self) -> io.BytesIO:
         """Its bytes; raises BadPicture."""
         try:
-            with open(self.path, "rb") as file:
+            with open_regular(Path(self.path)) as file:
                 file.seek(self.start)
                 content = file.read(self.size)
         except OSError as error:
@@ -108,28 +108,57 @@ def look(piece: Piece, size: int) -> tuple[Header, bool] | BadPicture:
     return header, is_grey(pixels[None])
 
 
-def inside(path: Path, label: int) -> list[Piece]:
-    """The pictures of an uncompressed tar file; raises BadRecipe for another one."""
+class Inside(NamedTuple):
+    """The pictures of a tar file, and by name why others of its files cannot be read."""
+
+    pieces: list[Piece]
+    faults: dict[str, str]
+
+
+def inside(path: Path, label: int) -> Inside:
+    """The pictures of an uncompressed tar file, of its own class unless `.cls` files name others;
+    raises BadPicture for another file, and for one that is cut off or damaged."""
+    classes, found, faults = dict[str, int](), list[tarfile.TarInfo](), dict[str, str]()
     try:
-        with tarfile.open(path, "r:") as archive:
-            members = [member for member in archive if member.isfile()]
-            classes = {
-                member.name[:-4]: label_in(file.read(20))
-                for member in members
-                if member.name.endswith(".cls") and (file := archive.extractfile(member))
-            }
-    except (tarfile.TarError, ValueError, OSError) as error:
-        raise BadRecipe(f"{path} is not a plain tar file of pictures: {error}") from error
-    pictures = [m for m in members if is_picture(m.name)]
-    return [
-        Piece(str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label))
-        for m in pictures
-    ]
+        with open_regular(path) as content, tarfile.open(fileobj=content, mode="r:") as archive:
+            for member in archive:
+                stem, dot, ending = member.name.rpartition(".")
+                try:
+                    if dot + ending == ".cls" and (file := archive.extractfile(member)):
+                        classes[stem] = label_in(file.read(20))
+                    elif is_picture(member.name) and not member.isdir():
+                        found.append(plain(member))
+                except ValueError as error:
+                    faults[member.name] = str(error)
+            content.seek(archive.offset)
+            if any(content.read(tarfile.BLOCKSIZE)):
+                raise tarfile.ReadError(f"damaged at byte {archive.offset:,}")
+    except (tarfile.TarError, ValueError, LookupError, OSError) as error:
+        raise BadPicture(f"is not a plain tar file of pictures ({error})") from error
+    found = [m for m in found if f"{m.name.rpartition('.')[0]}.cls" not in faults]
+    return Inside(
+        [
+            Piece(str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label))
+            for m in found
+        ],
+        faults,
+    )
+
+
+def plain(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """A member whose bytes lie in the tar file as they are; raises ValueError for another one."""
+    if not member.isfile() or member.issparse():
+        kind = "a sparse file" if member.isfile() else "a link or device"
+        raise ValueError(f"is {kind} in a tar file: store it as a regular file")
+    return member
 
 
 def label_in(content: bytes) -> int:
     """The class that a .cls file holds; raises ValueError."""
-    label = int(content)
+    try:
+        label = int(content)
+    except ValueError:
+        label = -1
     if not 0 <= label < 2**31:
-        raise ValueError(f"a class must be from 0 to 2^31 - 1, got {label}")
+        raise ValueError(f"must hold a class from 0 to 2^31 - 1, got {content[:20]!r}")
     return label

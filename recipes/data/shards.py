@@ -12,10 +12,10 @@ from tqdm import tqdm
 from recipes.data.arrays import every_tenth
 from recipes.data.images import Images, Split
 from recipes.data.inventory import Inventory
-from recipes.data.listing import list_files
+from recipes.data.listing import Listing, list_files
 from recipes.data.order import Batch
 from recipes.data.own import OwnPictures, Unreadable
-from recipes.data.pieces import Piece, Pieces, inside, look
+from recipes.data.pieces import Inside, Piece, Pieces, inside, look
 from zoo.decoding import (
     ENDINGS,
     BadPicture,
@@ -69,21 +69,39 @@ class Shards(OwnPictures):
         self.check(self.inventory)
         return [self.everything[i] for i in every_tenth(len(self.everything), split).tolist()]
 
-    @cached_property
+    @property
     def everything(self) -> list[Piece]:
         """Where all pictures are, in the order of their names."""
+        return self.listed.pieces
+
+    @cached_property
+    def listing(self) -> Listing:
         self.check_root()
-        places = list_files(self.root, {".tar", *ENDINGS}).files
+        return list_files(self.root, {".tar", *ENDINGS})
+
+    @cached_property
+    def listed(self) -> Inside:
+        """That, and by name why tar files, files in them and folders cannot be read."""
+        faults = {self.name(path): why for path, why in self.listing.faults.items()}
+        places, found = self.listing.files, list[Piece]()
         parents = {p: i for i, p in enumerate(sorted({parent(path) for path in places}))}
-        found: list[Piece] = []
         for path in places:
             label = parents[parent(path)]
-            if path.suffix.lower() == ".tar":
-                found += inside(path, label)
-            else:
+            if path.suffix.lower() != ".tar":
                 size = path.stat().st_size if path.is_file() else 0
                 found.append(Piece(str(path), 0, size, label))
-        return found
+                continue
+            try:
+                pieces, bad = inside(path, label)
+            except BadPicture as fault:
+                pieces, bad = [], {}
+                faults[self.name(path)] = str(fault)
+            found += pieces
+            faults |= {f"{self.name(path)}:{name}": why for name, why in bad.items()}
+        return Inside(found, faults)
+
+    def name(self, path: Path) -> str:
+        return str(path.relative_to(self.root))
 
     @cached_property
     def inventory(self) -> Inventory:
@@ -93,15 +111,15 @@ class Shards(OwnPictures):
             bar = tqdm(chosen, "looking at pictures", leave=False, disable=None)
             found = list(pool.map(lambda piece: look(piece, self.size), bar))
         pairs = list(zip(chosen, found, strict=True))
-        faults = {p.name(self.root): str(f) for p, f in pairs if isinstance(f, BadPicture)}
+        broken = {p.name(self.root): str(f) for p, f in pairs if isinstance(f, BadPicture)}
         seen = [pair for pair in found if not isinstance(pair, BadPicture)]
         return Inventory(
             str(self.root),
             self.size,
-            len(self.everything) - len(faults),
+            len(self.everything) - len(broken),
             [header for header, _ in seen],
-            faults,
-            list_files(self.root).passed_over,
+            self.listed.faults | broken,
+            self.listing.passed_over,
             bool(seen) and all(grey for _, grey in seen),
             folders=len({piece.label for piece in chosen}),
         )

@@ -40,13 +40,14 @@ def enter(verb: Verb) -> None:
 
 def evaluate(options: Namespace) -> None:
     from zoo.comparison import table
-    from zoo.evaluation import enter, expectation, report, weights_of
+    from zoo.evaluation import enter, expectation, report, weights_of, with_extractor
     from zoo.measures.pictures import draw
 
     if options.card and (catalog.is_run(options.name) or catalog.repository(options.name)):
         raise ZooError(f"{options.name} has no card of yours to write into: leave out --card")
     protocol = wanted(options)
     with weights_of(options.name, options.recipe) as (path, data):
+        protocol = with_extractor(protocol, data)
         if protocol.name == "full":
             length = expectation(path, data, protocol, options.device)
             print(f"the full protocol takes {length} here", file=sys.stderr)

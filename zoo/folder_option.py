@@ -1,0 +1,63 @@
+"""The folder of pictures among the overrides of `zoo fit`."""
+
+import json
+import re
+from pathlib import Path
+
+import yaml
+
+from recipes.data import __all__ as DATA
+from zoo import catalog
+from zoo.errors import BadRecipe
+
+ROOTS = ("--data.init_args.root", "--data.root")
+OWN = "recipes.data.ImageFolder"
+
+Settings = dict[str, object]
+
+
+def arguments(settings: Settings) -> Settings:
+    """The `init_args` of a class in a recipe."""
+    found = settings.get("init_args")
+    return found if isinstance(found, dict) else {}
+
+
+def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
+    """The folder that `--data` names, or the root given to a recipe that waits for one, and the
+    other words; None where data is a class."""
+    if "--data" in words[:-1]:
+        at = words.index("--data")
+        value, rest = words[at + 1], [*words[:at], *words[at + 2 :]]
+        if value and (folder := Path(value).expanduser()).is_dir():
+            if second := next((key for key in rest if key in ROOTS), None):
+                raise BadRecipe(
+                    f"--data {value} must be the only folder, got {second}: leave it out"
+                )
+            return str(folder.absolute()), rest
+        is_class = value in DATA or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
+        if Path(value).is_file() or not is_class:
+            what = "a file" if Path(value).is_file() else "neither"
+            raise BadRecipe(
+                f"--data must be a folder of pictures or a class, got {value!r}, which is {what}. "
+                f"Classes are {', '.join(f'recipes.data.{name}' for name in DATA[:3])}, ..."
+            )
+        return None, words
+    at = max((i for i, word in enumerate(words[:-1]) if word in ROOTS), default=None)
+    if at is None or not words[at + 1] or not waits(recipe):
+        return None, words
+    return str(Path(words[at + 1]).expanduser().absolute()), [*words[:at], *words[at + 2 :]]
+
+
+def quoted(text: str) -> str:
+    """A text as the parser of overrides, which reads YAML, gives it back."""
+    try:
+        is_plain = yaml.safe_load(text) == text
+    except yaml.YAMLError:
+        is_plain = False
+    return text if is_plain else json.dumps(text)
+
+
+def waits(recipe: Path) -> bool:
+    """Whether a recipe is for a folder that it does not name."""
+    data = catalog.read_recipe(recipe)["data"]
+    return data["class_path"] == OWN and not arguments(data).get("root")
