@@ -1,6 +1,7 @@
 """Data sets: from files as a download leaves them, and in words where there are none."""
 
 import io
+import os
 import struct
 import tarfile
 import zipfile
@@ -345,3 +346,117 @@ def test_a_class_is_left_out_of_training_alone() -> None:
     for _ in range(2):
         with pytest.raises(BadRecipe, match="has no class 12"):
             data.images("train")
+
+
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST, BinarisedMNIST, StackedMNIST])
+@pytest.mark.parametrize("content", [b"", b"x" * 99, struct.pack(">HBB3I", 0, 8, 3, 2**31, 28, 28)])
+def test_damaged_files_of_mnist_are_told(
+    kind: type[ImageData], content: bytes, mnist: Path
+) -> None:
+    for path in mnist.rglob("train-images-idx3-ubyte"):
+        path.write_bytes(content)
+    with pytest.raises(MissingData, match="damaged"):
+        first(kind(str(mnist), batch_size=4))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        {"images": np.zeros((9, 32, 32, 3))},
+        {"images": np.zeros((9, 16, 16, 3), np.uint8)},
+        {"images": np.zeros((9, 3, 32, 32), np.uint8)},
+        {"labels": np.arange(4)},
+        {"labels": np.arange(9) / 2},
+        {"labels": np.arange(9) + 5},
+        {"labels": np.arange(9) - 1},
+        {"labels": np.array([None] * 9)},
+    ],
+)
+def test_arrays_of_another_kind_are_no_images(array: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """Of another type, shape or number, or with labels that are no classes."""
+    (tmp_path / "cifar10").mkdir()
+    whole = {"images": np.zeros((9, 32, 32, 3), np.uint8), "labels": np.arange(9)}
+    for split in ("train", "test"):
+        np.savez(tmp_path / "cifar10" / f"{split}.npz", **(whole | array))
+    with pytest.raises(MissingData, match=r"CIFAR-10 .* are damaged"):
+        first(CIFAR10(str(tmp_path), batch_size=4))
+
+
+@pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
+@pytest.mark.parametrize("content", [b"", b"<html>404 not found</html>\n" * 9, b"\x80\xff" * 99])
+def test_damaged_tables_of_celeba_are_named(name: str, content: bytes, celeba: Path) -> None:
+    (celeba / "celeba" / name).write_bytes(content)
+    with pytest.raises(MissingData, match=name):
+        CelebA(str(celeba)).images("train")
+    if name.startswith("list_attr"):
+        with pytest.raises(MissingData, match="damaged"):
+            _ = CelebA(str(celeba)).attributes
+
+
+def test_faces_are_decoded_again_for_a_newer_archive(celeba: Path) -> None:
+    folder = celeba / "celeba"
+    kept = folder / "celeba-148-64.npy"
+    pixels = CelebA(str(celeba)).images("train").pixels.clone()
+    for content in (b"PK\3\4", b"\x93NUMPY\1\0\x76\0{{{{" + b" " * 200):
+        kept.write_bytes(content)
+        assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
+    np.save(kept, np.zeros((12, 3, 64, 64), np.uint8))
+    os.utime(kept, (1, 1))
+    assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
+
+
+def broken_tar(path: Path, kind: str) -> str:
+    """A tar file with one fault; the name that a message has for it."""
+    tar(path, [f"{i}" for i in range(6)], 50)
+    content = path.read_bytes()
+    if kind == "damaged":
+        start = content.index(b"3.png")
+        path.write_bytes(content[:start] + b"\xff" * 300 + content[start + 300 :])
+    elif kind == "pipe":
+        path.unlink()
+        os.mkfifo(path)
+    elif kind == "class":
+        tar(path, ["0"], 50, label=-1)
+        return "z.tar:0.cls"
+    elif kind == "link":
+        with tarfile.open(path, "a") as archive:
+            member = tarfile.TarInfo("again.png")
+            member.type, member.linkname = tarfile.LNKTYPE, "1.png"
+            archive.addfile(member)
+        return "z.tar:again.png"
+    return "z.tar"
+
+
+@pytest.mark.parametrize("kind", ["damaged", "pipe", "class", "link"])
+def test_no_part_of_a_tar_file_is_lost_silently(shards: Path, kind: str) -> None:
+    """It is named, and by `skip` the others are read."""
+    name = broken_tar(shards / "z.tar", kind)
+    with pytest.raises(BadRecipe, match=name):
+        Shards(str(shards), size=8).setup("fit")
+    data = Shards(str(shards), size=8, batch_size=4, unreadable="skip", workers=0)
+    data.setup("fit")
+    assert list(data.inventory.faults) == [name]
+    assert len(next(iter(data.train_dataloader()))[0]) == 4
+
+
+def test_paths_in_tar_files_may_begin_with_dots(tmp_path: Path) -> None:
+    tar(tmp_path / "a.tar", [f"../../x/{i}" for i in range(4)], 50)
+    tar(tmp_path / "b.tar", [f"./{i}" for i in range(4)], 50)
+    assert len(Shards(str(tmp_path)).everything) == 8
+
+
+@pytest.mark.parametrize("kind", [Digits, ImageFolder, Shards])
+def test_sizes_are_one_or_more(kind: type[ImageData]) -> None:
+    for name in ("size", "batch_size"):
+        for value in (0, -1):
+            with pytest.raises(BadRecipe, match=f"{name} must be >= 1, got {value}"):
+                kind(**{name: value})
+
+
+def test_an_empty_root_is_none() -> None:
+    """As of `--data.init_args.root "$UNSET"`."""
+    for kind in (ImageFolder, Shards):
+        with pytest.raises(BadRecipe, match="root must be a folder"):
+            kind("").setup("fit")
+    with pytest.raises(BadRecipe, match="unreadable must be stop or skip"):
+        ImageFolder(unreadable="maybe")

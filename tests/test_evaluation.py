@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 import zoo
 from recipes.data import Digits
@@ -66,6 +67,21 @@ def test_features_of_real_images_are_extracted_once(root: Path) -> None:
     assert [path.stat().st_mtime_ns for path in (root / "statistics").iterdir()] == [written]
     assert features.dtype == torch.float64
     assert torch.equal(features, extractor(data.images("test").pixels[:50]))
+
+
+@pytest.mark.parametrize(
+    "features", [b"x", torch.zeros(3, 64), torch.full((50, 64), torch.nan), torch.zeros(50)]
+)
+def test_damaged_features_are_extracted_again(root: Path, features: bytes | torch.Tensor) -> None:
+    extractor, data = load_extractor("pixels"), Digits()
+    whole = real_features(extractor, data, "test", 50)
+    (kept,) = (root / "statistics").iterdir()
+    (root / "statistics" / f"{kept.stem.rpartition('-')[0]}-x.safetensors").write_bytes(b"")
+    if isinstance(features, bytes):
+        kept.write_bytes(features)
+    else:
+        save_file({"features": features.double()}, kept)
+    assert torch.equal(real_features(extractor, data, "test", 50), whole)
 
 
 def test_a_folder_that_cannot_be_written_is_no_hindrance(root: Path) -> None:

@@ -172,3 +172,24 @@ def test_own_pictures_at_toy_size(here: Path, shells: Path) -> None:
     main(["fit", "own-pictures", "--fast", "--data", str(shells), "--name", "a", *QUIET])
     made = {path.name for path in (here / "runs").iterdir()}
     assert made == {"own-pictures-fast", "a-fast"}
+
+
+def test_a_recipe_that_measures_distances_needs_no_network(here: Path, shells: Path) -> None:
+    main(["fit", "acgan-fashion-mnist", "--fast", "--data", str(shells), *QUIET])
+
+
+@pytest.mark.parametrize("name", ["a: b", "a #b", "1e5", "null", "[x"])
+def test_a_folder_may_have_any_name(here: Path, name: str) -> None:
+    pictures(here / name)
+    for option in ("--data", "--data.init_args.root"):
+        main(["fit", "own-pictures", option, name, "--name", "odd", *FEW, *QUIET])
+    for recipe in here.glob("runs/*/recipe.yaml"):
+        root = yaml.safe_load(recipe.read_text())["data"]["init_args"]["root"]
+        assert Path(root).resolve() == (here / name).resolve()
+
+
+def test_one_folder_is_named(here: Path, shells: Path) -> None:
+    with pytest.raises(BadRecipe, match="only folder"):
+        fitted(OWN, ["--data", str(shells), "--data.init_args.root", "other"])
+    with pytest.raises(BadRecipe, match="--data must be a folder"):
+        fitted(OWN, ["--data", ""])

@@ -133,3 +133,27 @@ def test_a_terminal_is_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert facts("own")["licence"] == "MIT"
     assert facts("own")["data"]["terms"] == "unknown"
     assert verb.__name__ == "export"
+
+
+def test_a_card_is_measured_on_its_own_data_alone(place: Path) -> None:
+    main(["export", "runs/own", "vae-digits", *QUICK])
+    path = "exports/vae-digits.safetensors"
+    for more in ([], ["--card"], ["--card", "--recipe", "vae-digits"]):
+        assert "shells" in fails("evaluate", path, *QUICK, *more) or more[-1:] == ["vae-digits"]
+    main(["evaluate", path, *QUICK, "--recipe", "runs/own/recipe.yaml"])
+
+
+def test_a_checkpoint_is_measured_on_what_it_learned_from(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whatever its name, and without SqueezeNet in the space of thumbnails."""
+    for name in ("dcgan-digits.ckpt", "mine.ckpt"):
+        shutil.copy(place / "runs" / "own" / "last.ckpt", place / name)
+        main(["evaluate", name, *QUICK, "--json"])
+        assert "shells (own pictures)" in capsys.readouterr().out
+
+
+def test_terms_are_one_line(place: Path) -> None:
+    main(["export", "runs/own", "a", *QUICK, "--license", "", "--terms", "my\x1b[31m\nown"])
+    assert facts("a")["licence"] == "unknown"
+    assert facts("a")["data"]["terms"] == "my[31m own"

@@ -33,7 +33,7 @@ def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
                 raise BadRecipe(
                     f"--data {value} must be the only folder, got {second}: leave it out"
                 )
-            return str(folder.absolute()), rest
+            return root_of(folder), rest
         is_class = value in DATA or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
         if Path(value).is_file() or not is_class:
             what = "a file" if Path(value).is_file() else "neither"
@@ -42,10 +42,18 @@ def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
                 f"Classes are {', '.join(f'recipes.data.{name}' for name in DATA[:3])}, ..."
             )
         return None, words
-    at = max((i for i, word in enumerate(words[:-1]) if word in ROOTS), default=None)
-    if at is None or not words[at + 1] or not waits(recipe):
+    found = [i for i, word in enumerate(words[:-1]) if word in ROOTS]
+    if not found or not words[found[-1] + 1] or not waits(recipe):
         return None, words
-    return str(Path(words[at + 1]).expanduser().absolute()), [*words[:at], *words[at + 2 :]]
+    at = found[-1]
+    return root_of(Path(words[at + 1]).expanduser()), [*words[:at], *words[at + 2 :]]
+
+
+def root_of(folder: Path) -> str:
+    """A folder as it was named; its whole path where YAML reads the name as a number or null."""
+    name = str(folder)
+    is_text = quoted(name) == name and not re.fullmatch(r"[\d.eE+_-]+", name)
+    return name if is_text else str(folder.absolute())
 
 
 def quoted(text: str) -> str:

@@ -82,7 +82,7 @@ class Shards(OwnPictures):
     @cached_property
     def listed(self) -> Inside:
         """That, and by name why tar files, files in them and folders cannot be read."""
-        faults = {self.name(path): why for path, why in self.listing.faults.items()}
+        faults = {self.relative(path): why for path, why in self.listing.faults.items()}
         places, found = self.listing.files, list[Piece]()
         parents = {p: i for i, p in enumerate(sorted({parent(path) for path in places}))}
         for path in places:
@@ -95,12 +95,12 @@ class Shards(OwnPictures):
                 pieces, bad = inside(path, label)
             except BadPicture as fault:
                 pieces, bad = [], {}
-                faults[self.name(path)] = str(fault)
+                faults[self.relative(path)] = str(fault)
             found += pieces
-            faults |= {f"{self.name(path)}:{name}": why for name, why in bad.items()}
+            faults |= {f"{self.relative(path)}:{name}": why for name, why in bad.items()}
         return Inside(found, faults)
 
-    def name(self, path: Path) -> str:
+    def relative(self, path: Path) -> str:
         return str(path.relative_to(self.root))
 
     @cached_property
