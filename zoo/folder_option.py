@@ -1,6 +1,5 @@
 """The folder of pictures among the overrides of `zoo fit`."""
 
-import json
 import re
 from pathlib import Path
 
@@ -50,19 +49,22 @@ def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
 
 
 def root_of(folder: Path) -> str:
-    """A folder as it was named; its whole path where YAML reads the name as a number or null."""
-    name = str(folder)
-    is_text = quoted(name) == name and not re.fullmatch(r"[\d.eE+_-]+", name)
-    return name if is_text else str(folder.absolute())
+    """A folder as it was named, or its whole path where the parser of overrides, which reads YAML,
+    takes the name for another value; raises BadRecipe for one that it takes for a mapping."""
+    for name in (str(folder), str(folder.absolute())):
+        if is_text(name):
+            return name
+    raise BadRecipe(
+        f"a folder must have no colon before a space in its path, got {name!r}: rename it"
+    )
 
 
-def quoted(text: str) -> str:
-    """A text as the parser of overrides, which reads YAML, gives it back."""
+def is_text(name: str) -> bool:
+    """Whether YAML reads a name as a text, and no variant of YAML as a number."""
     try:
-        is_plain = yaml.safe_load(text) == text
+        return isinstance(yaml.safe_load(name), str) and not re.fullmatch(r"[\d.eE+_-]+", name)
     except yaml.YAMLError:
-        is_plain = False
-    return text if is_plain else json.dumps(text)
+        return False
 
 
 def waits(recipe: Path) -> bool:

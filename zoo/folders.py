@@ -18,7 +18,7 @@ from recipes.data.own import Unreadable
 from zoo import catalog
 from zoo.animals import Animal
 from zoo.errors import BadRecipe
-from zoo.folder_option import OWN, Settings, arguments, folder_in, quoted
+from zoo.folder_option import OWN, Settings, arguments, folder_in
 from zoo.refusals import class_at
 from zoo.runs import is_first
 
@@ -72,7 +72,7 @@ def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
     if "--ckpt_path" in rest and rest[rest.index("--ckpt_path") + 1 :][:1] == ["last"]:
         return [
             "--data.init_args.root",
-            quoted(folder),
+            folder,
             *rest,
         ]  # the run's recipe holds the numbers
     settings = catalog.read_recipe(recipe)
@@ -92,7 +92,7 @@ def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
     given = wanted.given("data.channels", "model.channels")
     channels = str(pictures.channels if given else 1 if pictures.inventory.grey else 3)
     batch = batch_size(wanted, pictures.count("train"), kind, usual)
-    words = ["--data", OWN, "--data.init_args.root", quoted(wanted.folder)]
+    words = ["--data", OWN, "--data.init_args.root", wanted.folder]
     words += ["--data.init_args.size", str(pictures.size)]
     words += ["--data.init_args.channels", channels]
     words += ["--data.init_args.batch_size", str(batch)]
