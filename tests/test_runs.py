@@ -11,7 +11,6 @@ from toys import QUIET, fails, fit, last
 from zoo import catalog
 from zoo.cli import main
 from zoo.errors import BadRecipe
-from zoo.loggers import add_folders
 from zoo.refusals import foreign_code, read_recipe
 from zoo.runs import claimed, fresh_run, stopped_by
 
@@ -106,10 +105,24 @@ def test_a_logger_by_its_name(logger: str) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["runs"]
 
 
+@pytest.mark.parametrize(
+    "logger",
+    ["CSVLogger", ["CSVLogger"], {"class_path": "CSVLogger"}, [{"class_path": "CSVLogger"}]],
+)
+def test_a_logger_of_a_recipe_needs_no_folder(logger: object) -> None:
+    settings = read_recipe(catalog.recipe("vae-digits"))
+    settings["trainer"]["logger"] = logger
+    Path("own.yaml").write_text(yaml.safe_dump(settings))
+    main(["fit", "--config", "own.yaml", "--fast", *QUIET])
+    assert Path("runs/own-fast/metrics.csv").exists()
+    assert sorted(path.name for path in Path().iterdir()) == ["own.yaml", "runs"]
+
+
 def test_a_folder_that_was_typed_for_a_logger_stays() -> None:
-    words = ["--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "logs"]
-    assert add_folders(words, "run") == words
-    assert add_folders(words[:2], "run") == [*words[:3], "run"]
+    """And the run's own metrics.csv is written, too."""
+    fit("vae-digits", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "logs")
+    assert Path("logs/metrics.csv").exists()
+    assert (RUN / "metrics.csv").exists()
 
 
 def test_without_a_logger_the_recipe_is_kept() -> None:

@@ -6,7 +6,8 @@ from typing import Any
 from lightning import LightningDataModule, Trainer
 
 from recipes.data.images import ImageData
-from zoo.refusals import arguments, read_recipe
+from zoo.class_paths import arguments
+from zoo.refusals import IMPORT_PATH, read_recipe
 
 SMALL = {"width": 8, "discriminator_width": 8, "depth": 2}  # of a model, where it has them
 IMAGES, BATCHES, EPOCHS = 40, 3, 2
@@ -28,7 +29,7 @@ def toy(recipe: Path, overrides: list[str]) -> list[str]:
     if "from" in settings and "--from" not in overrides:
         words += ["--from", "null"]  # whose tensors are larger
     class_path, _ = class_and_arguments(settings, "model")
-    for key in arguments(class_path) if "." in class_path else ():
+    for key in arguments(class_path) if IMPORT_PATH.fullmatch(class_path) else ():
         if key in SMALL:
             words += [f"--model.init_args.{key}", str(SMALL[key])]
     size = class_and_arguments(settings, "data")[1].get("batch_size", 0)

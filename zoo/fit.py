@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ from recipes.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.fast import cut_down, toy
 from zoo.files import replacing
-from zoo.loggers import add_csv, add_folders, default_loggers, place_loggers
+from zoo.loggers import add_csv, default_loggers, place_loggers
 from zoo.opponents import begin
 from zoo.refusals import Parser, check, check_resumed, foreign_code, translated
+from zoo.resuming import Restoring
 from zoo.runs import RUN, Run, claimed, forget_unbegun, place, stopped_by
 
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
@@ -38,7 +40,8 @@ class Stopped(SystemExit):
 
 class AutoTrainer(Trainer):
     """Lightning's Trainer, whose precision may also be `auto`: bf16-mixed where the device computes
-    in bfloat16, else 32-true. `zoo.refusals.check` puts one of them in its place."""
+    in bfloat16, else 32-true. `zoo.refusals.check` puts one of them in its place. A checkpoint that
+    does not fit the training is refused."""
 
     def __init__(
         self,
@@ -47,6 +50,7 @@ class AutoTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, precision=precision, **kwargs)  # type: ignore[arg-type]
+        self._checkpoint_connector = Restoring(self)
 
 
 class SaveRecipe(SaveConfigCallback):
@@ -99,7 +103,12 @@ class Fit(LightningCLI):
             self.begin(settings["from"])
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        trainer = super().instantiate_trainer(**kwargs)
+        try:
+            trainer = super().instantiate_trainer(**kwargs)
+        except (RuntimeError, ImportError) as error:  # of two callbacks of a kind, or no package
+            raise BadRecipe(
+                f"the trainer cannot be built: {' '.join(str(error).split())}"
+            ) from error
         add_csv(trainer)
         return trainer
 
@@ -143,7 +152,9 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
             raise BadRecipe(" ".join(str(error).split())) from error
         except OSError as error:
             raise stopped_by(error, run.folder) from error
-        except (SIGTERMException, KeyboardInterrupt):
+        except (SIGTERMException, KeyboardInterrupt, SystemExit) as stop:
+            if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
+                raise
             raise Stopped(any(run.folder.glob("*.ckpt"))) from None
         finally:
             del os.environ[RUN]
@@ -180,7 +191,7 @@ def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
         save_config_callback=SaveRecipe,
         save_config_kwargs={"save_to_log_dir": False},
         trainer_defaults={"logger": default_loggers(folder)},
-        args=[*words, *add_folders(run.overrides, folder)],
+        args=[*words, *run.overrides],
     )
 
 
@@ -189,6 +200,7 @@ def quiet() -> Iterator[None]:
     """Keep back what Lightning says of things that are as they should be, and its advertising."""
     shop = logging.getLogger("lightning.pytorch.utilities.rank_zero")
     shop.addFilter(is_no_tip)
+    before, threading.excepthook = threading.excepthook, report_unless_disk
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*exists and is not empty")
         warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
@@ -200,6 +212,13 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             shop.removeFilter(is_no_tip)
+            threading.excepthook = before
+
+
+def report_unless_disk(args: threading.ExceptHookArgs) -> None:
+    """A logger's thread that cannot write: the training meets the same error, and reports it."""
+    if not isinstance(args.exc_value, OSError):
+        threading.__excepthook__(args)
 
 
 def is_no_tip(record: logging.LogRecord) -> bool:

@@ -17,9 +17,9 @@ from recipes.data import ImageFolder
 from recipes.data.own import Unreadable
 from zoo import catalog
 from zoo.animals import Animal
+from zoo.class_paths import class_at
 from zoo.errors import BadRecipe
 from zoo.folder_option import OWN, Settings, arguments, folder_in
-from zoo.refusals import class_at
 from zoo.runs import is_first
 
 SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DCGAN on two CPU cores

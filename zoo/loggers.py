@@ -2,16 +2,16 @@
 
 import inspect
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning import Trainer
 from lightning.pytorch.loggers import CSVLogger
 
-from zoo.refusals import class_at
+from zoo.class_paths import class_at
 
 DEFAULTS = ("CSVLogger", "TensorBoardLogger")  # both need a folder and have no default for it
-OPTIONS = ("--trainer.logger", "--trainer.logger+")
 
 
 def default_loggers(folder: str) -> list[dict[str, object]]:
@@ -23,18 +23,6 @@ def default_loggers(folder: str) -> list[dict[str, object]]:
 def flat(folder: str) -> dict[str, object]:
     """Arguments by which a logger writes into the folder itself."""
     return {"save_dir": folder, "name": "", "version": ""}
-
-
-def add_folders(overrides: list[str], folder: str) -> list[str]:
-    """Overrides in which a logger that needs a folder and names none gets one."""
-    if any(word.startswith("--trainer.logger") and word.endswith("save_dir") for word in overrides):
-        return overrides
-    words: list[str] = []
-    for before, word in zip(["", *overrides], overrides, strict=False):
-        words.append(word)
-        if before in OPTIONS and word.rpartition(".")[2] in DEFAULTS:
-            words += ["--trainer.logger.save_dir", folder]
-    return words
 
 
 def place_loggers(trainer: Namespace) -> None:
@@ -64,7 +52,9 @@ def named(loggers: Any) -> Iterator[Namespace]:
 
 
 def add_csv(trainer: Trainer) -> None:
-    """Write metrics.csv beside whatever else logs; a Trainer without loggers keeps none."""
-    if trainer.loggers and not any(isinstance(each, CSVLogger) for each in trainer.loggers):
-        folder = trainer.default_root_dir
+    """Write metrics.csv into the run folder, whatever else logs, and where; a Trainer without
+    loggers keeps none."""
+    folder = trainer.default_root_dir
+    tables = [Path(each.log_dir) for each in trainer.loggers if isinstance(each, CSVLogger)]
+    if trainer.loggers and Path(folder) not in tables:
         trainer.loggers = [*trainer.loggers, CSVLogger(folder, name="", version="")]

@@ -4,20 +4,22 @@ import inspect
 import os
 import re
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
 
 import torch
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
+from lightning.pytorch.loggers import Logger
 
 from zoo.checkpoints import read_checkpoint
+from zoo.class_paths import OURS, arguments, class_at, unknown_class, unknown_module
 from zoo.errors import BadRecipe, UnknownName
 from zoo.headers import check_arguments
+from zoo.plain_yaml import NotPlain, read_yaml
 from zoo.precision import check_precision, device_of, resolve_precision
+from zoo.text import brief
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
 SIZES = {  # of which there must be some
@@ -27,12 +29,24 @@ SIZES = {  # of which there must be some
 }  # fmt: skip
 
 
-OURS = ("zoo", "recipes", "lightning", "pytorch_lightning", "torch", "torchvision", "torchmetrics")
+LIGHTNINGS = ("_class_path", "_instantiator")  # what it adds to a model's arguments
+SECTIONS = {"model": str | dict, "data": str | dict, "trainer": dict}
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Parser(LightningArgumentParser):
-    """A parser that says what it does not know, and what is near."""
+    """A parser that says what it does not know, and what is near; under it no logger needs a
+    folder, as `zoo.loggers.place_loggers` gives it that of the run."""
+
+    def add_class_arguments(self, class_type: type, *args: Any, **kwargs: Any) -> list[str]:
+        needs = inspect.isclass(class_type) and issubclass(class_type, Logger)
+        folder = inspect.signature(class_type).parameters.get("save_dir") if needs else None
+        if folder is None or folder.default is not folder.empty:
+            return super().add_class_arguments(class_type, *args, **kwargs)
+        kwargs["skip"] = {*kwargs.get("skip", ()), "save_dir"}
+        added = super().add_class_arguments(class_type, *args, **kwargs)
+        self.add_argument("--save_dir", type=str | None, default=None)
+        return [*added, "save_dir"]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         if not self.exit_on_error:  # an inner one, whose words become part of ours
@@ -46,19 +60,33 @@ class Parser(LightningArgumentParser):
 
 def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
     """What jsonargparse says on many lines, in one, with near names for unknown ones."""
+    if known := unknown_name(message, options) or wrong_value(message):
+        return known
+    return BadRecipe(" ".join(message.split()))
+
+
+def unknown_name(message: str, options: list[str]) -> BadRecipe | UnknownName | None:
+    """A name that jsonargparse does not find: of an argument, a class, a module or a setting."""
     found = re.search(r"given class_path '([\w.]+)':\s*Option '([\w.]+)' is not accepted", message)
     if found:
         return UnknownName("argument of " + found[1], found[2], arguments(found[1]))
-    found = re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message)
-    if found:
-        return UnknownName("class in " + found[1], found[2], dir(import_module(found[1])))
+    if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
+        return unknown_class(found[1], found[2])
+    if found := re.search(r"No module named '([\w.]+)'", message):
+        return unknown_module(found[1])
     found = re.search(r"does not accept (?:option|nested key) '([\w.]+)'", message)
     found = found or re.search(r"nrecognized arguments: --([\w.]+)", message)
     if found:
         return UnknownName("setting", found[1], options)
-    found = re.search(r"Expected a dot import path string: (\w+)", message)
-    if found:
+    if found := re.search(r"Expected a dot import path string: (\w+)", message):
         return BadRecipe(f"there is no class called {found[1]!r}: say in which module it is")
+    return None
+
+
+def wrong_value(message: str) -> BadRecipe | UnknownName | None:
+    """A value, or a class, that is not of the type which a setting takes."""
+    if found := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", message):
+        return BadRecipe(f"{found[1]} must be a subclass of {found[2]}. Name another class")
     keys = re.findall(r'Parser key "([\w.]+)":', message)
     given = re.search(r"(?:Got|Given) value: (\S+)", message)
     choices = re.findall(r"'([\w-]+)'", " ".join(re.findall(r"Literal\[(.*?)\]", message)))
@@ -70,21 +98,13 @@ def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
     found = re.search(
         r"given class_path '([\w.]+)':\s*(.*?)\s*(?:\n  ?- Expected|$)", message, re.S
     )
-    return BadRecipe(" ".join(f"{found[1]}: {found[2]}".split() if found else message.split()))
-
-
-def arguments(class_path: str) -> list[str]:
-    """The arguments of a class."""
-    return list(inspect.signature(class_at(class_path)).parameters)
-
-
-def class_at(class_path: str) -> type:
-    """The class of a path that was judged, or that the caller's own recipe names."""
-    module, _, name = class_path.rpartition(".")
-    try:
-        return getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadRecipe(f"the class {class_path!r} cannot be imported: {error}") from error
+    if found:
+        return BadRecipe(" ".join(f"{found[1]}: {found[2]}".split()))
+    kinds = re.search(r"the Union subtypes\s+Subtypes: \[(.*?)\]\s+Errors:", message, re.S)
+    if keys and given and kinds:
+        allowed = " or ".join(re.findall(r"(\w+)(?:'>|\]?(?:,|$))", kinds[1]))
+        return BadRecipe(f"{keys[-1]} must be {allowed}, got {brief(given[1])}")
+    return None
 
 
 def foreign_code(recipe: Path) -> list[str]:
@@ -94,13 +114,23 @@ def foreign_code(recipe: Path) -> list[str]:
 
 
 def read_recipe(recipe: Path) -> dict[str, Any]:
-    """The settings in a recipe file; raises BadRecipe."""
+    """The settings in a recipe file, of which aliases stand for few; raises BadRecipe."""
     try:
-        settings = yaml.safe_load(recipe.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise BadRecipe(f"{recipe} is not YAML: {' '.join(str(error).split())}") from error
+        settings = read_yaml(recipe.read_text(encoding="utf-8-sig"))
+    except (NotPlain, UnicodeDecodeError) as error:
+        raise BadRecipe(f"{recipe} is not plain YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
-        raise BadRecipe(f"{recipe} must be YAML with model, data and trainer, got {settings!r:.80}")
+        found = brief(settings)
+        raise BadRecipe(f"{recipe} must be YAML with model, data and trainer, got {found}")
+    for name, kinds in SECTIONS.items():
+        section = settings.get(name)
+        class_path = section.get("class_path", "") if isinstance(section, dict) else ""
+        given = section.get("init_args") if isinstance(section, dict) else None
+        if not (isinstance(section, kinds | None) and isinstance(class_path, str)):
+            what = "a mapping" if kinds is dict else "a class, or a mapping with class_path"
+            raise BadRecipe(f"{recipe}: {name} must be {what}, got {brief(section)}")
+        if not isinstance(given, dict | None):
+            raise BadRecipe(f"{recipe}: init_args of {name} must be a mapping, got {brief(given)}")
     return settings
 
 
@@ -158,7 +188,7 @@ def check_resumed(path: Path, model: Namespace) -> None:
             f"{path} holds a model of class {given!r:.80}, and the recipe trains "
             f"{model.class_path}: resume with the recipe that the checkpoint comes from"
         )
-    arguments = {key: value for key, value in found.items() if not key.startswith("_")}
+    arguments = {key: value for key, value in found.items() if key not in LIGHTNINGS}
     if kind.__module__.startswith("zoo."):
         check_arguments(path, kind, arguments)
         return

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,10 +78,11 @@ def agreed(choose: Callable[[], Path]) -> Path:
 
 def fresh_run(name: str) -> Path:
     """Make the first of runs/name, runs/name.2, ... that is not there; no other process gets it."""
+    RUNS.mkdir(parents=True, exist_ok=True)
     folder, count = RUNS / name, 1
     while True:
         try:
-            folder.mkdir(parents=True)
+            folder.mkdir()
         except FileExistsError:
             count += 1
             folder = RUNS / f"{name}.{count}"
@@ -147,7 +149,7 @@ def forget_unbegun(folder: Path) -> None:
 
 def newest_run(name: str) -> Path:
     """The run of `name` with the newest checkpoint that can be read; raises BadRecipe."""
-    return newest_checkpoint([RUNS / name, *RUNS.glob(f"{name}.[0-9]*")]).parent
+    return newest_checkpoint([RUNS / name, *RUNS.glob(f"{escape(name)}.[0-9]*")]).parent
 
 
 def tidy(folder: Path) -> None:

@@ -100,12 +100,19 @@ class Checkpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint["streams"] = streams.states(pl_module.device)
+        kind = type(pl_module)  # a module of one's own may keep neither
+        checkpoint.setdefault("images_seen", 0)
+        checkpoint.setdefault(
+            "hyper_parameters", {"_class_path": f"{kind.__module__}.{kind.__qualname__}"}
+        )
         settle(checkpoint["loops"]["fit_loop"], trainer.num_training_batches)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        self.streams = checkpoint.get("streams", [])
+        self.streams = list(checkpoint.get("streams", []))
+        if trainer.global_rank < len(self.streams):
+            streams.check(self.streams[trainer.global_rank], pl_module.device)
         epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["total"]
         self.at_epoch_end = epochs["completed"] == epochs["ready"]
 

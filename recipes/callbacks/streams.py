@@ -41,3 +41,12 @@ def restore(kept: State, device: torch.device) -> None:
     np.random.set_state((words[0], keys.numpy().astype(np.uint32), *words[1:]))
     if device.type == "cuda" and "cuda" in kept:
         torch.cuda.set_rng_state(kept["cuda"], device)
+
+
+def check(kept: State, device: torch.device) -> None:
+    """Raise what `restore` will raise, if it will; the streams stay where they are."""
+    before = state(device)
+    try:
+        restore(kept, device)
+    finally:
+        restore(before, device)

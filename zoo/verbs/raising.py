@@ -59,7 +59,7 @@ def fit(options: Namespace) -> None:
     recipe = options.config or catalog.recipe(options.name or "")
     if not recipe.is_file():
         raise ZooError(f"there is no recipe {recipe}")
-    name = options.run or recipe.stem
+    name = options.run or name_of(recipe)
     try:
         words = fitted(recipe, options.overrides, options.fast)
         folder = train(name, recipe, words, options.fast)
@@ -70,6 +70,16 @@ def fit(options: Namespace) -> None:
         raise
     if is_first():
         tell(folder, name, options.fast)
+
+
+def name_of(recipe: Path) -> str:
+    """What to call the run of a recipe; raises ZooError where other runs could be called so."""
+    if recipe.stem.startswith(".") or re.search(r"\.\d+$", recipe.stem):
+        raise ZooError(
+            f"a run cannot be called {recipe.stem!r}, as runs are numbered NAME.2, NAME.3, ...: "
+            "name it by --name"
+        )
+    return recipe.stem
 
 
 def again(options: Namespace) -> str:
