@@ -51,6 +51,11 @@ def refused(*arguments: str) -> str:
         ("--trainer.strategy=fsdp", "weights are sharded"),
         ("--data.init_args.root=nowhere", "nowhere is not there: make it, or name the one"),
         ("--data.init_args.batch_size=2000", "more than the 1500 images"),
+        ("--trainer.limit_train_batches=0", "limit_train_batches must be > 0"),
+        ("--trainer.max_epochs=x", "trainer.max_epochs must be int"),
+        ("--trainer.precision=transformer-engine", "transformer_engine"),
+        ("--data=zoo.vaes.vae.VAE", "data must be LightningDataModule"),
+        ("--model=zooo.vaes.vae.VAE", "no module called 'zooo'; did you mean zoo"),
         ("--model.init_args.channels=3", "the model has channels 3, the data channels 1"),
     ],
 )  # fmt: skip
@@ -75,6 +80,50 @@ def test_in_words(override: str, words: str) -> None:
 )
 def test_models_without_turns_classes_or_layers(recipe: str, override: str, words: str) -> None:
     assert words in refused(recipe, f"--model.init_args.{override}")
+
+
+@pytest.mark.parametrize(
+    ("class_path", "words"),
+    [
+        ("zoo.vaes.vae.VEA", "did you mean VAE"),
+        ("zoo.vaes.vea.VAE", "did you mean zoo.vaes.vae"),
+        ("zoo.veas.vae.VAE", "did you mean zoo.vaes"),
+        ("zoo.vaes.vae", "must be a class"),
+        ("os.system", "os.system must be a class"),
+        ("raising.Model", "ZeroDivisionError"),
+        ("broken.Model", "SyntaxError"),
+        ("importing.Model", "No module named 'nowhere'"),
+    ],
+)
+def test_a_class_that_is_none(
+    class_path: str, words: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(here))
+    (here / "raising.py").write_text("1 / 0")
+    (here / "broken.py").write_text("def (")
+    (here / "importing.py").write_text("import nowhere")
+    recipe = catalog.recipe("vae-digits").read_text()
+    (here / "own.yaml").write_text(recipe.replace("zoo.vaes.vae.VAE", class_path))
+    assert words in refused("--config", "own.yaml", "--fast")
+
+
+@pytest.mark.parametrize(
+    "recipe", ["linear-ae-fashion-mnist", "stacked-ae-greedy-fashion-mnist", "vq-vae-fashion-mnist"]
+)
+def test_a_schedule_needs_an_end(recipe: str) -> None:
+    words = refused(recipe, "--fast", "--trainer.max_epochs=-1", "--trainer.max_steps=-1")
+    assert "trainer.max_epochs" in words
+
+
+@pytest.mark.parametrize("name", ["own.2.yaml", "..yaml"])
+def test_a_recipe_whose_run_would_be_another(name: str, here: Path) -> None:
+    (here / name).write_text(catalog.recipe("vae-digits").read_text())
+    assert "--name" in refused("--config", name)
+
+
+def test_two_callbacks_of_a_kind() -> None:
+    words = '[{"class_path": "recipes.callbacks.Logbook"}]'
+    assert "Logbook" in refused("vae-digits", "--fast", "--trainer.callbacks", words)
 
 
 def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

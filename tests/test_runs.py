@@ -1,11 +1,13 @@
 """Run folders, loggers and checkpoints that a run takes: nobody's work is mixed or lost."""
 
 import errno
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
+from lightning import Callback, LightningModule, Trainer
 from toys import QUIET, fails, fit, last
 
 from zoo import catalog
@@ -88,7 +90,16 @@ def test_foreign_code() -> None:
         assert foreign_code(catalog.recipe(name)) == []
 
 
-@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "7", ""])
+LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+    f"{after}: &{after} [{','.join([f'*{before}'] * 9)}]\n"
+    for before, after in pairwise("abcdefgh")
+)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["[1, 2]", "a: [", "7", "", "model: 3", "data: []", "trainer: [x]", "a: &a [*a]", LAUGHS],
+)
 def test_a_recipe_that_is_none(text: str) -> None:
     Path("bad.yaml").write_text(text)
     with pytest.raises(BadRecipe, match=r"bad\.yaml"):
@@ -148,6 +159,33 @@ def test_a_longer_training_goes_on_along_the_longer_cycle() -> None:
     ][0]
     assert longer["total_steps"] == 15
     assert longer["last_epoch"] == 15
+
+
+def test_runs_is_no_folder(here: Path) -> None:
+    """Not even one to come: the link leads nowhere."""
+    (here / "runs").symlink_to("nowhere/there")
+    assert "runs" in fails("fit", "vae-digits", "--fast")
+
+
+def test_code_of_a_second_recipe_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("helper.py").write_text("")
+    Path("more.yaml").write_text("trainer: {callbacks: [helper.Callback]}")
+    fails("fit", "vae-digits", "--fast", "--config", "more.yaml")
+    assert "more.yaml" in capsys.readouterr().err
+
+
+class Interrupts(Callback):
+    """Ctrl-C before the first step."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        raise KeyboardInterrupt
+
+
+def test_an_interrupt_before_the_first_step(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        fit("vae-digits", "--trainer.callbacks+", f"{__name__}.Interrupts")
+    assert "no checkpoint was written" in capsys.readouterr().out
+    assert not RUN.exists()
 
 
 def test_a_file_system_that_fails(here: Path) -> None:

@@ -16,7 +16,7 @@ from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latent
 from zoo.layers.draws import normal
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
-from zoo.schedules import ResumableOneCycleLR
+from zoo.schedules import ResumableOneCycleLR, finite_steps
 
 CHUNK = 256  # images that pass through a network at once, outside of training
 
@@ -101,7 +101,7 @@ class Animal(LightningModule):
     def one_cycle(self, optimizer: Optimizer, peak: float) -> OptimizerLRSchedulerConfig:
         """The optimizer, its learning rate up to `peak` and down to nothing, once in the training.
         Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""
-        steps = int(self.trainer.estimated_stepping_batches)
+        steps = finite_steps(self.trainer.estimated_stepping_batches)
         schedule = ResumableOneCycleLR(optimizer, peak, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 

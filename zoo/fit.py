@@ -7,6 +7,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ from zoo.resuming import Restoring
 from zoo.runs import RUN, Run, claimed, forget_unbegun, place, stopped_by
 
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
+CONFIG = ("--config", "-c")
 FROM = "start from the weights, and opponents, of a NAME, a FILE, a run or owner/name of the Hub"
 
 
@@ -138,7 +140,8 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     overrides = [
         part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
     ]
-    warn_of_code(recipe)
+    for settings in recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG):
+        warn_of_code(settings)
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
     run = place(f"{name}-fast" if fast else name, recipe, overrides)
@@ -153,13 +156,18 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
         except OSError as error:
             raise stopped_by(error, run.folder) from error
         except (SIGTERMException, KeyboardInterrupt, SystemExit) as stop:
-            if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
-                raise
-            raise Stopped(any(run.folder.glob("*.ckpt"))) from None
+            raise stopped(stop, run.folder) from None
         finally:
             del os.environ[RUN]
             forget_unbegun(run.folder)
     return run.folder
+
+
+def stopped(stop: BaseException, folder: Path) -> BaseException:
+    """Stopped, unless it is an exit that Lightning did not make of Ctrl-C."""
+    if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
+        return stop
+    return Stopped(any(folder.glob("*.ckpt")))
 
 
 def warn_of_code(recipe: Path) -> None:

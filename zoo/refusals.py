@@ -166,6 +166,8 @@ def check(settings: Any) -> None:
     device = device_of(str(trainer.accelerator))
     trainer.precision = resolve_precision(str(trainer.precision or "32-true"), device)
     check_precision(trainer.precision, device)
+    if trainer.limit_train_batches == 0:
+        raise BadRecipe("limit_train_batches must be > 0, got 0. Leave it out to train on all")
     check_length(trainer.max_steps, trainer.max_epochs, settings.get("checkpoint"))
     check_strategy(str(trainer.strategy).lower())
     if trainer.sync_batchnorm and device == "cpu":

@@ -1,8 +1,18 @@
 """Learning-rate schedules that survive a resume."""
 
+import math
 from typing import Any
 
 from torch.optim.lr_scheduler import OneCycleLR
+
+from zoo.errors import BadRecipe
+
+
+def finite_steps(steps: float) -> int:
+    """The steps of a training, as a schedule must know them; raises BadRecipe without an end."""
+    if not 1 <= steps < math.inf:
+        raise BadRecipe("a learning-rate cycle needs an end: set trainer.max_epochs")
+    return int(steps)
 
 
 class ResumableOneCycleLR(OneCycleLR):

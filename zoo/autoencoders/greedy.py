@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.losses.reconstruction import cross_entropy
+from zoo.schedules import finite_steps
 
 
 class GreedyAutoencoder(StackedAutoencoder):
@@ -64,7 +65,8 @@ class GreedyAutoencoder(StackedAutoencoder):
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Adam, which leaves alone what has no gradient; its learning rate falls in each stage."""
         adam = Adam(self.parameters(), lr=self.hparams["lr"])
-        steps, each = int(self.trainer.estimated_stepping_batches), self.hparams["layer_steps"]
+        steps = finite_steps(self.trainer.estimated_stepping_batches)
+        each = self.hparams["layer_steps"]
 
         def falling(step: int) -> float:
             stage = self.stage(step)

@@ -6,7 +6,7 @@ then the codes are kept, and a prior learns which of them go together (section 3
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from math import ceil, cos, inf, pi
+from math import ceil, cos, pi
 from typing import Any
 
 import torch
@@ -22,6 +22,7 @@ from zoo.layers.draws import seeded
 from zoo.layers.precision import at_least_float32
 from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
+from zoo.schedules import finite_steps
 
 
 class QuantizedModel(Animal, ABC):
@@ -85,12 +86,10 @@ class QuantizedModel(Animal, ABC):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         if "turn" in checkpoint:
-            self.resumed = checkpoint["turn"], checkpoint["global_step"]
+            self.resumed = int(checkpoint["turn"]), checkpoint["global_step"]
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        steps = self.trainer.estimated_stepping_batches
-        if steps in (inf, -1):
-            raise BadRecipe("a training in two parts needs an end: set trainer.max_epochs")
+        steps = finite_steps(self.trainer.estimated_stepping_batches)
         self.turn = turn = self.first_step_of_prior(round(self.hparams["share"] * steps))
 
         def fall(step: int) -> float:
