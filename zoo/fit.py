@@ -140,8 +140,7 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     overrides = [
         part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
     ]
-    for settings in recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG):
-        warn_of_code(settings)
+    warn_of_code(recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG))
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
     run = place(f"{name}-fast" if fast else name, recipe, overrides)
@@ -170,14 +169,16 @@ def stopped(stop: BaseException, folder: Path) -> BaseException:
     return Stopped(any(folder.glob("*.ckpt")))
 
 
-def warn_of_code(recipe: Path) -> None:
-    """Print what a recipe imports that is part of neither zoo, lightning nor torch."""
-    if foreign := foreign_code(recipe):
-        print(
-            f"{recipe} imports and runs code outside of zoo, lightning and torch: "
-            f"{', '.join(foreign)}. A recipe is a program: train only with those that you trust.",
-            file=sys.stderr,
-        )
+def warn_of_code(*recipes: Path) -> None:
+    """Print what recipes import that is part of neither zoo, lightning nor torch."""
+    for recipe in recipes:
+        if foreign := foreign_code(recipe):
+            print(
+                f"{recipe} imports and runs code outside of zoo, lightning and torch: "
+                f"{', '.join(foreign)}. A recipe is a program: train only with those that you "
+                "trust.",
+                file=sys.stderr,
+            )
 
 
 def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
