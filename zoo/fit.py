@@ -163,10 +163,11 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
 
 
 def stopped(stop: BaseException, folder: Path) -> BaseException:
-    """Stopped, unless it is an exit that Lightning did not make of Ctrl-C."""
-    if isinstance(stop, SystemExit) and not isinstance(stop.__context__, KeyboardInterrupt):
-        return stop
-    return Stopped(any(folder.glob("*.ckpt")))
+    """Stopped by Ctrl-C or SIGTERM, of which Lightning makes exits; any other exit as it is."""
+    asked = (SIGTERMException, KeyboardInterrupt)
+    if isinstance(stop, asked) or isinstance(stop.__context__, KeyboardInterrupt):
+        return Stopped(any(folder.glob("*.ckpt")))
+    return stop
 
 
 def warn_of_code(*recipes: Path) -> None:
