@@ -26,14 +26,13 @@ class Images(NamedTuple):
     labels: Tensor
 
 
-def check_images(images: Images, channels: int, size: int, classes: int) -> None:
-    """Raise ValueError for images that are not (n, channels, size, size) in uint8, or whose labels
+def check_images(images: Images, channels: int, classes: int) -> None:
+    """Raise ValueError for images that are not (n, channels, h, w) in uint8, or whose labels
     are not n whole numbers, or n rows of them, from 0 and below `classes` where it is not 0."""
     pixels, labels = images
-    shape = (len(pixels), channels, size, size)
-    if tuple(pixels.shape) != shape or pixels.dtype != torch.uint8:
+    if pixels.ndim != 4 or pixels.shape[1] != channels or pixels.dtype != torch.uint8:
         found = f"{tuple(pixels.shape)} in {str(pixels.dtype).removeprefix('torch.')}"
-        raise ValueError(f"images must be {shape} in uint8, got {found}")
+        raise ValueError(f"images must be (n, {channels}, h, w) in uint8, got {found}")
     if len(labels) != len(pixels) or labels.is_floating_point() or labels.is_complex():
         kind = str(labels.dtype).removeprefix("torch.")
         raise ValueError(f"labels must be {len(pixels)} whole numbers, got {len(labels)} in {kind}")

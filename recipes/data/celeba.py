@@ -1,6 +1,7 @@
 """CelebA: 202,599 faces with 40 attributes. Liu et al., 2015, https://arxiv.org/abs/1411.7766"""
 
 import io
+import re
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -24,7 +25,7 @@ CROP = 148  # the side of the centre square, in a picture 178 wide
 ARCHIVE = "img_align_celeba.zip"
 ATTRIBUTES = "list_attr_celeba.txt"
 PARTITION = "list_eval_partition.txt"
-COUNT = 40  # attributes
+NAME = re.compile(r"[\w-]+")  # of an attribute
 
 
 class CelebA(ImageData):
@@ -54,10 +55,10 @@ class CelebA(ImageData):
     def attributes(self) -> tuple[str, ...]:
         self.prepare_data()
         try:
-            with (self.folder / ATTRIBUTES).open(encoding="utf-8") as lines:
+            with (self.folder / ATTRIBUTES).open(encoding="utf-8", errors="replace") as lines:
                 names = " ".join(islice(lines, 1, 2)).split()
-            if len(names) != COUNT:
-                raise BadPicture(f"{ATTRIBUTES} must name {COUNT} attributes, got {len(names)}")
+            if not names or not all(map(NAME.fullmatch, names)):
+                raise BadPicture(f"{ATTRIBUTES} must name attributes on its second line")
         except DAMAGE as error:
             raise self.damaged(error) from error
         return tuple(names)
@@ -77,8 +78,9 @@ class CelebA(ImageData):
             faces = self.faces(archive, names)
         keys = [name.rpartition("/")[2] for name in names]
         chosen = self.split_of(keys, split)
-        attributes = table(self.folder / ATTRIBUTES, keys, COUNT, {-1, 0, 1}, skip=2)
-        labels = torch.tensor([attributes[i] for i in chosen.tolist()]).view(-1, COUNT)
+        count = len(self.attributes)
+        attributes = table(self.folder / ATTRIBUTES, keys, count, {-1, 0, 1}, skip=2)
+        labels = torch.tensor([attributes[i] for i in chosen.tolist()]).view(-1, count)
         return Images(faces[chosen], (labels + 1) // 2)
 
     def split_of(self, keys: list[str], split: Split) -> Tensor:

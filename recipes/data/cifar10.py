@@ -49,6 +49,8 @@ class CIFAR10(ImageData):
         else:
             images = datasets.CIFAR10(str(self.root), train=split == "train")
             pixels, labels = images.data, np.array(images.targets)
+        if pixels.shape[1:] != (32, 32, 3):
+            raise ValueError(f"images must be (n, 32, 32, 3), got {pixels.shape}")
         return Images(
             torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
         )

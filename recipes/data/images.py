@@ -77,7 +77,7 @@ class ImageData(LightningDataModule, ABC):
         if split not in self.splits:
             try:
                 found = self.read(split)
-                check_images(found, self.channels, self.size, len(self.classes))
+                check_images(found, self.channels, len(self.classes))
             except DAMAGE as error:
                 raise self.damaged(error) from error
             is_whole = split == "test" or self.without is None

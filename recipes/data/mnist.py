@@ -37,6 +37,8 @@ class MNIST(ImageData):
             raise BadRecipe(f"{self.source.title} comes at size 28 or 32, not {self.size}")
         self.prepare_data()
         images = self.files(str(self.root), train=split == "train")
+        if images.data.shape[1:] != (28, 28):
+            raise ValueError(f"images must be (n, 28, 28), got {tuple(images.data.shape)}")
         border = (self.size - 28) // 2
         return Images(pad(images.data[:, None], (border,) * 4), torch.as_tensor(images.targets))
 
