@@ -2,6 +2,7 @@
 
 import json
 import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -114,7 +115,8 @@ def test_monitors_leave_out_batches_without_variance(tmp_path: Path) -> None:
             enable_progress_bar=False, enable_model_summary=False, callbacks=[monitor],
             default_root_dir=tmp_path,
         )  # fmt: skip
-        with pytest.warns() as caught:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
             trainer.fit(model, DataLoader(images, batch_size=1))
         assert not [w for w in caught if issubclass(w.category, CollapseWarning)]
         assert monitor.watch.recent == []

@@ -102,7 +102,8 @@ def wrong_value(message: str) -> BadRecipe | UnknownName | None:
         return BadRecipe(" ".join(f"{found[1]}: {found[2]}".split()))
     kinds = re.search(r"the Union subtypes\s+Subtypes: \[(.*?)\]\s+Errors:", message, re.S)
     if keys and given and kinds:
-        allowed = " or ".join(re.findall(r"(\w+)(?:'>|\]?(?:,|$))", kinds[1]))
+        named = re.findall(r"(\w+)(?:'>|\]?(?:,|$))", kinds[1])
+        allowed = " or ".join(sorted(named, key="NoneType".__eq__))  # whose place varies, last
         return BadRecipe(f"{keys[-1]} must be {allowed}, got {brief(given[1])}")
     return None
 
