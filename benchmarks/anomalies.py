@@ -18,13 +18,13 @@ import torch
 from lightning import Trainer
 from torch import Tensor
 
-from recipes.data import FashionMNIST
-from recipes.data.images import normalise
-from zoo import pictures
 from zoo.autoencoders.stacked import StackedAutoencoder
-from zoo.measures.codes import errors
-from zoo.measures.records import each
+from zoo.data import FashionMNIST
+from zoo.data.images import normalise
+from zoo.evaluation.codes import errors
+from zoo.evaluation.records import each
 from zoo.metrics.codes import anomaly_auroc
+from zoo.plotting import pictures
 
 HOME = Path(__file__).parent
 EXTREMES = 6  # images at either end

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam
 
-from recipes.data import FashionMNIST, ImageData
+from zoo.data import FashionMNIST, ImageData
 from zoo.vaes.vae import VAE
 
 HIDDEN, LATENT, BATCH = 400, 20, 128

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 import zoo
-from recipes.data import FashionMNIST
-from recipes.data.images import normalise
-from zoo import pictures
-from zoo.contracts import Reconstructor, Sampler
+from zoo.core.protocols import Reconstructor, Sampler
+from zoo.data import FashionMNIST
+from zoo.data.images import normalise
+from zoo.plotting import pictures
 
 HOME = Path(__file__).parent
 SIZE, SHOWN = 32, 8  # pixels, and images in each half of a row

@@ -15,11 +15,11 @@ from tempfile import TemporaryDirectory
 from tables import append, over_seeds, read, render
 
 import zoo
-from zoo import catalog
-from zoo.cards import Card
-from zoo.export import export
-from zoo.fit import fit
-from zoo.measures import PROTOCOLS
+from zoo.evaluation import PROTOCOLS
+from zoo.pretrained import catalog
+from zoo.pretrained.cards import Card
+from zoo.publishing.export import export
+from zoo.training.fit import fit
 
 HOME = Path(__file__).parent
 NARROW = ["--model.init_args.width=32"]

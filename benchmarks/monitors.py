@@ -29,8 +29,8 @@ from rivals import ROOT, build
 from tables import append
 from torch import Tensor, nn
 
-from recipes.callbacks.watch import Batch, Monitor
-from zoo.precision import resolve_precision
+from zoo.callbacks.alarms import Batch, Monitor
+from zoo.training.precision import resolve_precision
 from zoo.vaes.beta_vae import BetaVAE
 
 Plant = Literal["none", "latent", "classes", "norms", "beta"]
@@ -138,7 +138,7 @@ def train(run: Run, seed: int, folder: Path) -> int:
     monitors = [
         build(part)
         for part in recipe["trainer"]["callbacks"]
-        if part["class_path"].startswith("recipes.callbacks.")
+        if part["class_path"].startswith("zoo.callbacks.")
     ]
     monitors = [callback for callback in monitors if isinstance(callback, Monitor)]
     plants = [Planted(run.plant, run.onset), Referee(monitors, run.onset)]

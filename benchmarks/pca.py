@@ -15,9 +15,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 import zoo
-from recipes.data import FashionMNIST
-from recipes.data.images import normalise
 from zoo.autoencoders.linear import LinearAutoencoder
+from zoo.data import FashionMNIST
+from zoo.data.images import normalise
 
 SIDE, SCALE, DOT = 420, 140, 4  # of a panel, of a unit and of a point, in pixels
 VIEW = torch.tensor([[0.87, 0.5, 0.0], [-0.25, 0.43, 0.87]])  # from the front, a little from above

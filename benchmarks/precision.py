@@ -14,22 +14,22 @@ from statistics import mean
 import torch
 from tables import append, over_seeds, render
 
-from recipes.data.features import extract, real_features
-from recipes.data.images import ImageData
-from zoo import catalog
-from zoo.animals import Animal
-from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.contracts import Sampler
-from zoo.evaluation import data_of
-from zoo.extractors import load_extractor, metric_name
-from zoo.fit import fit
+from zoo.core.module import Animal
+from zoo.core.protocols import Sampler
+from zoo.core.provenance import commit
+from zoo.data.features import extract, real_features
+from zoo.data.images import ImageData
+from zoo.evaluation.report import data_of
 from zoo.metrics.frechet import frechet_between
-from zoo.pictures import to_uint8
-from zoo.provenance import commit
+from zoo.plotting.pictures import to_uint8
+from zoo.pretrained import catalog
+from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.pretrained.extractors import load_extractor, metric_name
+from zoo.training.fit import fit
 
 HERE = Path(__file__).parent
 IMAGES = 10_000
-AT_8 = ["--data=recipes.data.Digits", "--data.size=8", "--data.batch_size=160"]
+AT_8 = ["--data=zoo.data.Digits", "--data.size=8", "--data.batch_size=160"]
 AT_8 += ["--model.size=8", "--model.width=32", "--trainer.max_epochs=150"]
 MODELS: dict[str, tuple[str, list[str]]] = {  # a name of the table: a recipe and its overrides
     "dcgan-digits": ("dcgan-digits", []),

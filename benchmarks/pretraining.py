@@ -21,12 +21,12 @@ from torch.optim import Adam
 from tqdm import tqdm
 
 import zoo
-from recipes.data.images import Images, normalise
-from zoo.animals import CHUNK, Animal
-from zoo.charts import Curve, chart
-from zoo.evaluation import data_of
+from zoo.core.module import CHUNK, Animal
+from zoo.data.images import Images, normalise
+from zoo.evaluation.report import data_of
 from zoo.metrics.codes import labelled
-from zoo.pictures import save
+from zoo.plotting.charts import Curve, chart
+from zoo.plotting.pictures import save
 
 HOME = Path(__file__).parent
 LABELS = (100, 500, 5000)

@@ -15,12 +15,12 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from recipes.data import ImageData
-from zoo.animals import fuse
-from zoo.gans.adversarial import AdversarialModule
+from zoo.core.adversarial import AdversarialModule
+from zoo.core.module import fuse
+from zoo.data import ImageData
 from zoo.gans.sngan import SNGAN
 from zoo.losses.adversarial import hinge
-from zoo.precision import device_of, resolve_precision
+from zoo.training.precision import device_of, resolve_precision
 
 ROOT = Path(__file__).resolve().parents[1]
 

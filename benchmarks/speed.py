@@ -56,7 +56,7 @@ from roofline import operations, peak
 from tables import append
 
 import zoo
-from recipes.data import ImageData
+from zoo.data import ImageData
 from zoo.gans.dcgan import DCGAN
 
 ROWS = (

@@ -31,11 +31,10 @@ from torch.optim import Adam, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from recipes.data import MNIST, StackedMNIST
-from recipes.data.features import real_features
-from recipes.data.images import normalise
-from zoo.animals import apply, fuse
-from zoo.extractors import load_extractor
+from zoo.core.module import apply, fuse
+from zoo.data import MNIST, StackedMNIST
+from zoo.data.features import real_features
+from zoo.data.images import normalise
 from zoo.gans import dcgan, wgan_gp
 from zoo.layers.augment import DiffAugment
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
@@ -43,10 +42,11 @@ from zoo.layers.spectral import normalised
 from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
 from zoo.losses.penalties import Critic, data_penalty, gradient_penalty, r1, r2
-from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
+from zoo.losses.stabilization import feature_matching, noisy, one_sided, unrolled
 from zoo.metrics.extractors import ClassifierFeatures
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.modes import count_modes, stacked
+from zoo.pretrained.extractors import load_extractor
 
 HOME = Path(__file__).parent
 SPREAD = 0.0125

@@ -30,11 +30,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread each: the workers share the 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
-from zoo.animals import Animal  # noqa: E402
-from zoo.cards import Card  # noqa: E402
-from zoo.hub.fetch import WEIGHTS  # noqa: E402
-from zoo.hub.page import write_page  # noqa: E402
-from zoo.weights import sha256, write  # noqa: E402
+from zoo.core.module import Animal  # noqa: E402
+from zoo.pretrained.cards import Card  # noqa: E402
+from zoo.pretrained.hub.fetch import WEIGHTS  # noqa: E402
+from zoo.pretrained.hub.model_card import write_page  # noqa: E402
+from zoo.pretrained.weights import sha256, write  # noqa: E402
 
 FACTS = {
     "name": "toy",

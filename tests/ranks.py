@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from toys import Strike, fit
 
-from recipes.callbacks import FrechetDistance, ModeCollapse, SampleGrid
-from recipes.data import Digits
-from zoo import catalog
-from zoo.animals import Animal
+from zoo.callbacks import FrechetDistance, ModeCollapse, SampleGrid
+from zoo.core.module import Animal
+from zoo.data import Digits
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
+from zoo.pretrained import catalog
 from zoo.vaes.vae import VAE
 
 SHARE, LATENT = 20, 6  # images of a rank in a batch

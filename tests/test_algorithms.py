@@ -13,9 +13,9 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from recipes.data import Digits
-from recipes.data.images import normalise
-from zoo.animals import Animal, fuse
+from zoo.core.module import Animal, fuse
+from zoo.data import Digits
+from zoo.data.images import normalise
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP

@@ -20,8 +20,6 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
 
-from zoo import catalog
-from zoo.animals import Autoencoder
 from zoo.autoencoders.contractive import ContractiveAutoencoder
 from zoo.autoencoders.convolutional import ConvolutionalAutoencoder
 from zoo.autoencoders.denoising import DenoisingAutoencoder
@@ -31,13 +29,15 @@ from zoo.autoencoders.linear import LinearAutoencoder
 from zoo.autoencoders.recurrent import RecurrentAutoencoder
 from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.autoencoders.stacked import StackedAutoencoder
-from zoo.contracts import Encoder, Reconstructor, Sampler, Sparse
+from zoo.core.module import Autoencoder
+from zoo.core.protocols import Encoder, Reconstructor, Sampler, Sparse
 from zoo.errors import BadRecipe
-from zoo.export import differences
 from zoo.layers.tied import Transposed
 from zoo.losses.reconstruction import cross_entropy, squared_error
 from zoo.losses.sparsity import l1, target_activity
-from zoo.weights import read, write
+from zoo.pretrained import catalog
+from zoo.pretrained.weights import read, write
+from zoo.publishing.export import differences
 
 
 def linear() -> Autoencoder:

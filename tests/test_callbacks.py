@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from safetensors.torch import load_file, save_file
 from toys import on_digits
 
-from recipes.callbacks import (
+from zoo.callbacks import (
     Compile,
     EMAWithWarmup,
     ForgottenClasses,
@@ -25,18 +25,18 @@ from recipes.callbacks import (
     Reconstructions,
     SampleGrid,
 )
-from recipes.callbacks.averaging import averaged, follow
-from recipes.data import Digits
-from recipes.data.images import normalise
-from zoo.animals import Animal
+from zoo.callbacks.averaging import averaged, follow
+from zoo.core.module import Animal
+from zoo.core.provenance import changes, commit
+from zoo.data import Digits
+from zoo.data.images import normalise
 from zoo.errors import BadRecipe
-from zoo.extractors import load_extractor
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
 from zoo.metrics.features import Features
 from zoo.metrics.frechet import frechet_between
-from zoo.pictures import grid, read, to_uint8
-from zoo.provenance import changes, commit
+from zoo.plotting.pictures import grid, read, to_uint8
+from zoo.pretrained.extractors import load_extractor
 from zoo.vaes.vae import VAE
 
 EPOCH = 23  # steps

@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import BadCard, UnknownName, ZooError
-from zoo.export import verify
+from zoo.publishing.export import verify
 
 CARD = """---
 name: toy
@@ -80,9 +80,9 @@ def test_bad_cards(tmp_path: Path, before: str, after: str, words: str) -> None:
 
 def test_verify_tells_a_changed_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for ending in ("md", "png", "safetensors"):
-        source = zoo.catalog.WEIGHTS / f"vae-digits.{ending}"
+        source = zoo.pretrained.catalog.WEIGHTS / f"vae-digits.{ending}"
         (tmp_path / source.name).write_bytes(source.read_bytes())
-    monkeypatch.setattr(zoo.catalog, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(zoo.pretrained.catalog, "WEIGHTS", tmp_path)
     assert verify("vae-digits")
     model = zoo.load("vae-digits")
     with torch.no_grad():

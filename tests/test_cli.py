@@ -14,7 +14,7 @@ from toys import fails
 
 import zoo
 from zoo.cli import main
-from zoo.pictures import read
+from zoo.plotting.pictures import read
 
 VERBS = (
     "list",
@@ -67,7 +67,7 @@ def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def list_(options: object) -> None:
         raise BrokenPipeError("the connection was closed")
 
-    monkeypatch.setattr("zoo.verbs.shelf.list_", list_)
+    monkeypatch.setattr("zoo.cli.catalog.list_", list_)
     assert "the connection was closed" in fails("list")
 
 
@@ -79,7 +79,7 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
 def test_sample_is_load_and_sample(here: Path) -> None:
     main(["sample", "vae-digits", "-n", "5", "--seed", "3", "--to", "out/grid.png"])
     first = read(here / "out" / "grid.png")
-    main(["sample", str(zoo.catalog.locate("vae-digits")), "-n", "5", "--seed", "3"])
+    main(["sample", str(zoo.pretrained.catalog.locate("vae-digits")), "-n", "5", "--seed", "3"])
     assert read(here / "samples.png").equal(first)
     main(["sample", "vae-digits", "-n", "5", "--seed", "4"])
     assert not read(here / "samples.png").equal(first)
@@ -144,7 +144,7 @@ def test_an_export_is_of_its_recipe(here: Path) -> None:
     assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"noise": 0.3}
     before = {path: path.read_bytes() for path in (here / "shipped").iterdir()}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("zoo.export.report", lambda *_: 1 / 0)
+        patch.setattr("zoo.publishing.export.report", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             main(again)
     assert {path: path.read_bytes() for path in (here / "shipped").iterdir()} == before
@@ -162,7 +162,7 @@ def test_a_run_goes_on_as_it_began(here: Path) -> None:
 
 
 def test_a_recipe_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "mine.yaml").write_text(zoo.catalog.recipe("vae-digits").read_text())
+    (here / "mine.yaml").write_text(zoo.pretrained.catalog.recipe("vae-digits").read_text())
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "--config", "mine.yaml", *fast])
     assert (here / "runs" / "mine" / "last.ckpt").exists()

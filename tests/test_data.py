@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from recipes.data import (
+from zoo.data import (
     CIFAR10,
     MNIST,
     BinarisedMNIST,
@@ -25,10 +25,10 @@ from recipes.data import (
     StackedMNIST,
     stacked,
 )
-from recipes.data.arrays import mirrored
-from recipes.data.images import normalise
-from recipes.data.order import Loader, Order
-from recipes.data.pieces import Pieces
+from zoo.data.arrays import mirrored
+from zoo.data.images import normalise
+from zoo.data.order import Loader, Order
+from zoo.data.pieces import Pieces
 from zoo.errors import BadRecipe, MissingData
 
 

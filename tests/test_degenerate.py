@@ -16,10 +16,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from recipes.callbacks import Compile, ModeCollapse, PosteriorCollapse
-from recipes.callbacks.collapse import in_use, spread
-from recipes.callbacks.watch import CollapseWarning
 from zoo.autoencoders.sparse import SparseAutoencoder
+from zoo.callbacks import Compile, ModeCollapse, PosteriorCollapse
+from zoo.callbacks.alarms import CollapseWarning
+from zoo.callbacks.collapse import in_use, spread
 from zoo.cli import main
 from zoo.errors import BadRecipe, ZooError
 from zoo.gans.dcgan import DCGAN
@@ -179,7 +179,7 @@ def test_a_few_pictures_are_measured_or_left_out_by_name(
         levels = np.random.default_rng(i).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(levels).save(here / f"own/{i}.png")
     zoo.write(family(size=8, width=4, latent=4), here / "m.safetensors")
-    data = {"class_path": "recipes.data.ImageFolder", "init_args": {"root": "own", "size": 8}}
+    data = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "own", "size": 8}}
     (here / "r.yaml").write_text(yaml.safe_dump({"data": data}))
     words = ["--recipe", "r.yaml", "--protocol", "quick", "--extractor", "pixels", "--json"]
     main(["evaluate", "m.safetensors", *words, "--importance-samples", "4"])

@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from toys import differences
 
-from recipes.data import Digits
-from recipes.data.images import normalise
-from recipes.data.order import Order
-from zoo import catalog
-from zoo.animals import Animal
+from zoo.core.module import Animal
+from zoo.data import Digits
+from zoo.data.images import normalise
+from zoo.data.order import Order
+from zoo.pretrained import catalog
 
 HERE = Path(__file__).parent
 STEPS = 8

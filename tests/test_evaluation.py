@@ -8,14 +8,14 @@ import torch
 from safetensors.torch import save_file
 
 import zoo
-from recipes.data import Digits
-from recipes.data.features import real_features
-from zoo.comparison import compare, table
+from zoo.data import Digits
+from zoo.data.features import real_features
 from zoo.errors import BadCard, ZooError
-from zoo.evaluation import data_of, enter, evaluate, report
-from zoo.extractors import load_extractor
+from zoo.evaluation import Protocol, Record
+from zoo.evaluation.comparison import compare, table
+from zoo.evaluation.report import data_of, enter, evaluate, report
 from zoo.gans.dcgan import DCGAN
-from zoo.measures import Protocol, Record
+from zoo.pretrained.extractors import load_extractor
 
 TOY = Protocol("toy", 200, 2)
 
@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digits(name: str, protocol: Protocol = TOY) -> list[Record]:
-    return evaluate(zoo.catalog.locate(name), data_of(name), protocol)
+    return evaluate(zoo.pretrained.catalog.locate(name), data_of(name), protocol)
 
 
 def test_measured_again_it_is_the_same(root: Path) -> None:
@@ -104,7 +104,7 @@ def test_side_by_side() -> None:
 
 
 def test_different_protocols_are_not_mixed(root: Path) -> None:
-    path = zoo.catalog.locate("dcgan-digits")
+    path = zoo.pretrained.catalog.locate("dcgan-digits")
     (root / "quick.json").write_text(json.dumps(report(path, Digits(), TOY)))
     with pytest.raises(ZooError, match="fd-pixels was measured with real 200 here and 1500 there"):
         compare(str(root / "quick.json"), "dcgan-digits")
@@ -126,7 +126,7 @@ def test_intervals_that_overlap_are_not_distinguished(root: Path) -> None:
 
 def test_a_card_takes_only_the_numbers_of_its_file(root: Path) -> None:
     for ending in ("md", "safetensors"):
-        source = zoo.catalog.WEIGHTS / f"vae-digits.{ending}"
+        source = zoo.pretrained.catalog.WEIGHTS / f"vae-digits.{ending}"
         (root / source.name).write_bytes(source.read_bytes())
     path = root / "vae-digits.safetensors"
     found = report(path, Digits(), TOY)

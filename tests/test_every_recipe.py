@@ -10,14 +10,14 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from zoo import catalog
-from zoo.animals import Animal
-from zoo.contracts import Sampler
-from zoo.evaluation import data_of
-from zoo.export import UNSEEN, verify
-from zoo.fast import SMALL
-from zoo.headers import find_class
-from zoo.weights import read, write
+from zoo.core.module import Animal
+from zoo.core.protocols import Sampler
+from zoo.evaluation.report import data_of
+from zoo.pretrained import catalog
+from zoo.pretrained.headers import find_class
+from zoo.pretrained.weights import read, write
+from zoo.publishing.export import UNSEEN, verify
+from zoo.training.smoke_test import SMALL
 
 RECIPES = catalog.recipes()
 NAMES = catalog.names()

@@ -11,10 +11,10 @@ from PIL import Image
 from toys import fails
 
 import zoo
-from zoo import catalog
 from zoo.cli import main, split_fit
 from zoo.errors import BadRecipe, MissingData
-from zoo.folders import fitted
+from zoo.pretrained import catalog
+from zoo.training.picture_folders import fitted
 
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
 FEW = ["--model.init_args.width", "8", "--trainer.max_epochs", "2"]
@@ -76,11 +76,11 @@ def test_a_recipe_follows_from_the_number_of_pictures(here: Path) -> None:
         assert batch <= trained
         assert batches >= 1
         assert int(found["--trainer.log_every_n_steps"]) <= batches
-        assert found["--data"] == "recipes.data.ImageFolder"
+        assert found["--data"] == "zoo.data.ImageFolder"
         assert found["--data.init_args.root"] == str(folder)
         assert int(epochs) % int(found["--checkpoint.every_n_epochs"]) == 0
         average, grid, *_ = json.loads(found["--trainer.callbacks"])
-        assert average["class_path"] == "recipes.callbacks.EMAWithWarmup"
+        assert average["class_path"] == "zoo.callbacks.EMAWithWarmup"
         assert grid["init_args"]["every_n_epochs"] == int(found["--checkpoint.every_n_epochs"])
         seen[n] = int(epochs) * batches * batch
     assert all(100_000 < images < 200_000 for images in seen.values())
@@ -115,7 +115,7 @@ def test_model_and_data_agree(here: Path) -> None:
 
 
 def test_other_data_is_left_alone(here: Path) -> None:
-    words = ["--data", "recipes.data.Digits", "--trainer.max_steps", "3"]
+    words = ["--data", "zoo.data.Digits", "--trainer.max_steps", "3"]
     assert fitted(OWN, words) == words
     assert fitted(OWN, []) == []
     (here / "pictures.zip").write_bytes(b"x")
@@ -131,7 +131,7 @@ def test_other_data_is_left_alone(here: Path) -> None:
 
 
 def test_a_folder_must_be_named(here: Path) -> None:
-    for words in (["own-pictures"], ["vae-digits", "--data", "recipes.data.ImageFolder"]):
+    for words in (["own-pictures"], ["vae-digits", "--data", "zoo.data.ImageFolder"]):
         assert "root must be a folder of pictures, got none" in fails("fit", *words, *QUIET)
     assert not list((here / "runs").glob("*"))
 

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy, relu, softplus
 from torch.optim import SGD, Adam, Optimizer, RMSprop
 from torch.utils.data import IterableDataset
 
+from zoo.core.adversarial import AdversarialModule
 from zoo.gans.acgan import ACGAN
-from zoo.gans.adversarial import AdversarialModule
 from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
 from zoo.gans.bigan import BiGAN
 from zoo.gans.conditional_gan import ConditionalGAN

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import parametrize
 
-from zoo.animals import ConditionalModel, LatentVariableModel
+from zoo.core.module import ConditionalModel, LatentVariableModel
 from zoo.errors import BadRecipe, UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
@@ -32,8 +32,8 @@ from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Repla
 from zoo.layers.spectral import normalised, one_iteration
 from zoo.losses.adversarial import hinge, least_squares, minimax, non_saturating, relativistic
 from zoo.losses.penalties import data_penalty, r1, r2
-from zoo.losses.remedies import feature_matching, noisy, one_sided, unrolled
-from zoo.pictures import columns
+from zoo.losses.stabilization import feature_matching, noisy, one_sided, unrolled
+from zoo.plotting.pictures import columns
 
 FAMILIES = [
     GAN,

@@ -12,13 +12,13 @@ from hub_server import TOKEN, File, Hub, Repository
 from huggingface_hub import constants
 
 import zoo
-from zoo import catalog
 from zoo.cli import main
 from zoo.errors import BadCard, BadWeights, ZooError
-from zoo.hub import Place, cache, client, fetch
-from zoo.limits import HEADER, LimitOperations, TooLarge
+from zoo.pretrained import catalog
+from zoo.pretrained.hub import Place, cache, client, fetch
+from zoo.pretrained.limits import HEADER, LimitOperations, TooLarge
+from zoo.pretrained.weights import sha256
 from zoo.vaes.vae import VAE
-from zoo.weights import sha256
 
 Offer = Callable[..., str]
 NAME = "someone/vae-toy"
@@ -374,7 +374,7 @@ def test_a_model_of_very_many_layers_is_refused(
     ):
         torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(10**9)))
     zoo.write(toy(), tmp_path / "toy.safetensors")
-    monkeypatch.setattr("zoo.headers.LimitOperations", lambda: LimitOperations(10))
+    monkeypatch.setattr("zoo.pretrained.headers.LimitOperations", lambda: LimitOperations(10))
     refused(str(tmp_path / "toy.safetensors"), "too many layers", BadWeights)
     assert not torch.nn.modules.module._global_module_registration_hooks
 

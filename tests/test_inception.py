@@ -8,13 +8,13 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from zoo.errors import BadWeights
-from zoo.extractors import load_extractor, metric_name
-from zoo.measures import PROTOCOLS
-from zoo.measures.samples import Space, compared, told
+from zoo.evaluation import PROTOCOLS
+from zoo.evaluation.samples import Space, compared, told
 from zoo.metrics.extractors import Inception
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.scores import inception_score
+from zoo.pretrained.extractors import load_extractor, metric_name
 
 fidelity = pytest.importorskip("torch_fidelity")
 inceptionv3 = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")

@@ -11,17 +11,18 @@ from test_every_recipe import toy
 from torch import Tensor
 from torch.utils.data import DataLoader, TensorDataset
 
-from zoo import catalog, contracts
-from zoo.animals import Animal, evaluating
+from zoo.analysis.latents import project
 from zoo.autoencoders.denoising import DenoisingAutoencoder
 from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
+from zoo.core import protocols
+from zoo.core.module import Animal, evaluating
 from zoo.errors import BadInput, BadRecipe, ZooError
 from zoo.gans.bigan import BiGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.infogan import InfoGAN
-from zoo.latents import project
 from zoo.layers.draws import normal
+from zoo.pretrained import catalog
 from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.quantized import QuantizedModel
 from zoo.vaes.rae import RAE
@@ -97,7 +98,7 @@ def test_other_images_are_refused_by_every_verb(kind: str) -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_other_latents_are_refused(kind: str) -> None:
     model = MODELS[kind]().eval()
-    if not isinstance(model, contracts.Sampler):
+    if not isinstance(model, protocols.Sampler):
         return
     width = len(model.encode(torch.zeros(1, 1, 8, 8))[0]) if hasattr(model, "encode") else 4
     good = torch.zeros(2, width)
@@ -199,7 +200,7 @@ def test_what_was_loaded_trains_again_and_what_was_frozen_stays() -> None:
 def test_no_protocol_has_data_members() -> None:
     """Which Python 3.12 looks up statically, and so does not find among submodules."""
     found = 0
-    for name, protocol in vars(contracts).items():
+    for name, protocol in vars(protocols).items():
         if not getattr(protocol, "_is_protocol", False) or name == "Protocol":
             continue
         found += 1

@@ -9,18 +9,19 @@ from torch import Tensor
 from toys import fails
 
 import zoo
-from recipes.data import CelebA, Digits
-from recipes.data.images import ImageData, Images, Source, Split
-from zoo import latents, pictures
-from zoo.animals import LatentVariableModel
-from zoo.attributes import Detector
+from zoo.analysis import latents
+from zoo.analysis.attributes import Detector
 from zoo.cli import main
+from zoo.cli.steer import traits
+from zoo.core.module import LatentVariableModel
+from zoo.data import CelebA, Digits
+from zoo.data.images import ImageData, Images, Source, Split
 from zoo.errors import UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.losses.reconstruction import pixel_error
-from zoo.verbs.steering import traits
+from zoo.plotting import pictures
 
 GAN = zoo.load("dcgan-digits")
 VAE = zoo.load("vae-digits")

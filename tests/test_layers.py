@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from zoo.animals import LatentVariableModel
 from zoo.classifiers.resnet import Block, ResNet
+from zoo.core.module import LatentVariableModel
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic
-from zoo.layers import densenets
+from zoo.layers import mlp
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.vaes.vae import VAE
@@ -127,8 +127,8 @@ def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) ->
 @pytest.mark.parametrize("depth", [0, 1, 3])
 @CHANNELS
 def test_perceptrons_mirror_each_other(depth: int, channels: int) -> None:
-    encoder = densenets.Encoder(7, 4, 28, channels, depth)
-    decoder = densenets.Decoder(7, 4, 28, channels, depth)
+    encoder = mlp.Encoder(7, 4, 28, channels, depth)
+    decoder = mlp.Decoder(7, 4, 28, channels, depth)
     codes = encoder(torch.randn(3, channels, 28, 28))
     assert codes.shape == (3, 7)
     assert decoder(codes).shape == (3, channels, 28, 28)

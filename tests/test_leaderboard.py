@@ -6,7 +6,7 @@ import json
 import pytest
 
 import zoo
-from zoo import leaderboard
+from zoo.publishing import leaderboard
 
 
 @pytest.mark.parametrize("name", ["leaderboard.md", "leaderboard.csv", "leaderboard.html"])

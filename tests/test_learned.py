@@ -9,9 +9,9 @@ from test_folders import QUIET, pictures
 from toys import fails
 
 import zoo
-from zoo import catalog
 from zoo.cli import main
-from zoo.verbs.raising import export as verb
+from zoo.cli.train import export as verb
+from zoo.pretrained import catalog
 
 SHORT = ["--trainer.max_steps", "2", *QUIET]
 QUICK = ["--protocol", "quick", "--extractor", "pixels"]
@@ -68,7 +68,7 @@ def test_a_run_on_the_recipes_data_is_of_the_recipe(place: Path) -> None:
     assert found["recipe"] == "recipes/vae-digits.yaml"
     assert found["data"]["name"] == "Digits"
     assert found["data"]["images"] == 1500
-    assert found["data"]["sha256"] == __import__("recipes.data").data.Digits().digest("train")
+    assert found["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
     assert found["licence"] == "Apache-2.0"
 
 

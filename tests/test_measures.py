@@ -10,18 +10,18 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 import zoo
-from recipes.data import Digits, StackedMNIST
-from recipes.data.images import normalise
-from zoo.animals import Animal, ConditionalModel
+from zoo.core.module import Animal, ConditionalModel
+from zoo.data import Digits, StackedMNIST
+from zoo.data.images import normalise
 from zoo.errors import UnknownName
-from zoo.extractors import load_extractor
-from zoo.measures import Protocol, Record, measure, samples
-from zoo.measures.codes import errors
-from zoo.measures.estimate import expected_seconds
-from zoo.measures.records import find_protocol
-from zoo.measures.samples import Space, obedience, support, told
+from zoo.evaluation import Protocol, Record, measure, samples
+from zoo.evaluation.codes import errors
+from zoo.evaluation.estimate import expected_seconds
+from zoo.evaluation.records import find_protocol
+from zoo.evaluation.samples import Space, obedience, support, told
 from zoo.metrics.extractors import ClassifierFeatures, Pixels
 from zoo.metrics.modes import stacked
+from zoo.pretrained.extractors import load_extractor
 
 TOY = Protocol("toy", 200, 2)
 DATA = Path(os.environ.get("ZOO_DATA", "data"))

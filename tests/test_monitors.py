@@ -14,18 +14,13 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 from toys import on_digits
 
-from recipes.callbacks import (
-    CollapseWarning,
-    ForgottenClasses,
-    ModeCollapse,
-    PosteriorCollapse,
-)
-from recipes.callbacks.watch import Monitor, Watch
-from recipes.data import Digits
-from recipes.data.images import normalise
-from zoo.animals import Animal
+from zoo.callbacks import CollapseWarning, ForgottenClasses, ModeCollapse, PosteriorCollapse
+from zoo.callbacks.alarms import Monitor, Watch
+from zoo.core.module import Animal
+from zoo.data import Digits
+from zoo.data.images import normalise
 from zoo.gans.dcgan import DCGAN
-from zoo.pictures import grid, read
+from zoo.plotting.pictures import grid, read
 from zoo.vaes.vae import VAE
 
 LOW = 0.01  # the diversity of a generator that is deaf is 0

@@ -11,12 +11,12 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import zoo
-from recipes.data import Digits
-from zoo import catalog
-from zoo.animals import Animal
+from zoo.core.module import Animal
+from zoo.data import Digits
 from zoo.gans.sngan import SNGAN
 from zoo.layers.quantize import Quantizer
 from zoo.layers.recurrent import LSTM
+from zoo.pretrained import catalog
 
 FAMILIES = {type(zoo.load(name)): name for name in zoo.names()}  # one model of each
 FORMATS = [torch.float16, torch.bfloat16, torch.float64]

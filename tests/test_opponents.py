@@ -10,14 +10,14 @@ from lightning import Trainer
 from safetensors.torch import load_file
 
 import zoo
-from recipes.data import Digits
-from zoo.checkpoints import read_checkpoint, revive
 from zoo.cli import main
+from zoo.data import Digits
 from zoo.errors import BadWeights
 from zoo.gans.dcgan import DCGAN
-from zoo.opponents import begin, write_opponents
+from zoo.pretrained.checkpoints import read_checkpoint, revive
+from zoo.pretrained.opponents import begin, write_opponents
+from zoo.pretrained.weights import left_out, write
 from zoo.vaes.vae import VAE
-from zoo.weights import left_out, write
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8}
 SIZES = {"size": 8, "channels": 1, "latent": 32, "width": 64}  # of dcgan-digits

@@ -11,12 +11,12 @@ import torch
 from lightning import LightningModule, Trainer
 from PIL import Image
 
-from recipes.data import ImageFolder, Shards
-from recipes.data.inventory import shown
-from recipes.data.listing import list_files
-from zoo.decoding import BadPicture, quiet_decoders, square
+from zoo.data import ImageFolder, Shards
+from zoo.data.decoding import BadPicture, quiet_decoders, square
+from zoo.data.inventory import shown
+from zoo.data.listing import list_files
 from zoo.errors import BadRecipe, MissingData, ZooError
-from zoo.pictures import read
+from zoo.plotting.pictures import read
 
 KINDS = [ImageFolder, Shards]
 GREY = 200
@@ -260,9 +260,9 @@ def test_formats_that_are_not_read_are_told(tmp_path: Path) -> None:
 
 def test_too_many_for_memory_are_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some(tmp_path)
-    monkeypatch.setattr("recipes.data.folder.memory", lambda: 10_000)
-    monkeypatch.setattr("recipes.data.folder.square", lambda *_: 1 / 0)
-    with pytest.raises(BadRecipe, match=r"recipes.data.Shards"):
+    monkeypatch.setattr("zoo.data.folder.memory", lambda: 10_000)
+    monkeypatch.setattr("zoo.data.folder.square", lambda *_: 1 / 0)
+    with pytest.raises(BadRecipe, match=r"zoo.data.Shards"):
         ImageFolder(str(tmp_path), size=64).images("train")
 
 
@@ -286,7 +286,7 @@ def test_a_fault_met_by_a_worker_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In a set of which only some pictures were looked at."""
-    monkeypatch.setattr("recipes.data.shards.MOST", 5)
+    monkeypatch.setattr("zoo.data.shards.MOST", 5)
     some(tmp_path, 20)
     broken(tmp_path, "10x.png", FAULTS["truncated.png"])
     for workers in (0, 1):

@@ -14,12 +14,13 @@ from test_every_recipe import batches, toy
 from torch import nn
 from toys import fit, last
 
-from recipes.callbacks import Guard
-from zoo import catalog, precision
-from zoo.animals import Animal
-from zoo.contracts import Sampler
+from zoo.callbacks import Guard
+from zoo.core.module import Animal
+from zoo.core.protocols import Sampler
 from zoo.errors import BadRecipe, Diverged
 from zoo.gans.wgan_gp import WGANGP
+from zoo.pretrained import catalog
+from zoo.training import precision
 
 PRECISIONS = ["32-true", "bf16-mixed", "16-mixed"]
 SCALE = 64.0  # of float16 losses: two steps are too few to find one

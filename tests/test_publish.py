@@ -11,16 +11,18 @@ from hub_server import TOKEN, File, Hub, Repository
 from huggingface_hub import ModelCard, parse_eval_result_entries
 
 import zoo
-from zoo import catalog, pictures, publish
-from zoo.cards import Card
 from zoo.cli import main
 from zoo.errors import ZooError
-from zoo.export import picture
-from zoo.hub import Place
-from zoo.hub.page import evaluation, read_page, write_page
-from zoo.publish import check_progress, inspect, packed
+from zoo.plotting import pictures
+from zoo.pretrained import catalog
+from zoo.pretrained.cards import Card
+from zoo.pretrained.hub import Place
+from zoo.pretrained.hub.model_card import evaluation, read_page, write_page
+from zoo.pretrained.weights import sha256
+from zoo.publishing import publish
+from zoo.publishing.export import picture
+from zoo.publishing.publish import check_progress, inspect, packed
 from zoo.vaes.vae import VAE
-from zoo.weights import sha256
 
 NAME = "someone/vae-digits"
 FILES = {".gitattributes", "README.md", "config.json", "model.safetensors", "samples.png"}
@@ -206,7 +208,7 @@ def test_a_card_with_gaps_is_not_published(
 def test_terms_are_asked_for_before_a_checkpoint_is_measured(tmp_path: Path) -> None:
     """What was learned from one's own pictures has the terms that one writes into its card."""
     recipe = yaml.safe_load(catalog.recipe("vae-digits").read_text())
-    recipe["data"] = {"class_path": "recipes.data.ImageFolder", "init_args": {"root": "pictures"}}
+    recipe["data"] = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "pictures"}}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     said = fails("publish", "last.ckpt", "someone/shells")
     assert "shells does not say the licence of its weights and the terms of its data" in said

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import zoo
-from zoo.catalog import HOME, recipes
 from zoo.cli import main
+from zoo.pretrained.catalog import HOME, recipes
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", README, re.DOTALL)

@@ -8,12 +8,13 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
-from recipes.callbacks import Guard
-from zoo import catalog, refusals
+from zoo.callbacks import Guard
 from zoo.cli import main
 from zoo.errors import BadRecipe
 from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
+from zoo.pretrained import catalog
+from zoo.training import config_checks
 
 pytestmark = pytest.mark.usefixtures("here")
 CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="about a machine without a GPU")
@@ -34,7 +35,7 @@ def refused(*arguments: str) -> str:
         ("--model.init_args.widht=3", "VAE called 'widht'; did you mean width"),
         ("--model.latnet=3", "called 'latnet'; did you mean latent"),
         ("--data.init_args.bach_size=3", "called 'bach_size'; did you mean batch_size"),
-        ("--data=recipes.data.Digitz", "called 'Digitz'; did you mean Digits"),
+        ("--data=zoo.data.Digitz", "called 'Digitz'; did you mean Digits"),
         ("--trainr.max_epochs=3", "called 'trainr.max_epochs'; did you mean trainer.max_epochs"),
         ("--model.init_args.width=wide", "width must be int, not 'wide'"),
         ("--model.network=dens", "no network called 'dens'; did you mean dense"),
@@ -122,7 +123,7 @@ def test_a_recipe_whose_run_would_be_another(name: str, here: Path) -> None:
 
 
 def test_two_callbacks_of_a_kind() -> None:
-    words = '[{"class_path": "recipes.callbacks.Logbook"}]'
+    words = '[{"class_path": "zoo.callbacks.Logbook"}]'
     assert "Logbook" in refused("vae-digits", "--fast", "--trainer.callbacks", words)
 
 
@@ -172,7 +173,7 @@ def test_what_was_refused_leaves_no_run(here: Path) -> None:
 
 
 def test_critic_steps_that_do_not_divide_the_batch() -> None:
-    data = "--data", "recipes.data.Digits", "--data.size", "8", "--data.batch_size", "64"
+    data = "--data", "zoo.data.Digits", "--data.size", "8", "--data.batch_size", "64"
     words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")
     assert "batch_size must be a multiple of 5, got 64" in words
     assert "set batch_size to 65" in words
@@ -196,4 +197,4 @@ def test_an_average_of_singular_vectors(buffers: bool) -> None:
     ("devices", "number"), [("auto", 1), (2, 2), ("2", 2), ("0,1,2", 3), ([0, 1], 2), ([4], 1)]
 )
 def test_devices_are_counted(devices: object, number: int) -> None:
-    assert refusals.count(devices, "cpu") == number
+    assert config_checks.count(devices, "cpu") == number

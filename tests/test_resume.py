@@ -14,10 +14,10 @@ from lightning import Callback, Trainer
 from toys import Strike, Toy, differences, fit, strike
 
 import zoo
-from zoo import catalog
-from zoo.checkpoints import newest_checkpoint
 from zoo.cli import main
 from zoo.errors import BadRecipe
+from zoo.pretrained import catalog
+from zoo.pretrained.checkpoints import newest_checkpoint
 
 pytestmark = pytest.mark.usefixtures("here")
 STEPS = 6  # of a fast run: two epochs of three
@@ -192,7 +192,7 @@ def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
 
 
 def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
-    from recipes.callbacks.checkpoints import WholeFiles
+    from zoo.callbacks.checkpoints import WholeFiles
 
     path = here / "last.ckpt"
     WholeFiles().save_checkpoint({"step": 1}, path)
@@ -204,7 +204,7 @@ def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
 
 def test_a_full_disk_is_an_error_of_the_disk(here: Path) -> None:
     """torch covers it with an error of its archive; here a limit on file sizes stands for it."""
-    from recipes.callbacks.checkpoints import WholeFiles
+    from zoo.callbacks.checkpoints import WholeFiles
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))

@@ -10,11 +10,11 @@ import yaml
 from lightning import Callback, LightningModule, Trainer
 from toys import QUIET, fails, fit, last
 
-from zoo import catalog
 from zoo.cli import main
 from zoo.errors import BadRecipe
-from zoo.refusals import foreign_code, read_recipe
-from zoo.runs import claimed, fresh_run, stopped_by
+from zoo.pretrained import catalog
+from zoo.training.config_checks import foreign_code, read_recipe
+from zoo.training.run_folders import claimed, fresh_run, stopped_by
 
 pytestmark = pytest.mark.usefixtures("here")
 RUN = Path("runs") / "vae-digits-fast"

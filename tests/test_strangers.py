@@ -16,16 +16,17 @@ import yaml
 from toys import fails
 
 import zoo
-from zoo import catalog, leaderboard
-from zoo.cards import Card
-from zoo.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.cli import main
 from zoo.errors import BadCard, BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.gans.dcgan import DCGAN
-from zoo.headers import build
-from zoo.hub import Place
-from zoo.hub.page import read_page
-from zoo.plain_yaml import NotPlain, read_yaml
+from zoo.pretrained import catalog
+from zoo.pretrained.cards import Card
+from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.pretrained.headers import build
+from zoo.pretrained.hub import Place
+from zoo.pretrained.hub.model_card import read_page
+from zoo.pretrained.plain_yaml import NotPlain, read_yaml
+from zoo.publishing import leaderboard
 from zoo.text import brief, markdown, printable
 from zoo.vaes.vae import VAE
 

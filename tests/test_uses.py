@@ -12,15 +12,16 @@ from safetensors.torch import load_file
 from toys import fails
 
 import zoo
-from recipes.data import Digits
-from recipes.data.images import normalise
-from zoo import compression, latents, maps, pictures
+from zoo.analysis import compression, latents
 from zoo.autoencoders.denoising import DenoisingAutoencoder
-from zoo.charts import Curve, chart, decades, even
 from zoo.cli import main
+from zoo.cli.explore import activity
+from zoo.data import Digits
+from zoo.data.images import normalise
 from zoo.metrics.bounds import divergence_per_dimension
 from zoo.metrics.rates import entropy, psnr, quantised
-from zoo.verbs.exploring import activity
+from zoo.plotting import maps, pictures
+from zoo.plotting.charts import Curve, chart, decades, even
 
 VAE = zoo.load("vae-digits")
 DIGITS = Digits().images("test").pixels

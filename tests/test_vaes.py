@@ -11,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from zoo.animals import Animal
+from zoo.core.module import Animal
 from zoo.errors import ZooError
 from zoo.vaes.beta_tc import BetaTCVAE, decompose
 from zoo.vaes.beta_vae import BetaVAE

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from torch.optim import Adam
 
-from zoo.contracts import Quantised
+from zoo.core.protocols import Quantised
 from zoo.errors import BadRecipe
 from zoo.vaes.pixel_cnn import PixelCNN
 from zoo.vaes.quantized import QuantizedModel

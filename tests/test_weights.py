@@ -14,9 +14,9 @@ from safetensors.torch import load_file, save_file
 import zoo
 from zoo.errors import BadWeights, UnknownName, ZooError
 from zoo.gans.dcgan import DCGAN
-from zoo.headers import LARGEST
+from zoo.pretrained.headers import LARGEST
+from zoo.pretrained.weights import sha256
 from zoo.vaes.vae import VAE
-from zoo.weights import sha256
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8, "lr": 2e-4}
 HEADER = {"format": "zoo/1", "class": "zoo.gans.dcgan.DCGAN", "arguments": ARGUMENTS}
@@ -191,7 +191,7 @@ def test_another_format(good: Path) -> None:
         "zoo.gans.dcgan.nn",
         "zoo.gans.dcgan.AdversarialModule.mro",
         "zoo.cli.main",
-        "zoo.catalog.Path",
+        "zoo.pretrained.catalog.Path",
         "zoo.gans..dcgan.DCGAN",
         "zoo.gans.../../etc/passwd.DCGAN",
         "zoo.gans.dcgan.DCGAN\n",

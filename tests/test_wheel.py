@@ -8,7 +8,7 @@ from zipfile import ZipFile
 import pytest
 from conftest import made_once
 
-from zoo import catalog
+from zoo.pretrained import catalog
 
 USE = """
 import sys, zoo
@@ -34,10 +34,10 @@ def build(folder: Path) -> None:
 
 def test_a_wheel_holds_recipes_cards_and_weights(wheel: Path) -> None:
     held = set(ZipFile(wheel).namelist())
-    assert {f"recipes/{name}.yaml" for name in catalog.recipes()} <= held
+    assert {f"zoo/recipes/{name}.yaml" for name in catalog.recipes()} <= held
     for ending in ("md", "png", "safetensors"):
-        assert {f"weights/{name}.{ending}" for name in catalog.names()} <= held
-    assert not [name for name in held if name.startswith(("tests", "data/", "runs"))]
+        assert {f"zoo/weights/{name}.{ending}" for name in catalog.names()} <= held
+    assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"zoo"}
 
 
 def test_a_wheel_works_elsewhere(wheel: Path, tmp_path: Path) -> None:

@@ -13,13 +13,13 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
-from recipes.data import Digits
-from zoo import catalog
-from zoo.animals import Animal
 from zoo.cli import main
-from zoo.fast import toy
-from zoo.fit import Fast, quiet, train
-from zoo.runs import Run
+from zoo.core.module import Animal
+from zoo.data import Digits
+from zoo.pretrained import catalog
+from zoo.training.fit import Fast, quiet, train
+from zoo.training.run_folders import Run
+from zoo.training.smoke_test import toy
 
 Checkpoint = dict[str, Any]
 

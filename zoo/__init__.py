@@ -7,22 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from zoo.cards import Card
-    from zoo.catalog import card, load, names
     from zoo.errors import ZooError
-    from zoo.weights import read, write
+    from zoo.pretrained.cards import Card
+    from zoo.pretrained.catalog import card, load, names
+    from zoo.pretrained.weights import read, write
 
 __all__ = ["Card", "ZooError", "card", "load", "names", "read", "write"]
 __version__ = "0.1.0"
 
 HOMES = {
-    "Card": "zoo.cards",
+    "Card": "zoo.pretrained.cards",
     "ZooError": "zoo.errors",
-    "card": "zoo.catalog",
-    "load": "zoo.catalog",
-    "names": "zoo.catalog",
-    "read": "zoo.weights",
-    "write": "zoo.weights",
+    "card": "zoo.pretrained.catalog",
+    "load": "zoo.pretrained.catalog",
+    "names": "zoo.pretrained.catalog",
+    "read": "zoo.pretrained.weights",
+    "write": "zoo.pretrained.weights",
 }
 
 

@@ -14,8 +14,8 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.autoencoders.stacked import StackedAutoencoder
+from zoo.core.schedules import finite_steps
 from zoo.losses.reconstruction import cross_entropy
-from zoo.schedules import finite_steps
 
 
 class GreedyAutoencoder(StackedAutoencoder):

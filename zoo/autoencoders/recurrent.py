@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.animals import Autoencoder
+from zoo.core.module import Autoencoder
 from zoo.layers.recurrent import LSTM
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error

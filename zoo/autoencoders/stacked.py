@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.animals import Autoencoder, apply
+from zoo.core.module import Autoencoder, apply
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.layers.tied import Transposed

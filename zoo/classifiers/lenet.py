@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 from torch.optim import Adam
 
 from zoo.checks import Shape
-from zoo.image_classifier import ImageClassifier
+from zoo.core.image_classifier import ImageClassifier
 
 
 class LeNet(ImageClassifier):

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import SGD
 
-from zoo.image_classifier import ImageClassifier
+from zoo.core.image_classifier import ImageClassifier
 from zoo.layers.augment import translation
 
 

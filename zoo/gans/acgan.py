@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
+from zoo.core.adversarial import ConditionalAdversarialModule
 from zoo.gans import dcgan
-from zoo.gans.adversarial import ConditionalAdversarialModule
 from zoo.losses.adversarial import non_saturating
 
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
-from zoo.gans.adversarial import EncodingAdversarialModule
+from zoo.core.adversarial import EncodingAdversarialModule
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.losses.adversarial import non_saturating
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from zoo.core.adversarial import EncodingAdversarialModule
 from zoo.gans import dcgan
-from zoo.gans.adversarial import EncodingAdversarialModule
 from zoo.layers.convnets import Encoder
 from zoo.losses.adversarial import non_saturating
 

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from zoo.gans.adversarial import ConditionalAdversarialModule
+from zoo.core.adversarial import ConditionalAdversarialModule
 from zoo.gans.gan import Descent, Maxout, constrain, initialize
-from zoo.layers.densenets import Brightness
+from zoo.layers.mlp import Brightness
 from zoo.losses.adversarial import non_saturating
 
 

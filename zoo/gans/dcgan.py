@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.gans.adversarial import AdversarialModule
+from zoo.core.adversarial import AdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating

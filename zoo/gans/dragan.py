@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from zoo.gans.adversarial import AdversarialModule
+from zoo.core.adversarial import AdversarialModule
 from zoo.gans.dcgan import Generator
 from zoo.gans.wgan_gp import Critic
 from zoo.losses.adversarial import non_saturating

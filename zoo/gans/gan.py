@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
+from zoo.core.adversarial import AdversarialModule
 from zoo.errors import BadRecipe, UnknownName
-from zoo.gans.adversarial import AdversarialModule
-from zoo.layers.densenets import Brightness
+from zoo.layers.mlp import Brightness
 from zoo.losses.adversarial import minimax, non_saturating
 
 LOSSES = {"minimax": minimax, "non-saturating": non_saturating}

@@ -13,10 +13,10 @@ from torch.distributions import Normal
 from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
-from zoo.animals import apply
 from zoo.checks import check_count
+from zoo.core.adversarial import AdversarialModule
+from zoo.core.module import apply
 from zoo.gans import dcgan
-from zoo.gans.adversarial import AdversarialModule
 from zoo.layers.draws import normal, uniform
 from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating

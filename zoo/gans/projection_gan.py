@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.gans.adversarial import ConditionalAdversarialModule
+from zoo.core.adversarial import ConditionalAdversarialModule
 from zoo.layers.convnets import widening
 from zoo.layers.norms import ConditionalBatchNorm2d
 from zoo.layers.resnets import Up, initialize, trunk

@@ -12,9 +12,9 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import softplus
 from torch.optim import Optimizer, RMSprop
 
-from zoo.animals import apply
+from zoo.core.adversarial import EncodingAdversarialModule
+from zoo.core.module import apply
 from zoo.gans import dcgan
-from zoo.gans.adversarial import EncodingAdversarialModule
 from zoo.layers.convnets import Encoder
 from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating

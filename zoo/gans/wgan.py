@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from zoo.gans.adversarial import AdversarialModule
+from zoo.core.adversarial import AdversarialModule
 from zoo.gans.dcgan import Discriminator, Generator, initialize
 from zoo.losses.adversarial import wasserstein
 

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.animals import Animal
-from zoo.contracts import Classifier
+from zoo.core.module import Animal
+from zoo.core.protocols import Classifier
 from zoo.errors import BadWeights, MissingData
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
-from zoo.animals import ConditionalModel, apply
 from zoo.checks import check_count
+from zoo.core.module import ConditionalModel, apply
 from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network, diagonal_normal
 
 

@@ -15,14 +15,14 @@ from torch import Tensor
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
-from zoo.animals import CHUNK, Animal, apply
 from zoo.checks import check_codes, check_latents
+from zoo.core.module import CHUNK, Animal, apply
+from zoo.core.schedules import finite_steps
 from zoo.errors import BadRecipe
 from zoo.layers.draws import seeded
 from zoo.layers.precision import at_least_float32
 from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
-from zoo.schedules import finite_steps
 
 
 class QuantizedModel(Animal, ABC):

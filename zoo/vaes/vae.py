@@ -12,9 +12,9 @@ from torch import Tensor, nn
 from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
-from zoo.animals import LatentVariableModel, apply
 from zoo.checks import check_count
-from zoo.layers import convnets, densenets
+from zoo.core.module import LatentVariableModel, apply
+from zoo.layers import convnets, mlp
 from zoo.layers.precision import at_least_float32
 
 Network = Literal["convolutional", "dense", "dense-2", "dense-2-norm"]
@@ -24,11 +24,11 @@ Build = Callable[[int, int, int, int], nn.Module]  # (features, width, size, cha
 
 NETWORKS: dict[Network, tuple[Build, Build]] = {
     "convolutional": (convnets.Encoder, convnets.Decoder),
-    "dense": (densenets.Encoder, densenets.Decoder),  # one hidden layer: section 5
-    "dense-2": (partial(densenets.Encoder, depth=2), partial(densenets.Decoder, depth=2)),
+    "dense": (mlp.Encoder, mlp.Decoder),  # one hidden layer: section 5
+    "dense-2": (partial(mlp.Encoder, depth=2), partial(mlp.Decoder, depth=2)),
     "dense-2-norm": (
-        partial(densenets.Encoder, depth=2, hidden=densenets.normalised),
-        partial(densenets.Decoder, depth=2, hidden=densenets.normalised),
+        partial(mlp.Encoder, depth=2, hidden=mlp.normalised),
+        partial(mlp.Decoder, depth=2, hidden=mlp.normalised),
     ),
 }
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.nn.functional import hardtanh
 
-from zoo.animals import apply
+from zoo.core.module import apply
 from zoo.layers.draws import seeded
 from zoo.vaes.vae import VAE, Likelihood, Network
 

@@ -1,0 +1,57 @@
+"""Frechet distance while training: small samples every epoch, to see which way it goes."""
+
+from lightning import Callback, LightningModule, Trainer
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from zoo.callbacks.averaging import averaged
+from zoo.callbacks.requirements import image_data, sampler
+from zoo.core.module import CHUNK
+from zoo.data.features import real_features
+from zoo.errors import BadRecipe
+from zoo.metrics.features import Features
+from zoo.metrics.frechet import frechet_between
+from zoo.plotting.pictures import to_uint8
+from zoo.pretrained.extractors import load_extractor, metric_name
+
+
+class FrechetDistance(Callback):
+    """Logs `fd-lenet` and the like: `n` samples of the averaged weights against the first `n`
+    images of the data's reference split, in the space of `extractor`, by default the data's own.
+
+    Each rank draws its share with its number as the seed; alone, that is `zoo evaluate` with seed
+    0 on `n` images. Raises BadRecipe without a Sampler, and UnknownName or MissingData for the
+    extractor.
+    """
+
+    def __init__(
+        self, extractor: str | None = None, n: int = 2000, every_n_epochs: int = 1
+    ) -> None:
+        if n < 2:
+            raise BadRecipe(f"a Frechet distance needs two images or more, not {n}: make n larger")
+        self.extractor, self.n, self.every_n_epochs = extractor, n, every_n_epochs
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        if stage == "fit":
+            sampler(self, pl_module)
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        data = image_data(self, trainer)
+        self.space = self.extractor or data.extractor
+        with isolate_rng():  # a network is drawn at random before its weights are read
+            extractor = load_extractor(self.space, pl_module.device)
+        self.metric = Features(extractor, frechet_between).to(pl_module.device)
+        features = real_features(extractor, data, data.reference, self.n)
+        share = features[trainer.global_rank :: trainer.world_size]  # compute() gathers them
+        self.metric.know(share.to(pl_module.device))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if (trainer.current_epoch + 1) % self.every_n_epochs:
+            return
+        rank = trainer.global_rank
+        share = len(range(rank, self.n, trainer.world_size))
+        with averaged(trainer, pl_module), isolate_rng():
+            images = sampler(self, pl_module).sample(share, seed=rank)
+        for chunk in to_uint8(images).split(CHUNK):
+            self.metric.update(chunk, real=False)
+        pl_module.log(metric_name("fd", self.space), self.metric.compute(), prog_bar=True)
+        self.metric.reset()  # the real side stays

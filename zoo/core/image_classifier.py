@@ -1,0 +1,42 @@
+"""What all classifiers of images share."""
+
+from abc import ABC
+
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from zoo.checks import check_features
+from zoo.core.module import Animal, apply
+from zoo.layers.precision import at_least_float32
+
+
+class ImageClassifier(Animal, ABC):
+    """It tells classes apart: a subclass builds `head`, and `forward` from images to what it
+    sees."""
+
+    head: nn.Linear
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = cross_entropy(self.head(self(x)), y)
+        self.note({"cross_entropy": loss})
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        right = (self.head(self(x)).argmax(1) == y).float()
+        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        return at_least_float32(apply(self, self.as_images(x), self))
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        logits = apply(self, self.as_images(x), lambda chunk: self.head(self(chunk)))
+        return at_least_float32(logits)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (..., d) to logits (..., classes)."""
+        check_features(features, self.head.in_features)
+        return at_least_float32(self.head(features.to(self.parameter_dtype)))

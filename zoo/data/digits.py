@@ -1,0 +1,36 @@
+"""Digits: scans at 8 x 8 in 17 grey levels, bundled with scikit-learn; no download.
+
+Alpaydin & Kaynak, 1998, https://doi.org/10.24432/C50P49: the test part of that set.
+"""
+
+import torch
+
+from zoo.data.images import ImageData, Images, Source, Split
+from zoo.errors import BadRecipe
+
+TRAIN = 1500  # of 1797, in their order: the last writers are the test split
+
+
+class Digits(ImageData):
+    """Images (n, 1, 8, 8). The distance is to the training images, as few are held out."""
+
+    source = Source(
+        "Digits",
+        "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
+        "CC BY 4.0, by Alpaydin & Kaynak",
+        "Apache-2.0",
+    )
+    channels = 1
+    usual_size = 8
+    extractor = "pixels"
+    reference = "train"
+
+    def read(self, split: Split) -> Images:
+        from sklearn.datasets import load_digits
+
+        if self.size != 8:
+            raise BadRecipe(f"Digits come at size 8, not {self.size}")
+        part = slice(TRAIN) if split == "train" else slice(TRAIN, None)
+        digits = load_digits()
+        pixels = torch.from_numpy(digits.images[part] * 255 / 16).round()
+        return Images(pixels.to(torch.uint8)[:, None], torch.from_numpy(digits.target[part]))

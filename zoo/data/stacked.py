@@ -1,0 +1,34 @@
+"""Stacked-MNIST: three digits as red, green and blue, 1,000 modes that can be counted.
+
+Metz et al., 2017, https://arxiv.org/abs/1611.02163; Srivastava et al., 2017,
+https://arxiv.org/abs/1705.07761.
+"""
+
+import torch
+
+from zoo.data.images import Images, Source, Split
+from zoo.data.mnist import MNIST
+
+SIZES: dict[Split, int] = {"train": 128_000, "test": 26_000}
+
+
+class StackedMNIST(MNIST):
+    """Images (n, 3, size, size), 28 or 32; the label, 0 to 999, is the number that they write.
+
+    The digits of a split are drawn at random from that split of MNIST, by a seed that is fixed.
+    """
+
+    source = Source(
+        "Stacked-MNIST",
+        "http://yann.lecun.com/exdb/mnist",
+        "CC BY-SA 3.0, by LeCun & Cortes",
+        "Apache-2.0",
+    )
+    channels = 3
+    classes = tuple(f"{number:03}" for number in range(1000))
+
+    def read(self, split: Split) -> Images:
+        pixels, digits = super().read(split)
+        draw = torch.Generator().manual_seed(0 if split == "train" else 1)
+        chosen = torch.randint(len(pixels), (SIZES[split], 3), generator=draw)
+        return Images(pixels[chosen, 0], (digits[chosen] * torch.tensor([100, 10, 1])).sum(1))

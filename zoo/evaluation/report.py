@@ -1,0 +1,179 @@
+"""`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypedDict
+
+import torch
+
+import zoo.data
+from zoo.core.module import Autoencoder
+from zoo.core.provenance import hardware, versions
+from zoo.data.images import ImageData
+from zoo.data.own import OwnPictures
+from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
+from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
+from zoo.evaluation.estimate import expected_seconds
+from zoo.evaluation.records import each
+from zoo.files import replacing
+from zoo.pretrained import catalog
+from zoo.pretrained.cards import Card
+from zoo.pretrained.checkpoints import read_checkpoint, revive
+from zoo.pretrained.extractors import load_extractor
+from zoo.pretrained.opponents import checkpoint_of
+from zoo.pretrained.weights import find_device, read, sha256, write
+
+
+class Report(TypedDict):
+    """The records, and all that they depend on."""
+
+    name: str
+    sha256: str
+    data: str
+    metrics: list[Record]
+    measured: "Measured"
+
+
+class Measured(TypedDict):
+    """How, where, how long and with which versions."""
+
+    protocol: str
+    hardware: str
+    seconds: float
+    versions: dict[str, str]
+
+
+def data_of(recipe: str) -> ImageData:
+    """The data set of a recipe, by its name or file; raises UnknownName and BadRecipe."""
+    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
+    data = catalog.read_recipe(path, ("data",))["data"]
+    return build_data(str(data["class_path"]), data.get("init_args") or {})  # type: ignore[arg-type]
+
+
+def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
+    """A data set of zoo.data with arguments; raises UnknownName and BadRecipe."""
+    module, _, name = class_path.rpartition(".")
+    if name not in zoo.data.__all__ or not f"{module}.".startswith("zoo.data."):
+        raise UnknownName("data set", class_path, [f"zoo.data.{n}" for n in zoo.data.__all__])
+    try:
+        return getattr(zoo.data, name)(**arguments)
+    except TypeError as error:
+        raise BadRecipe(f"{class_path} cannot be built: {error}") from error
+
+
+@contextmanager
+def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]]:
+    """The weights file behind a name, and the data of the recipe named or its own; of a run or a
+    checkpoint a file is made for as long as it is measured. Raises ZooError."""
+    from zoo.publishing.learned import Terms, find_learned
+
+    own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
+    if checkpoint is None:
+        path = catalog.locate(name)
+        if recipe is None and own not in catalog.recipes():
+            raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
+        data = data_of(recipe or own)
+        if recipe is None:
+            check_card(path, data.source.title)
+        yield path, data
+        return
+    state = read_checkpoint(checkpoint)
+    model = revive(checkpoint, state)
+    data = data_of(recipe) if recipe else find_learned(checkpoint, state, None, Terms()).data
+    if isinstance(model, Autoencoder):
+        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
+    with TemporaryDirectory(prefix="zoo-") as aside:
+        write(model, path := Path(aside) / f"{own}.safetensors")
+        yield path, data
+
+
+def check_card(path: Path, title: str) -> None:
+    """Raise ZooError where the card beside a weights file names another data set."""
+    place = path.with_suffix(".md")
+    facts = Card.read(place).facts.get("data") if place.is_file() else None
+    name = facts.get("name") if isinstance(facts, dict) else None
+    if name not in (None, title):
+        raise ZooError(
+            f"the data must be that of the card {place}, {name}, got {title}. Name the "
+            "recipe of its run by --recipe FILE"
+        )
+
+
+def with_extractor(protocol: Protocol, data: ImageData) -> Protocol:
+    """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
+    weights cannot be had, which is printed."""
+    if not protocol.extractor and isinstance(data, OwnPictures):
+        try:
+            load_extractor(data.extractor)
+        except MissingData as error:
+            print(f"distances are measured on thumbnails: {error}", file=sys.stderr)
+            return protocol._replace(extractor="thumbnails")
+    return protocol
+
+
+def evaluate(
+    path: Path,
+    data: ImageData,
+    protocol: Protocol = PROTOCOLS["full"],
+    device: str | None = None,
+) -> list[Record]:
+    """Every metric that the model in a weights file can be measured by, headline first."""
+    model = read(path, device)
+    state = torch.get_rng_state()
+    torch.manual_seed(0)
+    try:
+        records = list(measure(model, data, protocol))
+    finally:
+        torch.set_rng_state(state)
+    if not records:
+        raise ZooError(
+            f"no metric applies to {type(model).__name__}: it neither samples, nor reconstructs, "
+            "nor classifies, or there are too few images"
+        )
+    return records
+
+
+def report(path: Path, data: ImageData, protocol: Protocol, device: str | None = None) -> Report:
+    """Evaluate, and say of what, where and with which versions."""
+    start = time.monotonic()
+    records = evaluate(path, data, protocol, device)
+    return {
+        "name": path.stem,
+        "sha256": sha256(path),
+        "data": data.source.title,
+        "metrics": records,
+        "measured": {
+            "protocol": protocol.name,
+            "hardware": hardware(find_device(device)),
+            "seconds": round(time.monotonic() - start, 1),
+            "versions": versions(),
+        },
+    }
+
+
+def expectation(path: Path, data: ImageData, protocol: Protocol, device: str | None) -> str:
+    """How long that will take, in words."""
+    model = read(path, device)
+    with torch.random.fork_rng(devices=[]):
+        seconds = expected_seconds(model, data, protocol)
+    minutes = seconds / 60
+    length = "less than a minute" if minutes < 1 else f"about {minutes:.0f} minute"
+    return length + "s" * (minutes >= 1.5)
+
+
+def enter(path: Path, found: Report) -> None:
+    """Write what was found into the card beside a weights file; raises BadCard without one."""
+    place = path.with_suffix(".md")
+    if path.parent == catalog.WEIGHTS and not catalog.is_clone():
+        raise ZooError(f"{place} is a part of the installed package: copy both files elsewhere")
+    card = Card.read(place)
+    if card.facts["sha256"] != found["sha256"]:
+        raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
+    check_card(path, found["data"])
+    facts = card.facts | {"metrics": found["metrics"], "measured": found["measured"]}
+    with replacing(place) as beside:
+        beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")

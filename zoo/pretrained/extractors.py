@@ -1,0 +1,44 @@
+"""Extractors by name: classifiers are animals of the zoo, the others come with their libraries."""
+
+from functools import cache
+
+import torch
+
+from zoo.errors import UnknownName
+from zoo.metrics.extractors import (
+    ClassifierFeatures,
+    Extractor,
+    Inception,
+    Pixels,
+    SqueezeNet,
+    Thumbnails,
+)
+from zoo.pretrained import catalog
+from zoo.pretrained.weights import sha256
+
+
+@cache
+def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
+    """`inception`, `squeezenet`, `pixels`, `thumbnails` or a classifier of the zoo, on `device`
+    (CPU); raises UnknownName, and MissingData where weights cannot be had."""
+    others: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
+        "inception": Inception,
+        "squeezenet": SqueezeNet,
+        "pixels": Pixels,
+        "thumbnails": Thumbnails,
+    }
+    if name in others:
+        return others[name]().to(device)
+    ours = [*catalog.names("lenet-*"), *catalog.names("resnet-*")]
+    if name in ours:
+        return ClassifierFeatures(catalog.load(name, device), sha256(catalog.locate(name)))
+    raise UnknownName("extractor", name, [*others, *ours])
+
+
+def metric_name(kind: str, extractor: str) -> str:
+    """`fd-lenet` and the like: the kind of metric and the first word of its space. TF-Inception
+    alone has names of its own: `fid`, `kid`, `fid-infinity`."""
+    usual = {"fd": "fid", "kd": "kid", "fd-infinity": "fid-infinity"}
+    if extractor == "inception" and kind in usual:
+        return usual[kind]
+    return f"{kind}-{extractor.partition('-')[0]}"

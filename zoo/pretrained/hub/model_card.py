@@ -1,0 +1,114 @@
+"""A card as the front page of a Hub repository, and back.
+
+The page's own front matter is what the Hub reads; ours lies whole under its key `zoo`, and the
+prose between two marks, so that a card comes back as it was.
+"""
+
+import re
+
+import yaml
+from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_result_entries_to_yaml
+
+from zoo.errors import BadCard
+from zoo.pretrained.card_schema import check_facts
+from zoo.pretrained.cards import Card, split
+from zoo.pretrained.hub import Place
+
+BEGIN, END = "<!-- card -->", "<!-- /card -->"
+DATA = {
+    "CIFAR-10": "uoft-cs/cifar10",
+    "Fashion-MNIST": "zalando-datasets/fashion_mnist",
+    "MNIST": "ylecun/mnist",
+}
+LICENCES = re.compile(r"apache-2\.0|mit|isc|unlicense|cc0-1\.0|cc-by(-nc|-sa|-nc-sa|-nd)?-[34]\.0")
+PROTOCOL = ("split", "real", "fake", "seeds", "labels", "resize", "extractor", "unit")
+
+
+def write_page(card: Card, repository: str, task: str, use: str) -> str:
+    """README.md: metadata, samples, prose, and use in three lines, `use` being the third."""
+    head = metadata(card, repository, task).to_yaml().strip()
+    code = f'import zoo\nmodel = zoo.load("{repository}")\n{use}'
+    return (
+        f"---\n{head}\n---\n\n![What the model draws first, from seed 0](samples.png)\n\n"
+        f"{BEGIN}\n{card.prose}\n{END}\n\n## Use\n\n```python\n{code}\n```\n\n"
+        "A model of the package `generative-zoo`: weights are safetensors, nothing is unpickled. "
+        "How each number was measured is under `zoo` in the front matter of this page.\n"
+    )
+
+
+def read_page(text: str, place: Place) -> Card:
+    """The card that a README.md holds; raises BadCard."""
+    facts, body = split(text, f"the page of {place}")
+    ours = facts.get("zoo")
+    if not isinstance(ours, dict) or BEGIN not in body:
+        raise BadCard(f"{place} has no card of the zoo: its owner makes one with `zoo publish`")
+    prose = body.partition(BEGIN)[2].partition(END)[0].strip()
+    check_facts(ours, f"the card of {place}")
+    return Card(str(ours.get("name")), ours, prose)
+
+
+def metadata(card: Card, repository: str, task: str) -> ModelCardData:
+    """What the Hub reads: https://huggingface.co/docs/hub/model-cards."""
+    facts = card.facts
+    family, *_, kind = str(facts["class"]).split(".")[1:]
+    data = DATA.get(data_title(card))
+    licence = str(facts["licence"]).lower()
+    known = LICENCES.fullmatch(licence) is not None
+    return ModelCardData(
+        license=licence if known else "other",
+        license_name=None if known else str(facts["licence"]),
+        library_name="generative-zoo",
+        pipeline_tag=task,
+        tags=["generative-zoo", "pytorch", "lightning", family, kind.lower()],
+        datasets=[data] if data else None,
+        base_model=base(card),
+        model_name=repository.partition("/")[2],
+        eval_results=[result(record, task, data) for record in card.metrics],
+        zoo=facts,
+    )
+
+
+def base(card: Card) -> str | None:
+    """The repository that the training began from, if it began from one."""
+    origin = Place.named(str(card.within("training").get("begun_from")))
+    return origin.repository if origin else None
+
+
+def result(record: dict[str, str | int | float], task: str, data: str | None) -> EvalResult:
+    """A metric as `model-index` has it; the protocol is its arguments."""
+    title = str(record.get("data", "unknown"))
+    return EvalResult(
+        task_type=task,
+        dataset_type=data or title.lower().replace(" ", "-"),
+        dataset_name=title,
+        dataset_split=str(record.get("split")),
+        metric_type=str(record["metric"]),
+        metric_name=str(record["metric"]),
+        metric_value=record["value"],
+        metric_args={k: v for k, v in record.items() if k not in ("metric", "value", "data")},
+    )
+
+
+def evaluation(card: Card, repository: str) -> str:
+    """`.eval_results/*.yaml`, https://huggingface.co/docs/hub/eval-results: of a data set that the
+    Hub has, the metrics whose name and extractor fix the protocol. Empty without any."""
+    source = f"https://huggingface.co/{repository}"
+    entries = [
+        EvalResultEntry(
+            dataset_id=DATA[data_title(card)],
+            task_id=str(record["metric"]),
+            value=record["value"],
+            source_url=source,
+            source_name="Model card",
+            notes=", ".join(f"{key} {record[key]}" for key in PROTOCOL if key in record),
+        )
+        for record in card.metrics
+        if data_title(card) in DATA
+        and ("extractor_sha256" in record or record.get("split") == "test")
+    ]
+    return yaml.safe_dump(eval_result_entries_to_yaml(entries), sort_keys=False) if entries else ""
+
+
+def data_title(card: Card) -> str:
+    """The name of the data set."""
+    return str(card.within("data")["name"])

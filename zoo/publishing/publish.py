@@ -1,0 +1,237 @@
+"""`zoo publish`: a checkpoint, a name or a file becomes a repository of the Hub, if it is good.
+
+What is sent is made whole in a folder first, and goes in one commit.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+import torch
+from huggingface_hub import CommitInfo, CommitOperationAdd, CommitOperationDelete
+from huggingface_hub.errors import (
+    RemoteEntryNotFoundError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
+
+from zoo.core.module import Animal
+from zoo.core.protocols import Classifier, Encoder, Reconstructor, Sampler
+from zoo.errors import BadCard, ZooError
+from zoo.evaluation import PROTOCOLS, Protocol
+from zoo.evaluation.comparison import refuse_to_mix, shown, verdict
+from zoo.pretrained import catalog
+from zoo.pretrained.cards import Card
+from zoo.pretrained.checkpoints import read_checkpoint, revive
+from zoo.pretrained.headers import header
+from zoo.pretrained.hub import Place
+from zoo.pretrained.hub.errors import API, in_words
+from zoo.pretrained.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
+from zoo.pretrained.hub.model_card import evaluation, read_page, write_page
+from zoo.pretrained.opponents import checkpoint_of, write_opponents
+from zoo.pretrained.weights import read, sha256
+from zoo.publishing.export import export, promises_kept
+from zoo.publishing.leaderboard import rank
+from zoo.publishing.learned import source_of
+
+RESULTS = ".eval_results/generative-zoo.yaml"
+NO_ANSWER = {"", "None", "unknown", "yours", "yours to decide"}  # of a card, on terms
+ALIKE = 0.05  # rms distance of two samples in [-1, 1]; models that ship have 0.5 to 0.7
+ABILITIES: tuple[tuple[type, str, str], ...] = (
+    (Sampler, "unconditional-image-generation", "images = model.sample(64, seed=0)"),
+    (Classifier, "image-classification", "logits = model.classify(images)"),
+    (Encoder, "image-feature-extraction", "codes = model.encode(images)"),
+    (Reconstructor, "image-to-image", "again = model.reconstruct(images)"),
+)
+
+
+class Parcel(NamedTuple):
+    """What a repository will hold, in a folder, with its card and its model."""
+
+    folder: Path
+    card: Card
+    model: Animal
+
+    def files(self) -> dict[str, int]:
+        """Sizes in bytes by name, sorted."""
+        paths = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        return {path.relative_to(self.folder).as_posix(): path.stat().st_size for path in paths}
+
+
+@contextmanager
+def packed(
+    source: str, repository: str, protocol: Protocol = PROTOCOLS["full"]
+) -> Iterator[Parcel]:
+    """A parcel of a checkpoint or a run, which is exported first; of a name, as it ships; or of a
+    weights file with card and picture beside it. Raises ZooError for one that `zoo verify` refuses.
+    """
+    with TemporaryDirectory(prefix="zoo-") as aside, TemporaryDirectory(prefix="zoo-") as home:
+        name = repository.partition("/")[2]
+        checkpoint = checkpoint_of(source)
+        if checkpoint is None:
+            card, path, sample = originals(source)
+        else:
+            card, path, sample = exported(checkpoint, name, Path(aside), protocol)
+            write_opponents(revive(checkpoint, read_checkpoint(checkpoint)), Path(home) / OPPONENTS)
+        promises_kept(card, path, sample)
+        folder, model = Path(home), read(path)
+        shutil.copyfile(path, folder / WEIGHTS)
+        shutil.copyfile(sample, folder / PICTURE)
+        facts = {k: v for k, v in card.facts.items() if k not in ("hub", "opponents_sha256")}
+        if (folder / OPPONENTS).exists():
+            facts["opponents_sha256"] = sha256(folder / OPPONENTS)
+        kind = f"{type(model).__module__}.{type(model).__qualname__}"
+        card = Card(card.name, facts | {"name": card.name, "class": kind}, card.prose)
+        dress(folder, card, repository, model)
+        yield Parcel(folder, card, model)
+
+
+def exported(
+    checkpoint: Path, name: str, aside: Path, protocol: Protocol
+) -> tuple[Card, Path, Path]:
+    """Card, weights and picture that are made of a checkpoint."""
+    terms = source_of(checkpoint)
+    check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
+    card = export(checkpoint, name, aside, protocol)
+    return card, aside / f"{name}.safetensors", aside / f"{name}.png"
+
+
+def originals(source: str) -> tuple[Card, Path, Path]:
+    """Card, weights and picture of a name or a file."""
+    if catalog.is_path(source):
+        path = catalog.locate(source)
+        return Card.read(path.with_suffix(".md")), path, path.with_suffix(".png")
+    if catalog.repository(source):
+        raise ZooError(f"{source} is published already: name a checkpoint, a file or a model here")
+    return catalog.card(source), catalog.locate(source), catalog.picture(source)
+
+
+def dress(folder: Path, card: Card, repository: str, model: Animal) -> None:
+    """Write what is for the Hub: the page, the header as config.json, the evaluation results."""
+    found = [(task, use) for kind, task, use in ABILITIES if isinstance(model, kind)]
+    task, use = found[0] if found else ("other", "print(model)")
+    (folder / CARD).write_text(write_page(card, repository, task, use), encoding="utf-8")
+    config = json.loads(header(model)["zoo"])
+    (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+    if results := evaluation(card, repository):
+        (folder / RESULTS).parent.mkdir()
+        (folder / RESULTS).write_text(results, encoding="utf-8")
+
+
+def inspect(parcel: Parcel, place: Place, force: bool = False) -> str | None:
+    """Refuse, with a ZooError, what has no terms, has collapsed, or by its headline metric is
+    worse than what is published there already; the last unless forced. The commit that it was
+    compared with, empty where nothing is published, None where forced: `send` wants to know."""
+    terms = parcel.card.within("data").get("terms")
+    check_terms(parcel.card.name, parcel.card.facts["licence"], terms)
+    check_variety(parcel.card, parcel.model)
+    return None if force else check_progress(parcel.card, place)
+
+
+def check_terms(name: str, licence: object, terms: object) -> None:
+    """A licence of the weights, and the terms of the data that they were learned from."""
+    asked = {"licence of its weights": licence, "terms of its data": terms}
+    if missing := [what for what, said in asked.items() if str(said).strip() in NO_ANSWER]:
+        raise ZooError(
+            f"{name} does not say the {' and the '.join(missing)}: `zoo export` it to a folder of "
+            "yours, write them into its card there, and publish the file"
+        )
+
+
+def check_variety(card: Card, model: Animal) -> None:
+    """No class is missing, and samples are not all alike."""
+    missing = [r["value"] for r in card.metrics if r["metric"] == "missing-classes"]
+    if missing and float(missing[0]) >= 1:
+        raise ZooError(f"{card.name} draws next to nothing of {missing[0]:g} classes: train it on")
+    if isinstance(model, Sampler):
+        samples = model.sample(64, seed=0).flatten(1)
+        apart_by = float(torch.pdist(samples).mean() / samples.shape[1] ** 0.5)
+        if not apart_by >= ALIKE:  # nan is no answer either
+            raise ZooError(
+                f"{card.name} has collapsed: two of its samples differ by {apart_by:.2g} on "
+                f"average, in [-1, 1], where {ALIKE} is next to nothing: look at them"
+            )
+
+
+def check_progress(card: Card, place: Place) -> str:
+    """The headline metric is not worse than the published one by more than the intervals. The
+    commit of the published one, if there is one."""
+    (old, commit), new = published(place), card.metrics[0]
+    same = [r for r in old.metrics if r["metric"] == new["metric"]] if old else [new]
+    if not same:
+        raise ZooError(f"{place} has no {new['metric']} to compare with; --force does without")
+    try:
+        refuse_to_mix(same[0], new)
+    except ZooError as error:
+        raise ZooError(f"{error}; --force does without") from error
+    if rank(new) > rank(same[0]) and verdict(same[0], new) != "not distinguishable":
+        raise ZooError(
+            f"{new['metric']} of {place} is {shown(same[0])}, of this model {shown(new)}: that is "
+            "worse; publish it under another name, or all the same with --force"
+        )
+    return commit
+
+
+def published(place: Place) -> tuple[Card | None, str]:
+    """The card that is there already, and at which commit; raises ZooError for a repository of
+    something else."""
+    with in_words(place):
+        try:
+            pinned, page = arrive(place)
+            return read_page(text(page), pinned), str(pinned.revision)
+        except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError):
+            return None, ""
+        except BadCard as error:
+            raise ZooError(f"{error}. --force publishes over it") from error
+
+
+def send(
+    parcel: Parcel,
+    place: Place,
+    private: bool = False,
+    create_pr: bool = False,
+    compared: str | None = None,
+) -> CommitInfo:
+    """Make the repository, the branch, and one commit of all files or, if asked, a pull request
+    of them, on top of the commit that the model was `compared` with; raises ZooError."""
+    repository, revision = place
+    with in_words(place):
+        API.create_repo(repository, private=private or None, exist_ok=True)
+        if private and not API.model_info(repository).private:
+            raise ZooError(f"{repository} is public already: leave out --private, or rename")
+        if revision:
+            API.create_branch(repository, branch=revision, exist_ok=True)
+        head = compared or API.model_info(repository, revision=revision).sha
+        there = API.list_repo_files(repository, revision=head)
+        if compared == "" and CARD in there:
+            check_new(place, head)
+        return API.create_commit(
+            repository,
+            changes(parcel, there),
+            commit_message=f"Publish {parcel.card.name}",
+            revision=revision,
+            create_pr=create_pr,
+            parent_commit=None if compared is None else head,
+        )
+
+
+def check_new(place: Place, head: str | None) -> None:
+    """Raise ZooError unless a card that is there now is that of the main branch, from which a new
+    branch with this head was made."""
+    repository, revision = place
+    if revision is None or head != API.model_info(repository).sha:
+        raise ZooError(f"{place} was published by somebody in between: publish again")
+
+
+def changes(parcel: Parcel, there: list[str]) -> list[CommitOperationDelete | CommitOperationAdd]:
+    """All files, and less those that are there and belong to a model no longer."""
+    files = parcel.files()
+    stale = {OPPONENTS, RESULTS} - set(files)
+    return [
+        *(CommitOperationDelete(name) for name in there if name in stale),
+        *(CommitOperationAdd(name, parcel.folder / name) for name in files),
+    ]

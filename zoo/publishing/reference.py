@@ -1,0 +1,46 @@
+"""The recipe that an exported model is compared with."""
+
+import inspect
+from pathlib import Path
+
+from zoo.core.module import Animal
+from zoo.data.images import ImageData
+from zoo.errors import BadWeights
+from zoo.evaluation.report import data_of
+from zoo.pretrained import catalog
+from zoo.publishing.learned import recipe_beside
+
+
+def recipe_of(checkpoint: Path, name: str, model: Animal, data: ImageData) -> Path | None:
+    """The zoo's recipe of that name where it names the same data set, else that of the run.
+
+    Raises BadWeights for a model of another class than the zoo's recipe of that name.
+    """
+    begun = recipe_beside(checkpoint)
+    if name not in catalog.recipes():
+        return begun
+    theirs = catalog.recipe(name)
+    differences(model, theirs)
+    return theirs if type(data_of(name)) is type(data) else begun
+
+
+def differences(model: Animal, recipe: Path) -> dict[str, object]:
+    """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
+    wanted = catalog.read_recipe(recipe)["model"]
+    kind = type(model)
+    path = str(wanted["class_path"])
+    if path != f"{kind.__module__}.{kind.__qualname__}":
+        raise BadWeights(
+            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
+            f"{path.rpartition('.')[2]}: export it under its own name"
+        )
+    parameters = inspect.signature(kind).parameters
+    arguments = {key: value.default for key, value in parameters.items()}
+    arguments |= wanted.get("init_args") or {}  # type: ignore[call-overload]
+    pairs = [(k, plain(v), plain(arguments[k])) for k, v in model.hparams.items() if k in arguments]
+    return {key: ours for key, ours, theirs in pairs if ours != theirs}
+
+
+def plain(value: object) -> object:
+    """As JSON has it, where a tuple is a list."""
+    return list(value) if isinstance(value, tuple) else value
