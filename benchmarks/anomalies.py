@@ -21,7 +21,7 @@ from torch import Tensor
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.data import FashionMNIST
 from zoo.data.images import normalise
-from zoo.evaluation.codes import errors
+from zoo.evaluation.latent_codes import errors
 from zoo.evaluation.records import each
 from zoo.metrics.codes import anomaly_auroc
 from zoo.plotting import pictures

@@ -27,8 +27,8 @@ from zoo.data import (
 )
 from zoo.data.arrays import mirrored
 from zoo.data.images import normalise
-from zoo.data.order import Loader, Order
-from zoo.data.pieces import Pieces
+from zoo.data.resumable import Loader, Order
+from zoo.data.streaming import Pieces
 from zoo.errors import BadRecipe, MissingData
 
 

@@ -25,7 +25,7 @@ from zoo.errors import BadRecipe, ZooError
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
 from zoo.gans.wgan_gp import WGANGP
-from zoo.metrics import bounds, codes, kernel, manifold, memorisation, rates, scores, support
+from zoo.metrics import bounds, codes, kernel, manifold, memorization, rates, scores, support
 from zoo.metrics.extractors import Pixels
 from zoo.metrics.extrapolation import frechet_infinity
 from zoo.metrics.features import Features
@@ -46,9 +46,9 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
     "recall": lambda x: manifold.precision_recall(x, GOOD),
     "density": lambda x: manifold.density_coverage(GOOD, x),
     "coverage": lambda x: manifold.density_coverage(x, GOOD),
-    "memorised": lambda x: memorisation.memorisation(x, GOOD, GOOD),
-    "train": lambda x: memorisation.memorisation(GOOD, x, GOOD),
-    "held out": lambda x: memorisation.memorisation(GOOD, GOOD, x),
+    "memorised": lambda x: memorization.memorisation(x, GOOD, GOOD),
+    "train": lambda x: memorization.memorisation(GOOD, x, GOOD),
+    "held out": lambda x: memorization.memorisation(GOOD, GOOD, x),
     "support": lambda x: support.support_size(x, 0.5),
     "pairs": lambda x: support.nearest_pairs(x, 3),
     "inception": lambda x: scores.inception_score(x, 4),

@@ -17,7 +17,7 @@ from toys import differences
 from zoo.core.module import Animal
 from zoo.data import Digits
 from zoo.data.images import normalise
-from zoo.data.order import Order
+from zoo.data.resumable import Order
 from zoo.pretrained import catalog
 
 HERE = Path(__file__).parent

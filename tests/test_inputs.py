@@ -21,7 +21,7 @@ from zoo.errors import BadInput, BadRecipe, ZooError
 from zoo.gans.bigan import BiGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.infogan import InfoGAN
-from zoo.layers.draws import normal
+from zoo.layers.noise import normal
 from zoo.pretrained import catalog
 from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.quantized import QuantizedModel

@@ -15,8 +15,8 @@ from zoo.data import Digits, StackedMNIST
 from zoo.data.images import normalise
 from zoo.errors import UnknownName
 from zoo.evaluation import Protocol, Record, measure, samples
-from zoo.evaluation.codes import errors
 from zoo.evaluation.estimate import expected_seconds
+from zoo.evaluation.latent_codes import errors
 from zoo.evaluation.records import find_protocol
 from zoo.evaluation.samples import Space, obedience, support, told
 from zoo.metrics.extractors import ClassifierFeatures, Pixels

@@ -24,7 +24,7 @@ from zoo.metrics.extrapolation import frechet_infinity, intercept, subset_sizes
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import CHUNK, kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall, radii
-from zoo.metrics.memorisation import memorisation, nearest
+from zoo.metrics.memorization import memorisation, nearest
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import estimate, likeliest, nearest_pairs, occupancy, support_size
@@ -95,7 +95,7 @@ def test_ten_thousand_images_a_side_need_little_memory() -> None:
     """In a process of its own, so that its peak is known: under 200 MB over what it starts at."""
     code = (
         "import resource, torch; from zoo.metrics.kernel import kernel_distance; "
-        "from zoo.metrics.manifold import radii; from zoo.metrics.memorisation import nearest; "
+        "from zoo.metrics.manifold import radii; from zoo.metrics.memorization import nearest; "
         "x = torch.randn(10_000, 2, dtype=torch.float64); radii(x[:9] @ x[:2].T, 3); "
         "peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024; start = peak(); "
         "kernel_distance(x, x), radii(x, 3), nearest(x, x); print(peak() - start)"

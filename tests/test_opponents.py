@@ -15,7 +15,7 @@ from zoo.data import Digits
 from zoo.errors import BadWeights
 from zoo.gans.dcgan import DCGAN
 from zoo.pretrained.checkpoints import read_checkpoint, revive
-from zoo.pretrained.opponents import begin, write_opponents
+from zoo.pretrained.training_modules import begin, write_opponents
 from zoo.pretrained.weights import left_out, write
 from zoo.vaes.vae import VAE
 

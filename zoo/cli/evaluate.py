@@ -40,7 +40,7 @@ def enter(verb: Verb) -> None:
 
 def evaluate(options: Namespace) -> None:
     from zoo.evaluation.comparison import table
-    from zoo.evaluation.pictures import draw
+    from zoo.evaluation.figures import draw
     from zoo.evaluation.report import enter, expectation, report, weights_of, with_extractor
 
     if options.card and (catalog.is_run(options.name) or catalog.repository(options.name)):

@@ -5,14 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import Verb, above_zero, add_drawing, positive
-from zoo.cli.images import (
-    add_folder,
-    add_images,
-    add_recipe,
-    data_for,
-    images_for,
-    load_generator,
-)
+from zoo.cli.images import add_folder, add_images, add_recipe, data_for, images_for, load_generator
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from zoo.errors import ZooError
 from zoo.pretrained import catalog
 
 if TYPE_CHECKING:
-    from zoo.publishing.learned import Terms
+    from zoo.evaluation.training_data import Terms
 
 TEXT = "Train from a recipe. What follows overrides it: `zoo fit NAME --help` lists everything."
 
@@ -135,8 +135,8 @@ def recipe_for(name: str | None) -> Path | None:
 
 def asked_terms(options: Namespace) -> "Terms":
     """The license and the terms that were given; for one's own pictures a terminal is asked."""
+    from zoo.evaluation.training_data import UNKNOWN, Terms, source_of
     from zoo.pretrained.checkpoints import newest_checkpoint
-    from zoo.publishing.learned import UNKNOWN, Terms, source_of
 
     given = Terms(options.license, options.terms)
     if options.recipe or None not in given or not sys.stdin.isatty():

@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latents, checked_labels
 from zoo.core.schedules import ResumableOneCycleLR, finite_steps
-from zoo.layers.draws import normal
+from zoo.layers.noise import normal
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 

@@ -14,7 +14,7 @@ from zoo.data.decoding import BadPicture, Header, quiet_decoders, square, worker
 from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory, flat, is_grey, repeated
 from zoo.data.listing import Listing, list_files
-from zoo.data.own import OwnPictures, grey, memory
+from zoo.data.user_images import OwnPictures, grey, memory
 from zoo.errors import BadRecipe
 
 

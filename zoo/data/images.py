@@ -13,18 +13,9 @@ from torch.utils.data import DataLoader, Dataset
 
 from zoo.checks import check_data
 from zoo.core.module import Animal
-from zoo.data.arrays import (
-    Images,
-    Slices,
-    Source,
-    Split,
-    check_images,
-    mirrored,
-    noise,
-    normalise,
-)
+from zoo.data.arrays import Images, Slices, Source, Split, check_images, mirrored, noise, normalise
 from zoo.data.decoding import DAMAGE
-from zoo.data.order import Batch, Loader, Order, as_it_is
+from zoo.data.resumable import Batch, Loader, Order, as_it_is
 from zoo.errors import BadRecipe, MissingData
 
 __all__ = ["ImageData", "Images", "Source", "Split", "normalise"]

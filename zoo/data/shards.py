@@ -10,18 +10,13 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.data.decoding import (
-    ENDINGS,
-    BadPicture,
-    quiet_decoders,
-    workers,
-)
+from zoo.data.decoding import ENDINGS, BadPicture, quiet_decoders, workers
 from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files
-from zoo.data.order import Batch
-from zoo.data.own import OwnPictures, Unreadable
-from zoo.data.pieces import Inside, Piece, Pieces, inside, look
+from zoo.data.resumable import Batch
+from zoo.data.streaming import Inside, Piece, Pieces, inside, look
+from zoo.data.user_images import OwnPictures, Unreadable
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
 CHUNK = 500

@@ -19,7 +19,7 @@ from zoo.core.protocols import (
 )
 from zoo.data.images import ImageData, Images
 from zoo.errors import ZooError
-from zoo.evaluation.codes import (
+from zoo.evaluation.latent_codes import (
     activity,
     anomalies,
     clusters,

@@ -14,7 +14,7 @@ import zoo.data
 from zoo.core.module import Autoencoder
 from zoo.core.provenance import hardware, versions
 from zoo.data.images import ImageData
-from zoo.data.own import OwnPictures
+from zoo.data.user_images import OwnPictures
 from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
 from zoo.evaluation.estimate import expected_seconds
@@ -24,7 +24,7 @@ from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import read_checkpoint, revive
 from zoo.pretrained.extractors import load_extractor
-from zoo.pretrained.opponents import checkpoint_of
+from zoo.pretrained.training_modules import checkpoint_of
 from zoo.pretrained.weights import find_device, read, sha256, write
 
 
@@ -69,7 +69,7 @@ def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
 def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]]:
     """The weights file behind a name, and the data of the recipe named or its own; of a run or a
     checkpoint a file is made for as long as it is measured. Raises ZooError."""
-    from zoo.publishing.learned import Terms, find_learned
+    from zoo.evaluation.training_data import Terms, find_learned
 
     own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
     if checkpoint is None:

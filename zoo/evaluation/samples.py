@@ -21,7 +21,7 @@ from zoo.metrics.extrapolation import frechet_infinity
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall, radii
-from zoo.metrics.memorisation import memorisation
+from zoo.metrics.memorization import memorisation
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import support_size

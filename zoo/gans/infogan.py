@@ -17,7 +17,7 @@ from zoo.checks import check_count
 from zoo.core.adversarial import AdversarialModule
 from zoo.core.module import apply
 from zoo.gans import dcgan
-from zoo.layers.draws import normal, uniform
+from zoo.layers.noise import normal, uniform
 from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
-from zoo.layers.draws import normal, uniform
+from zoo.layers.noise import normal, uniform
 from zoo.layers.precision import at_least_float32
 
 

@@ -17,12 +17,12 @@ from zoo.errors import BadCard, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
 from zoo.evaluation.records import each
 from zoo.evaluation.report import expectation, report, with_extractor
+from zoo.evaluation.training_data import UNKNOWN, Learned, Terms, find_learned
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
 from zoo.pretrained.weights import read, sha256, shipped, write
-from zoo.publishing.learned import UNKNOWN, Learned, Terms, find_learned
 from zoo.publishing.reference import differences, recipe_of
 
 EXPORTS = Path("exports")  # below the current folder

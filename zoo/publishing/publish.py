@@ -24,6 +24,7 @@ from zoo.core.protocols import Classifier, Encoder, Reconstructor, Sampler
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
 from zoo.evaluation.comparison import refuse_to_mix, shown, verdict
+from zoo.evaluation.training_data import source_of
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import read_checkpoint, revive
@@ -32,11 +33,10 @@ from zoo.pretrained.hub import Place
 from zoo.pretrained.hub.errors import API, in_words
 from zoo.pretrained.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
 from zoo.pretrained.hub.model_card import evaluation, read_page, write_page
-from zoo.pretrained.opponents import checkpoint_of, write_opponents
+from zoo.pretrained.training_modules import checkpoint_of, write_opponents
 from zoo.pretrained.weights import read, sha256
 from zoo.publishing.export import export, promises_kept
 from zoo.publishing.leaderboard import rank
-from zoo.publishing.learned import source_of
 
 RESULTS = ".eval_results/generative-zoo.yaml"
 NO_ANSWER = {"", "None", "unknown", "yours", "yours to decide"}  # of a card, on terms

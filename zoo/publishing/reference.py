@@ -7,8 +7,8 @@ from zoo.core.module import Animal
 from zoo.data.images import ImageData
 from zoo.errors import BadWeights
 from zoo.evaluation.report import data_of
+from zoo.evaluation.training_data import recipe_beside
 from zoo.pretrained import catalog
-from zoo.publishing.learned import recipe_beside
 
 
 def recipe_of(checkpoint: Path, name: str, model: Animal, data: ImageData) -> Path | None:

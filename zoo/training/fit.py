@@ -20,7 +20,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from zoo.callbacks import Checkpoint, Guard, Logbook, Pace
 from zoo.errors import BadRecipe, ZooError
 from zoo.files import replacing
-from zoo.pretrained.opponents import begin
+from zoo.pretrained.training_modules import begin
 from zoo.training.config_checks import Parser, check, check_resumed, foreign_code, translated
 from zoo.training.loggers import add_csv, default_loggers, place_loggers
 from zoo.training.resuming import Restoring

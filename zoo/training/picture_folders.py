@@ -15,7 +15,7 @@ import torch
 
 from zoo.core.module import Animal
 from zoo.data import ImageFolder
-from zoo.data.own import Unreadable
+from zoo.data.user_images import Unreadable
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
 from zoo.training.class_paths import class_at

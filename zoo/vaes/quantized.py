@@ -19,7 +19,7 @@ from zoo.checks import check_codes, check_latents
 from zoo.core.module import CHUNK, Animal, apply
 from zoo.core.schedules import finite_steps
 from zoo.errors import BadRecipe
-from zoo.layers.draws import seeded
+from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
 from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance

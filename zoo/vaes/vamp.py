@@ -11,7 +11,7 @@ from torch.distributions import Normal
 from torch.nn.functional import hardtanh
 
 from zoo.core.module import apply
-from zoo.layers.draws import seeded
+from zoo.layers.noise import seeded
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 

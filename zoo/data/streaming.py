@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from zoo.data.decoding import BadPicture, Header, open_regular, quiet_decoders, square
 from zoo.data.inventory import is_grey, shown
 from zoo.data.listing import is_picture
-from zoo.data.order import Batch
-from zoo.data.own import Unreadable, grey
+from zoo.data.resumable import Batch
+from zoo.data.user_images import Unreadable, grey
 from zoo.errors import BadRecipe
 
 
