@@ -20,9 +20,9 @@ from torch import Tensor
 
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.data import FashionMNIST
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.evaluation.latent_codes import errors
-from zoo.evaluation.records import each
+from zoo.evaluation.records import map_batches
 from zoo.metrics.codes import anomaly_auroc
 from zoo.plotting import pictures
 
@@ -54,9 +54,11 @@ def judge(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
     )
     trainer.fit(model, data)
     model.eval()
-    model.fit_sampler(each(model, data.images("train").pixels[:FITTED], model.encode, "codes"))
+    model.fit_sampler(
+        map_batches(model, data.images("train").pixels[:FITTED], model.encode, "codes")
+    )
     test = data.images("test")
-    codes = each(model, test.pixels, model.encode, "codes")
+    codes = map_batches(model, test.pixels, model.encode, "codes")
     return errors(model, test), -model.sampler.log_prob(codes)
 
 
@@ -64,8 +66,8 @@ def strip(scores: Tensor, pixels: Tensor) -> Tensor:
     """The images with the highest scores, highest first, beside those with the lowest."""
     order = scores.argsort(descending=True)
     ends = order[:EXTREMES], order[-EXTREMES:]
-    parts = [pictures.grid(normalise(pixels[end]), EXTREMES) for end in ends]
-    return pictures.beside(*parts, gap=16)
+    parts = [pictures.grid(normalize(pixels[end]), EXTREMES) for end in ends]
+    return pictures.hstack(*parts, gap=16)
 
 
 def main() -> None:

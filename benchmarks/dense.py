@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.optim import Adam
 
-from zoo.data import FashionMNIST, ImageData
+from zoo.data import FashionMNIST, ImageDataModule
 from zoo.vaes.vae import VAE
 
 HIDDEN, LATENT, BATCH = 400, 20, 128
 
 
-def ours() -> tuple[VAE, ImageData]:
+def ours() -> tuple[VAE, ImageDataModule]:
     """784-400-20-400-784, a Bernoulli likelihood, batches of 128."""
     model = VAE(
         size=28, channels=1, latent=LATENT, width=HIDDEN, network="dense", likelihood="bernoulli"

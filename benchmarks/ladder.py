@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 import zoo
-from zoo.core.protocols import Reconstructor, Sampler
+from zoo.core.protocols import SupportsReconstruction, SupportsSampling
 from zoo.data import FashionMNIST
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.plotting import pictures
 
 HOME = Path(__file__).parent
@@ -34,16 +34,16 @@ def padded(images: Tensor) -> Tensor:
 def row(name: str) -> tuple[Tensor, Tensor]:
     """Test images as a model returns them, and its samples: (SHOWN, 1, SIZE, SIZE) each."""
     model = zoo.load(name)
-    assert isinstance(model, Reconstructor)
-    assert isinstance(model, Sampler)
-    x = normalise(FashionMNIST(size=model.hparams["size"]).images("test").pixels[:SHOWN])
+    assert isinstance(model, SupportsReconstruction)
+    assert isinstance(model, SupportsSampling)
+    x = normalize(FashionMNIST(size=model.hparams["size"]).images("test").pixels[:SHOWN])
     return padded(model.reconstruct(x)), padded(model.sample(SHOWN, seed=0))
 
 
 def rungs(metric: str, family: str = "") -> list[str]:
     """Models whose cards have this metric and a distance, the most distant first."""
     found = []
-    for name in zoo.names("*-fashion-mnist"):
+    for name in zoo.list_models("*-fashion-mnist"):
         ours = str(zoo.card(name).facts["class"]).startswith(f"zoo.{family}")
         if ours and {metric, "fd-lenet"} <= set(numbers(name)):
             found.append(name)
@@ -59,7 +59,7 @@ def caption(name: str, metric: str, digits: int) -> str:
 def autoencoders() -> Tensor:
     names = rungs("mse")
     halves: tuple[list[Tensor], list[Tensor]] = (
-        [padded(normalise(FashionMNIST().images("test").pixels[:SHOWN]))],
+        [padded(normalize(FashionMNIST().images("test").pixels[:SHOWN]))],
         [],
     )
     for name in names:
@@ -68,7 +68,7 @@ def autoencoders() -> Tensor:
     white = torch.ones_like(halves[0][0])
     left, right = (pictures.grid(torch.cat(h), SHOWN) for h in (halves[0], [white, *halves[1]]))
     captions = ["test images", *(caption(name, "mse", 4) for name in names)]
-    return pictures.captioned(pictures.beside(left, right), captions)
+    return pictures.captioned(pictures.hstack(left, right), captions)
 
 
 def gans() -> Tensor:
@@ -81,7 +81,7 @@ def gans() -> Tensor:
 def samples(name: str) -> Tensor:
     """The first 2 * SHOWN of its samples with seed 0."""
     model = zoo.load(name)
-    assert isinstance(model, Sampler)
+    assert isinstance(model, SupportsSampling)
     return padded(model.sample(2 * SHOWN, seed=0))
 
 

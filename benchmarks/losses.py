@@ -40,7 +40,7 @@ def trained(family: str, seed: int) -> Row:
     """Train, and measure what came of it."""
     name, (_, overrides) = f"{family}-fashion-mnist", FAMILIES[family]
     words = [*overrides, f"--seed_everything={seed}", "--trainer.enable_progress_bar=false"]
-    folder = fit(name, catalog.recipe(name), words)
+    folder = fit(name, catalog.recipe_path(name), words)
     with TemporaryDirectory() as aside:
         return row(family, seed, export(folder, name, Path(aside), PROTOCOLS["full"]))
 
@@ -64,7 +64,7 @@ def row(family: str, seed: int, card: Card) -> Row:
 def shipped() -> Iterator[Row]:
     """Seed 0 of each recipe that is trained here as it ships."""
     for family, (_, overrides) in FAMILIES.items():
-        if not overrides and f"{family}-fashion-mnist" in zoo.names():
+        if not overrides and f"{family}-fashion-mnist" in zoo.list_models():
             yield row(family, 0, zoo.card(f"{family}-fashion-mnist"))
 
 

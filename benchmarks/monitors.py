@@ -98,7 +98,7 @@ class Referee(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        told = any(monitor.watch.ringing for monitor in self.monitors)
+        told = any(monitor.watch.alarmed for monitor in self.monitors)
         trainer.should_stop = told and trainer.global_step > self.onset
 
 

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 import zoo
 from zoo.autoencoders.linear import LinearAutoencoder
 from zoo.data import FashionMNIST
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 
 SIDE, SCALE, DOT = 420, 140, 4  # of a panel, of a unit and of a point, in pixels
 VIEW = torch.tensor([[0.87, 0.5, 0.0], [-0.25, 0.43, 0.87]])  # from the front, a little from above
@@ -116,7 +116,7 @@ def main() -> None:
     draw(points, model).save(path, optimize=True)
     print(f"wrote {path}")
     data = FashionMNIST(size=28)
-    sides = [normalise(data.images(split).pixels) for split in ("train", "test")]
+    sides = [normalize(data.images(split).pixels) for split in ("train", "test")]
     shipped = zoo.load("linear-ae-fashion-mnist")
     assert isinstance(shipped, LinearAutoencoder)
     compare("linear-ae-fashion-mnist", shipped, *sides)

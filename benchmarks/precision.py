@@ -14,16 +14,16 @@ from statistics import mean
 import torch
 from tables import append, over_seeds, render
 
-from zoo.core.module import Animal
-from zoo.core.protocols import Sampler
+from zoo.core.module import ZooModule
+from zoo.core.protocols import SupportsSampling
 from zoo.core.provenance import commit
 from zoo.data.features import extract, real_features
-from zoo.data.images import ImageData
+from zoo.data.images import ImageDataModule
 from zoo.evaluation.report import data_of
 from zoo.metrics.frechet import frechet_between
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained import catalog
-from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.pretrained.checkpoints import model_from_checkpoint, newest_checkpoint, read_checkpoint
 from zoo.pretrained.extractors import load_extractor, metric_name
 from zoo.training.fit import fit
 
@@ -45,7 +45,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
     recipe, overrides = MODELS[model]
     words = [f"--trainer.precision={precision}", f"--seed_everything={seed}"]
     words += ["--trainer.enable_progress_bar=false"]
-    folder = fit(recipe, catalog.recipe(recipe), [*overrides, *words])
+    folder = fit(recipe, catalog.recipe_path(recipe), [*overrides, *words])
     path = newest_checkpoint([folder])
     state = read_checkpoint(path)
     data = data_of(str(folder / "recipe.yaml"))
@@ -55,7 +55,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
         "precision": precision,
         "seed": seed,
         "metric": metric_name("fd", data.extractor),
-        "value": round(distance(revive(path, state), data), 4),
+        "value": round(distance(model_from_checkpoint(path, state), data), 4),
         "steps": state["global_step"],  # type: ignore[dict-item]
         "steps_per_second": round(state["global_step"] / logbook["seconds"], 2),  # type: ignore[operator]
         "hardware": logbook["hardware"],
@@ -64,9 +64,9 @@ def measured(model: str, precision: str, seed: int) -> Row:
     }
 
 
-def distance(model: Animal, data: ImageData) -> float:
+def distance(model: ZooModule, data: ImageDataModule) -> float:
     """Between samples and the first images of the data's reference split."""
-    assert isinstance(model, Sampler)
+    assert isinstance(model, SupportsSampling)
     extractor = load_extractor(data.extractor)
     real = real_features(extractor, data, data.reference, IMAGES)
     fake = extract(extractor, to_uint8(model.sample(len(real), 0)), "samples")

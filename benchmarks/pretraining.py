@@ -21,8 +21,8 @@ from torch.optim import Adam
 from tqdm import tqdm
 
 import zoo
-from zoo.core.module import CHUNK, Animal
-from zoo.data.images import Images, normalise
+from zoo.core.module import CHUNK, ZooModule
+from zoo.data.images import Images, normalize
 from zoo.evaluation.report import data_of
 from zoo.metrics.codes import labelled
 from zoo.plotting.charts import Curve, chart
@@ -43,12 +43,12 @@ class Result(NamedTuple):
     accuracy: float
 
 
-def encoder_of(model: Animal) -> nn.Module:
+def encoder_of(model: ZooModule) -> nn.Module:
     """The network that makes codes, to be trained on: a copy."""
     return deepcopy(model.get_submodule("encoder"))
 
 
-def fresh(model: Animal) -> Animal:
+def fresh(model: ZooModule) -> ZooModule:
     """The same model before any training."""
     return type(model)(**{k: v for k, v in model.hparams.items() if not k.startswith("_")})
 
@@ -69,7 +69,7 @@ def train(encoder: nn.Module, x: Tensor, y: Tensor, steps: int, batch: int) -> n
 @torch.no_grad()
 def accuracy(network: nn.Module, test: Images) -> float:
     chunks = zip(test.pixels.split(CHUNK), test.labels.split(CHUNK), strict=True)
-    right = [(network(normalise(x)).argmax(1) == y).double() for x, y in chunks]
+    right = [(network(normalize(x)).argmax(1) == y).double() for x, y in chunks]
     return float(torch.cat(right).mean())
 
 
@@ -80,7 +80,7 @@ def race(name: str, seeds: int, steps: int, batch: int) -> Iterator[Result]:
     for seed in range(seeds):
         for n in LABELS:
             chosen, y = labelled(places, known.labels, n, seed)
-            x = normalise(known.pixels[chosen])
+            x = normalize(known.pixels[chosen])
             for start in STARTS:
                 torch.manual_seed(seed)
                 encoder = encoder_of(model if start == "pretrained" else fresh(model))

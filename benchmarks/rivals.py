@@ -16,8 +16,8 @@ from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
 from zoo.core.adversarial import AdversarialModule
-from zoo.core.module import fuse
-from zoo.data import ImageData
+from zoo.core.module import enable_fused_optimizers
+from zoo.data import ImageDataModule
 from zoo.gans.sngan import SNGAN
 from zoo.losses.adversarial import hinge
 from zoo.training.precision import device_of, resolve_precision
@@ -31,7 +31,7 @@ class Spec(NamedTuple):
     """The parts of a recipe that a race needs."""
 
     model: AdversarialModule
-    data: ImageData
+    data: ImageDataModule
     trainer: Mapping[str, str | int | float]
 
     @property
@@ -46,7 +46,7 @@ def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
     trainer["precision"] = resolve_precision(trainer.get("precision", "32-true"), device_of("auto"))
     model, data = (build(wanted[part]) for part in ("model", "data"))
     assert isinstance(model, AdversarialModule)
-    assert isinstance(data, ImageData)
+    assert isinstance(data, ImageDataModule)
     data.root = Path(os.environ.get("ZOO_DATA") or ROOT / "data")
     return Spec(model, data, trainer)
 
@@ -70,7 +70,7 @@ def build(part: Mapping[str, Any]) -> Any:
     return getattr(import_module(module), name)(**dict(part.get("init_args", {})))
 
 
-def torchvision_batches(data: ImageData, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
+def torchvision_batches(data: ImageDataModule, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Fashion-MNIST as tutorials load it, for ever."""
     steps = [transforms.Pad(2), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
     images = datasets.FashionMNIST(str(data.root), transform=transforms.Compose(steps))
@@ -81,7 +81,7 @@ def torchvision_batches(data: ImageData, batch_size: int) -> Iterator[tuple[Tens
         yield from loader
 
 
-def our_batches(data: ImageData, device: str) -> Iterator[tuple[Tensor, Tensor]]:
+def our_batches(data: ImageDataModule, device: str) -> Iterator[tuple[Tensor, Tensor]]:
     """What our data module gives a step, for ever."""
     loader = data.train_dataloader()
     while True:
@@ -148,7 +148,7 @@ def by_hand(spec: Spec, device: str) -> Rival:
     """A family's own algorithm in a plain loop: our batches and switches, no Lightning."""
     model = spec.model.to(device)
     players = model.players()
-    fuse(list(players.values()))
+    enable_fused_optimizers(list(players.values()))
     everyone = list(model.parameters())
 
     @contextmanager

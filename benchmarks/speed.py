@@ -13,7 +13,7 @@ the median over rounds, the first round dropped, and goes into benchmarks/speed.
     dense     a plain loop of the VAE 784-400-20, batches of 128 / ours by Lightning; 0.77 or more
     pythae    pythae's VAE of that size / ours; 1 or more. `--pythae PYTHON` names the interpreter
               of an environment that has it
-    read      zoo.read of a 50 MB file; import: `import zoo` in a fresh interpreter
+    read      zoo.load of a 50 MB file; import: `import zoo` in a fresh interpreter
 
 A step also says images a second, and the fraction of the roofline: its floating point operations
 over those that matrix products of the same precision reach here in that time.
@@ -56,7 +56,7 @@ from roofline import operations, peak
 from tables import append
 
 import zoo
-from zoo.data import ImageData
+from zoo.data import ImageDataModule
 from zoo.gans.dcgan import DCGAN
 
 ROWS = (
@@ -136,7 +136,7 @@ class Race(Callback):
 
 def race(
     model: LightningModule,
-    data: ImageData,
+    data: ImageDataModule,
     referee: Race,
     settings: Mapping[str, Any],
 ) -> Iterator[Row]:
@@ -238,8 +238,8 @@ def data(device: str, seconds: float) -> Row:
 def read(device: str, seconds: float) -> Row:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "large.safetensors"
-        zoo.write(DCGAN(width=127), path)  # 50 MB
-        reads = (None for _ in iter(lambda: zoo.read(path, device), None))
+        zoo.save(DCGAN(width=127), path)  # 50 MB
+        reads = (None for _ in iter(lambda: zoo.load(path, device), None))
         return compared("read", "ms", 1e3, [turn(reads, device, 1) for _ in until(seconds)])
 
 

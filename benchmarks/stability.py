@@ -31,18 +31,23 @@ from torch.optim import Adam, Optimizer, RMSprop
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
-from zoo.core.module import apply, fuse
+from zoo.core.module import enable_fused_optimizers, eval_in_chunks
 from zoo.data import MNIST, StackedMNIST
 from zoo.data.features import real_features
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.gans import dcgan, wgan_gp
 from zoo.layers.augment import DiffAugment
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
-from zoo.layers.spectral import normalised
+from zoo.layers.spectral import apply_spectral_norm
 from zoo.losses import adversarial
 from zoo.losses.adversarial import AdversarialLoss, RelativisticLoss
-from zoo.losses.penalties import Critic, data_penalty, gradient_penalty, r1, r2
-from zoo.losses.stabilization import feature_matching, noisy, one_sided, unrolled
+from zoo.losses.penalties import Critic, dragan_penalty, gradient_penalty, r1, r2
+from zoo.losses.stabilization import (
+    add_instance_noise,
+    feature_matching,
+    smooth_one_sided,
+    unrolled,
+)
 from zoo.metrics.extractors import ClassifierFeatures
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.modes import count_modes, stacked
@@ -113,7 +118,7 @@ FAMILIES = {
     "ragan": Family(adversarial.relativistic),
     "dragan": Family(
         adversarial.non_saturating,
-        lambda game, critic, x, _: game.slope * data_penalty(critic, x),
+        lambda game, critic, x, _: game.slope * dragan_penalty(critic, x),
     ),
     "wgan": Family(adversarial.wasserstein, critic_steps=5, clipped=True),
     "wgan-gp": Family(
@@ -185,7 +190,7 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
     pixels = stacked_digits()
     while True:
         chosen = pixels[torch.randint(len(pixels), (n,), generator=draw)]
-        yield normalise(chosen).to(memory_format=torch.channels_last)
+        yield normalize(chosen).to(memory_format=torch.channels_last)
 
 
 def read(samples: Tensor) -> dict[str, float]:
@@ -224,9 +229,9 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
     G = game.generator().to(memory_format=torch.channels_last)
     D = game.discriminator(remedy).to(memory_format=torch.channels_last)
     if family.spectral:
-        normalised(D)
+        apply_spectral_norm(D)
     pool = ReplayPool(game.shape, 1000)
-    loss = one_sided() if remedy == "smoothing" else family.loss
+    loss = smooth_one_sided() if remedy == "smoothing" else family.loss
     of_D, of_G = optimizers(game, family, D, G)
     average = AveragedModel(G, multi_avg_fn=get_ema_multi_avg_fn(0.99), use_buffers=True)
     data = game.reals(torch.Generator().manual_seed(seed), game.batch)
@@ -263,7 +268,7 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
 def disguised(game: Game, remedy: str) -> Callable[[Tensor], Tensor]:
     """What a remedy lets the discriminator see."""
     if remedy == "noise":
-        return partial(noisy, std=game.noise)
+        return partial(add_instance_noise, std=game.noise)
     if remedy == "augment":  # not the colours, which are digits of their own
         return DiffAugment(("translation", "cutout"))
     return nn.Identity()
@@ -283,7 +288,7 @@ def optimizers(game: Game, family: Family, *players: nn.Module) -> list[Optimize
             made.append(RMSprop(player.parameters(), lr=game.lr / 2))
         else:
             made.append(Adam(player.parameters(), lr=game.lr, betas=game.betas))
-    fuse(made)
+    enable_fused_optimizers(made)
     return made
 
 
@@ -300,7 +305,7 @@ def played(
     for seed in tqdm(range(seeds), title, leave=False, disable=None):
         with torch.autocast("cpu", torch.bfloat16, enabled=game.half, cache_enabled=False):
             G = train(game, family, remedy, seed, steps)
-        yield game.score(apply(G, torch.randn(game.samples, game.latent), G))
+        yield game.score(eval_in_chunks(G, torch.randn(game.samples, game.latent), G))
 
 
 def rows(

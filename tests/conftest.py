@@ -30,11 +30,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # a thread each: the workers share the 
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
-from zoo.core.module import Animal  # noqa: E402
+from zoo.core.module import ZooModule  # noqa: E402
 from zoo.pretrained.cards import Card  # noqa: E402
 from zoo.pretrained.hub.fetch import WEIGHTS  # noqa: E402
-from zoo.pretrained.hub.model_card import write_page  # noqa: E402
-from zoo.pretrained.weights import sha256, write  # noqa: E402
+from zoo.pretrained.hub.model_card import write_model_card  # noqa: E402
+from zoo.pretrained.weights import save, sha256  # noqa: E402
 
 FACTS = {
     "name": "toy",
@@ -93,15 +93,17 @@ def hub(running_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 def offer(hub: Hub, tmp_path: Path) -> Callable[..., str]:
     """Puts a small model on the Hub, as `zoo publish` would; returns the commit."""
 
-    def put(repository: str, model: Animal, header: object = None, **changes: object) -> str:
+    def put(repository: str, model: ZooModule, header: object = None, **changes: object) -> str:
         path = tmp_path / "offered.safetensors"
-        write(model, path)
+        save(model, path)
         if header is not None:
             save_file(load_file(path), path, {"zoo": json.dumps(header)})
         kind = type(model)
         facts = FACTS | {"class": f"{kind.__module__}.{kind.__qualname__}", "sha256": sha256(path)}
         card = Card(repository.partition("/")[2], facts | changes, "# toy\n\nGood at being small.")
-        page = write_page(card, repository, "unconditional-image-generation", "model.sample(64)")
+        page = write_model_card(
+            card, repository, "unconditional-image-generation", "model.sample(64)"
+        )
         files = {"README.md": page.encode(), "config.json": b"{}", WEIGHTS: path.read_bytes()}
         kept = hub.repositories.setdefault(repository, Repository())
         return kept.commit({name: File(content) for name, content in files.items()})

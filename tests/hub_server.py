@@ -107,7 +107,7 @@ class Hub:
         self.server.hub = self  # type: ignore[attr-defined]
         self.start()
 
-    def asked(self, pattern: str) -> list[str]:
+    def requests_matching(self, pattern: str) -> list[str]:
         return [request for request in self.requests if re.search(pattern, request)]
 
 

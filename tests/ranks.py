@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from toys import Strike, fit
 
 from zoo.callbacks import FrechetDistance, ModeCollapse, SampleGrid
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.data import Digits
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
@@ -23,14 +23,14 @@ from zoo.pretrained import catalog
 from zoo.vaes.vae import VAE
 
 SHARE, LATENT = 20, 6  # images of a rank in a batch
-KINDS: dict[str, Callable[[], Animal]] = {
+KINDS: dict[str, Callable[[], ZooModule]] = {
     "dcgan": lambda: DCGAN(size=8, channels=1, latent=LATENT, width=8),
     "wgan-gp": lambda: WGANGP(size=8, channels=1, latent=LATENT, width=8),
     "vae": lambda: VAE(size=8, channels=1, latent=LATENT, width=8),
 }
 
 
-def build(name: str, norms: bool = True) -> Animal:
+def build(name: str, norms: bool = True) -> ZooModule:
     """A model from seed 0; without norms, whose statistics differ between halves of a batch."""
     lightning.seed_everything(0, verbose=False)
     model = KINDS[name]()
@@ -76,7 +76,7 @@ def trainer_of(folder: Path, steps: int, *callbacks: Callback) -> Trainer:
     )
 
 
-def train(model: Animal, folder: Path, steps: int, *callbacks: Callback) -> None:
+def train(model: ZooModule, folder: Path, steps: int, *callbacks: Callback) -> None:
     trainer = trainer_of(folder, steps, *callbacks)
     lightning.seed_everything(0, verbose=False)
     trainer.fit(model, datamodule=Digits(batch_size=SHARE))
@@ -104,7 +104,7 @@ def everything(folder: Path, rank: int) -> None:
 def every_recipe(folder: Path, rank: int) -> None:
     """Two steps of each recipe at toy size, without an unused parameter or a rank that waits."""
     found = {}
-    for name in catalog.recipes():
+    for name in catalog.list_recipes():
         model, average = toy(name), EMAWeightAveraging(decay=0.9)
         trainer = trainer_of(folder, 2, average)
         trainer.fit(model, batches(name))

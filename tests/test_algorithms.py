@@ -13,9 +13,9 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from zoo.core.module import Animal, fuse
+from zoo.core.module import ZooModule, enable_fused_optimizers
 from zoo.data import Digits
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
@@ -51,7 +51,7 @@ def vae() -> VAE:
 
 def digits(size: int = SIZE) -> list[Batch]:
     images = Digits().images("train").pixels[: BATCHES * size]
-    return [(normalise(pixels), torch.zeros(len(pixels), 0)) for pixels in images.split(size)]
+    return [(normalize(pixels), torch.zeros(len(pixels), 0)) for pixels in images.split(size)]
 
 
 def fit(
@@ -99,7 +99,7 @@ def test_one_pass_over_the_weights_is_adam() -> None:
         plain = nn.Conv2d(3, 6, 4).to(memory_format=layout)
         fused = deepcopy(plain)
         one, other = (Adam(net.parameters(), lr=1e-2) for net in (plain, fused))
-        fuse([other])
+        enable_fused_optimizers([other])
         for _ in range(5):
             descend(one, plain(x).square().mean())
             descend(other, fused(x).square().mean())
@@ -160,7 +160,7 @@ ADVERSARIAL = [(dcgan, goodfellow_2014), (wgan_gp, gulrajani_2017)]
 
 @pytest.mark.parametrize(("build", "algorithm"), [*ADVERSARIAL, (vae, kingma_2013)])
 def test_an_epoch_is_the_papers_algorithm(
-    build: Callable[[], Animal], algorithm: Callable[[Animal], None]
+    build: Callable[[], ZooModule], algorithm: Callable[[ZooModule], None]
 ) -> None:
     ours, by_hand = build(), build()
     fit(ours)
@@ -172,12 +172,12 @@ def test_an_epoch_is_the_papers_algorithm(
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_a_training_step_is_one_global_step(build: Callable[[], Animal]) -> None:
+def test_a_training_step_is_one_global_step(build: Callable[[], ZooModule]) -> None:
     assert fit(build()).global_step == BATCHES
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_max_steps_means_batches(build: Callable[[], Animal]) -> None:
+def test_max_steps_means_batches(build: Callable[[], ZooModule]) -> None:
     model = build()
     assert fit(model, epochs=-1, steps=BATCHES + 3).global_step == BATCHES + 3
     assert model.images_seen == (BATCHES + 3) * SIZE
@@ -185,7 +185,7 @@ def test_max_steps_means_batches(build: Callable[[], Animal]) -> None:
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
 def test_a_checkpoint_is_plain_data_and_counts_on(
-    build: Callable[[], Animal], tmp_path: Path
+    build: Callable[[], ZooModule], tmp_path: Path
 ) -> None:
     model, again = build(), build()
     fit(model).save_checkpoint(tmp_path / "one.ckpt")
@@ -214,7 +214,7 @@ class Average(Callback):
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
 def test_a_checkpoint_holds_the_average_of_every_step(
-    build: Callable[[], Animal], tmp_path: Path
+    build: Callable[[], ZooModule], tmp_path: Path
 ) -> None:
     average, saved = Average(0.9), ModelCheckpoint(tmp_path, save_last=True)
     fit(build(), callbacks=[EMAWeightAveraging(decay=0.9), average, saved])
@@ -233,7 +233,7 @@ class Reseed(Callback):
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_resuming_is_not_stopping(build: Callable[[], Animal], tmp_path: Path) -> None:
+def test_resuming_is_not_stopping(build: Callable[[], ZooModule], tmp_path: Path) -> None:
     whole, half, rest = build(), build(), build()
     for model, folder, epochs in (whole, "whole", 2), (half, "half", 1), (rest, "rest", 2):
         saved = ModelCheckpoint(tmp_path / folder, save_last=True)

@@ -13,27 +13,27 @@ from safetensors.torch import load_file, save_file
 from toys import on_digits
 
 from zoo.callbacks import (
+    ClassCoverage,
     Compile,
     EMAWithWarmup,
-    ForgottenClasses,
     FrechetDistance,
-    Logbook,
-    MeanImage,
+    InitOutputBias,
     ModeCollapse,
-    Pace,
     PosteriorCollapse,
     Reconstructions,
+    RunMetadata,
     SampleGrid,
+    ThroughputMonitor,
 )
 from zoo.callbacks.averaging import averaged, follow
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.core.provenance import changes, commit
 from zoo.data import Digits
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.wgan_gp import WGANGP
-from zoo.metrics.features import Features
+from zoo.metrics.features import FeatureMetric
 from zoo.metrics.frechet import frechet_between
 from zoo.plotting.pictures import grid, read, to_uint8
 from zoo.pretrained.extractors import load_extractor
@@ -69,7 +69,7 @@ def vae(noise: float = 0.1) -> VAE:
 
 
 def train(
-    model: Animal, folder: Path, *callbacks: Callback, epochs: int = 1, logs: bool = False
+    model: ZooModule, folder: Path, *callbacks: Callback, epochs: int = 1, logs: bool = False
 ) -> Trainer:
     return on_digits(model, folder, *callbacks, logs=logs, max_epochs=epochs)
 
@@ -131,7 +131,7 @@ def test_an_average_not_yet_begun_is_no_average(folder: Path) -> None:
 def test_true_images_stand_above_their_reconstructions(folder: Path) -> None:
     model = vae()
     train(model, folder, Reconstructions(n=12))
-    true = normalise(Digits().images("test").pixels[:12])
+    true = normalize(Digits().images("test").pixels[:12])
     picture = read(folder / "reconstructions" / "epoch-0000.png")
     assert picture.shape == (3, 4 * 66 + 2, 8 * 66 + 2)
     rows = picture[:, 2:].unfold(1, 64, 66).permute(1, 0, 3, 2)
@@ -152,7 +152,7 @@ def test_pictures_reach_tensorboard(folder: Path) -> None:
 def test_distance_is_that_of_the_average(folder: Path) -> None:
     model = gan()
     trainer = train(model, folder, EMAWeightAveraging(decay=0.9), FrechetDistance(n=600))
-    metric = Features(load_extractor("pixels"), frechet_between)  # the model holds the average
+    metric = FeatureMetric(load_extractor("pixels"), frechet_between)  # the model holds the average
     metric.update(Digits().images("train").pixels[:600], real=True)
     metric.update(to_uint8(model.sample(600, seed=0)), real=False)
     logged = trainer.callback_metrics["fd-pixels"]
@@ -173,7 +173,7 @@ def test_real_features_are_extracted_once(folder: Path) -> None:
 
 
 def test_figures_are_logged(folder: Path) -> None:
-    kinds = ModeCollapse, ForgottenClasses, PosteriorCollapse
+    kinds = ModeCollapse, ClassCoverage, PosteriorCollapse
     watches = [kind(every_n_steps=10) for kind in kinds]
     metrics = train(vae(), folder, *watches, logs=True).logged_metrics
     assert metrics["diversity"] > 0
@@ -189,7 +189,7 @@ def test_watching_changes_no_weight(
     watches = [SampleGrid(n=8), FrechetDistance(n=100)]
     watches += [
         ModeCollapse(every_n_steps=5, threshold=0.1, then="go back"),
-        ForgottenClasses(every_n_steps=5),
+        ClassCoverage(every_n_steps=5),
     ]
     if build is vae:
         watches += [Reconstructions(n=8), PosteriorCollapse(every_n_steps=5)]
@@ -206,7 +206,7 @@ def test_watching_changes_no_weight(
 
 @pytest.mark.parametrize(
     "callback",
-    [SampleGrid(), FrechetDistance(), ModeCollapse(), ForgottenClasses()],
+    [SampleGrid(), FrechetDistance(), ModeCollapse(), ClassCoverage()],
     ids=lambda c: type(c).__name__,
 )
 def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
@@ -239,13 +239,13 @@ def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
 
 def test_the_pace_is_told(folder: Path) -> None:
     """Images a second, and the minutes that are left: none after the last step."""
-    metrics = train(vae(), folder, Pace(), logs=True).logged_metrics
+    metrics = train(vae(), folder, ThroughputMonitor(), logs=True).logged_metrics
     assert metrics["images/s"] > 0
     assert metrics["minutes_left"] == 0
 
 
 def test_the_logbook_tells_a_run_folder_where_it_came_from(folder: Path) -> None:
-    book = Logbook()
+    book = RunMetadata()
     train(vae(), folder, book)
     (found,) = yaml.safe_load_all((folder / "environment.yaml").read_text())
     assert {"date", "command", "hardware", "precision", "commit", "torch", "numpy"} <= found.keys()
@@ -266,7 +266,7 @@ def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
     torch.manual_seed(0)
     model = VAE(8, 1, latent=4, width=8, network="dense", likelihood="bernoulli", lr=0.0)
-    train(model, folder, MeanImage())
+    train(model, folder, InitOutputBias())
     mean = Digits().images("train").pixels.float().mean(0) / 255
     bias = model.decoder[1].bias
     torch.testing.assert_close(bias.sigmoid(), mean.clamp(0.001, 0.999).flatten())
@@ -274,4 +274,4 @@ def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
 
 def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
     with pytest.raises(BadRecipe, match="MeanImage needs a dense decoder of pixels, which VAE"):
-        train(vae(), folder, MeanImage())
+        train(vae(), folder, InitOutputBias())

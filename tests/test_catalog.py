@@ -28,9 +28,9 @@ It is good at being small.
 
 
 def test_names_match_patterns() -> None:
-    assert zoo.names("*-digits") == ["dcgan-digits", "vae-digits"]
-    assert zoo.names("nothing-*") == []
-    assert zoo.names() == sorted(zoo.names())
+    assert zoo.list_models("*-digits") == ["dcgan-digits", "vae-digits"]
+    assert zoo.list_models("nothing-*") == []
+    assert zoo.list_models() == sorted(zoo.list_models())
 
 
 def test_one_line_loads_and_samples() -> None:
@@ -87,7 +87,7 @@ def test_verify_tells_a_changed_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     model = zoo.load("vae-digits")
     with torch.no_grad():
         next(model.parameters()).add_(0.1)
-    zoo.write(model, tmp_path / "vae-digits.safetensors")
+    zoo.save(model, tmp_path / "vae-digits.safetensors")
     with pytest.raises(ZooError, match="is not the file of its card"):
         verify("vae-digits")
 

@@ -46,7 +46,7 @@ VERBS = (
 def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     main(["list"])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == zoo.names()
+    assert [line.split()[0] for line in lines] == zoo.list_models()
     main(["list", "*-digits"])
     assert "vae-digits" in capsys.readouterr().out
     main(["list", "*-nothing"])
@@ -79,7 +79,9 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
 def test_sample_is_load_and_sample(here: Path) -> None:
     main(["sample", "vae-digits", "-n", "5", "--seed", "3", "--to", "out/grid.png"])
     first = read(here / "out" / "grid.png")
-    main(["sample", str(zoo.pretrained.catalog.locate("vae-digits")), "-n", "5", "--seed", "3"])
+    main(
+        ["sample", str(zoo.pretrained.catalog.weights_path("vae-digits")), "-n", "5", "--seed", "3"]
+    )
     assert read(here / "samples.png").equal(first)
     main(["sample", "vae-digits", "-n", "5", "--seed", "4"])
     assert not read(here / "samples.png").equal(first)
@@ -162,12 +164,12 @@ def test_a_run_goes_on_as_it_began(here: Path) -> None:
 
 
 def test_a_recipe_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "mine.yaml").write_text(zoo.pretrained.catalog.recipe("vae-digits").read_text())
+    (here / "mine.yaml").write_text(zoo.pretrained.catalog.recipe_path("vae-digits").read_text())
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "--config", "mine.yaml", *fast])
     assert (here / "runs" / "mine" / "last.ckpt").exists()
     assert "zoo export runs/mine mine\n" in capsys.readouterr().out
-    zoo.write(zoo.load("vae-digits"), "mine.safetensors")
+    zoo.save(zoo.load("vae-digits"), "mine.safetensors")
     assert "say whose data to measure on with --recipe" in fails("evaluate", "mine.safetensors")
     main(["evaluate", "mine.safetensors", "--recipe", "mine.yaml", "--protocol", "quick"])
 

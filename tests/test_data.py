@@ -15,20 +15,20 @@ from PIL import Image
 from zoo.data import (
     CIFAR10,
     MNIST,
-    BinarisedMNIST,
+    BinarizedMNIST,
     CelebA,
     Digits,
     FashionMNIST,
-    ImageData,
+    ImageDataModule,
     ImageFolder,
     Shards,
     StackedMNIST,
     stacked,
 )
-from zoo.data.arrays import mirrored
-from zoo.data.images import normalise
-from zoo.data.resumable import Loader, Order
-from zoo.data.streaming import Pieces
+from zoo.data.arrays import random_flip
+from zoo.data.images import normalize
+from zoo.data.resumable import ResumableLoader, ResumableSampler
+from zoo.data.streaming import StreamedImages
 from zoo.errors import BadRecipe, MissingData
 
 
@@ -74,7 +74,7 @@ def celeba(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def first(data: ImageData) -> tuple[torch.Tensor, torch.Tensor]:
+def first(data: ImageDataModule) -> tuple[torch.Tensor, torch.Tensor]:
     data.prepare_data()
     data.setup("fit")
     return data.on_after_batch_transfer(next(iter(data.train_dataloader())), 0)
@@ -95,7 +95,7 @@ def test_labels_only_where_asked() -> None:
 
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST])
-def test_mnist_is_padded(kind: type[ImageData], mnist: Path) -> None:
+def test_mnist_is_padded(kind: type[ImageDataModule], mnist: Path) -> None:
     data = kind(str(mnist), size=32, batch_size=10)
     images, _ = first(data)
     assert images.shape == (10, 1, 32, 32)
@@ -109,12 +109,12 @@ def test_mnist_is_padded(kind: type[ImageData], mnist: Path) -> None:
 
 def test_binarised_mnist_is_one_fair_draw_of_its_grey_levels(mnist: Path) -> None:
     grey = MNIST(str(mnist), size=28).images("test").pixels.int()
-    data = BinarisedMNIST(str(mnist), batch_size=10)
+    data = BinarizedMNIST(str(mnist), batch_size=10)
     images, _ = first(data)
     assert images.shape == (10, 1, 28, 28)
     assert set(images.unique().tolist()) == {-1, 1}
     white = data.images("test").pixels == 255
-    assert torch.equal(BinarisedMNIST(str(mnist)).images("test").pixels == 255, white)
+    assert torch.equal(BinarizedMNIST(str(mnist)).images("test").pixels == 255, white)
     assert white[grey == 255].all()
     assert not white[grey == 0].any()
     for low in range(0, 256, 64):
@@ -122,7 +122,7 @@ def test_binarised_mnist_is_one_fair_draw_of_its_grey_levels(mnist: Path) -> Non
         assert abs(white[band].float().mean() - grey[band].float().mean() / 255) < 0.02
     assert not torch.equal(data.images("train").pixels[:20] == 255, white)
     with pytest.raises(BadRecipe, match="size 28, not 32"):
-        BinarisedMNIST(str(mnist), size=32).setup("fit")
+        BinarizedMNIST(str(mnist), size=32).setup("fit")
 
 
 def test_every_image_is_seen_once_an_epoch(mnist: Path) -> None:
@@ -200,7 +200,7 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10, CelebA])
 def test_absent_and_offline(
-    kind: type[ImageData], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[ImageDataModule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One error: what is missing, where it was looked for, how to get it."""
 
@@ -233,7 +233,7 @@ def test_a_batch_larger_than_the_data() -> None:
 
 def test_normalise_is_exact_at_both_ends() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
-    x = normalise(pixels)
+    x = normalize(pixels)
     assert x.min() == -1
     assert x.max() == 1
     assert torch.equal(((x + 1) * 127.5).round().to(torch.uint8), pixels)
@@ -241,7 +241,7 @@ def test_normalise_is_exact_at_both_ends() -> None:
 
 def test_mirrored_flips_whole_images() -> None:
     pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
-    rows = {tuple(x[0, 0].tolist()) for x in mirrored(pixels)}
+    rows = {tuple(x[0, 0].tolist()) for x in random_flip(pixels)}
     assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}
 
 
@@ -296,12 +296,14 @@ def test_shards_are_read_when_their_turn_comes(shards: Path, workers: int) -> No
 
 def test_shards_are_shared_by_ranks_and_resumed(shards: Path) -> None:
     """Two ranks see all pictures between them; a loader goes on after the batches it has given."""
-    pieces = Pieces(Shards(str(shards)).pieces("train"), 16, labels=True)
-    orders = [list(Order(pieces, 2, rank, seed=3, drop_last=True)) for rank in range(2)]
+    pieces = StreamedImages(Shards(str(shards)).pieces("train"), 16, labels=True)
+    orders = [list(ResumableSampler(pieces, 2, rank, seed=3, drop_last=True)) for rank in range(2)]
     assert sorted(orders[0] + orders[1]) == list(range(40))
 
-    def loader() -> Loader:
-        return Loader(pieces, 4, Order(pieces, 1, 0, seed=3, drop_last=True), workers=2)
+    def loader() -> ResumableLoader:
+        return ResumableLoader(
+            pieces, 4, ResumableSampler(pieces, 1, 0, seed=3, drop_last=True), workers=2
+        )
 
     first, whole, rest = loader(), loader(), loader()
     batches = iter(first)
@@ -311,7 +313,9 @@ def test_shards_are_shared_by_ranks_and_resumed(shards: Path) -> None:
     first.order.set_epoch(1)
     assert levels(list(first)) != levels(list(whole))
     with pytest.raises(BadRecipe, match="40 images in batches of 4 on 1 devices: go on with these"):
-        Loader(pieces, 5, Order(pieces, 1, 0)).load_state_dict(rest.state_dict() | {"given": 1})
+        ResumableLoader(pieces, 5, ResumableSampler(pieces, 1, 0)).load_state_dict(
+            rest.state_dict() | {"given": 1}
+        )
 
 
 def test_shards_that_are_none(tmp_path: Path) -> None:
@@ -348,10 +352,10 @@ def test_a_class_is_left_out_of_training_alone() -> None:
             data.images("train")
 
 
-@pytest.mark.parametrize("kind", [MNIST, FashionMNIST, BinarisedMNIST, StackedMNIST])
+@pytest.mark.parametrize("kind", [MNIST, FashionMNIST, BinarizedMNIST, StackedMNIST])
 @pytest.mark.parametrize("content", [b"", b"x" * 99, struct.pack(">HBB3I", 0, 8, 3, 2**31, 28, 28)])
 def test_damaged_files_of_mnist_are_told(
-    kind: type[ImageData], content: bytes, mnist: Path
+    kind: type[ImageDataModule], content: bytes, mnist: Path
 ) -> None:
     for path in mnist.rglob("train-images-idx3-ubyte"):
         path.write_bytes(content)
@@ -446,7 +450,7 @@ def test_paths_in_tar_files_may_begin_with_dots(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [Digits, ImageFolder, Shards])
-def test_sizes_are_one_or_more(kind: type[ImageData]) -> None:
+def test_sizes_are_one_or_more(kind: type[ImageDataModule]) -> None:
     for name in ("size", "batch_size"):
         for value in (0, -1):
             with pytest.raises(BadRecipe, match=f"{name} must be >= 1, got {value}"):

@@ -28,7 +28,7 @@ from zoo.gans.wgan_gp import WGANGP
 from zoo.metrics import bounds, codes, kernel, manifold, memorization, rates, scores, support
 from zoo.metrics.extractors import Pixels
 from zoo.metrics.extrapolation import frechet_infinity
-from zoo.metrics.features import Features
+from zoo.metrics.features import FeatureMetric
 from zoo.metrics.frechet import frechet_between
 from zoo.vaes.vae import VAE
 from zoo.vaes.vq_vae import VQVAE
@@ -46,9 +46,9 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
     "recall": lambda x: manifold.precision_recall(x, GOOD),
     "density": lambda x: manifold.density_coverage(GOOD, x),
     "coverage": lambda x: manifold.density_coverage(x, GOOD),
-    "memorised": lambda x: memorization.memorisation(x, GOOD, GOOD),
-    "train": lambda x: memorization.memorisation(GOOD, x, GOOD),
-    "held out": lambda x: memorization.memorisation(GOOD, GOOD, x),
+    "memorised": lambda x: memorization.memorization(x, GOOD, GOOD),
+    "train": lambda x: memorization.memorization(GOOD, x, GOOD),
+    "held out": lambda x: memorization.memorization(GOOD, GOOD, x),
     "support": lambda x: support.support_size(x, 0.5),
     "pairs": lambda x: support.nearest_pairs(x, 3),
     "inception": lambda x: scores.inception_score(x, 4),
@@ -61,7 +61,7 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
     "perplexity": lambda x: bounds.perplexity(x[:, 1].abs()),
     "evidence": bounds.importance_weighted,
     "bits": lambda x: bounds.bits_per_dimension(x, 3),
-    "steps": lambda x: rates.quantised(x, 3),
+    "steps": lambda x: rates.quantized(x, 3),
     "psnr": lambda x: rates.psnr(x[:, :, None, None], GOOD[:, :, None, None]),
 }
 
@@ -79,7 +79,7 @@ def test_numbers_that_are_not_finite_have_no_metric(metric: str, value: float) -
 
 def test_a_call_of_a_metric_counts_images_once() -> None:
     real, fake = torch.randint(256, (2, 20, 1, 4, 4), dtype=torch.uint8)
-    metric = Features(Pixels(), frechet_between)
+    metric = FeatureMetric(Pixels(), frechet_between)
     with pytest.raises(ValueError, match="one real image or more"):
         metric.compute()
     assert metric(real, real=True) is None
@@ -163,10 +163,10 @@ def test_a_resume_of_another_length_stays_in_its_stage(
 def test_a_training_that_was_stopped_early_keeps_its_share(tmp_path: Path) -> None:
     model = vq_vae()
     model.resumed = 8, 4  # a turn at step 8 was planned, and step 4 reached
-    assert model.first_step_of_prior(20) == 20
+    assert model.prior_start_step(20) == 20
     model.resumed = 8, 4
-    assert model.first_step_of_prior(2) == 4
-    assert model.first_step_of_prior(2) == 2
+    assert model.prior_start_step(2) == 4
+    assert model.prior_start_step(2) == 2
 
 
 @pytest.mark.parametrize("count", [2, 5, 30])
@@ -178,7 +178,7 @@ def test_a_few_pictures_are_measured_or_left_out_by_name(
     for i in range(count):
         levels = np.random.default_rng(i).integers(0, 256, (8, 8, 3), dtype=np.uint8)
         Image.fromarray(levels).save(here / f"own/{i}.png")
-    zoo.write(family(size=8, width=4, latent=4), here / "m.safetensors")
+    zoo.save(family(size=8, width=4, latent=4), here / "m.safetensors")
     data = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "own", "size": 8}}
     (here / "r.yaml").write_text(yaml.safe_dump({"data": data}))
     words = ["--recipe", "r.yaml", "--protocol", "quick", "--extractor", "pixels", "--json"]

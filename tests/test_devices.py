@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from toys import differences
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.data import Digits
-from zoo.data.images import normalise
-from zoo.data.resumable import Order
+from zoo.data.images import normalize
+from zoo.data.resumable import ResumableSampler
 from zoo.pretrained import catalog
 
 HERE = Path(__file__).parent
@@ -45,8 +45,8 @@ def found(folder: Path, rank: int, kind: str) -> dict[str, dict[str, Tensor]]:
 def whole_batch() -> Tensor:
     """The images of both ranks' first batches, one rank after the other."""
     pixels = Digits().images("train").pixels
-    orders = [list(Order(pixels, 2, rank, drop_last=True))[:SHARE] for rank in range(2)]
-    return normalise(pixels[torch.tensor(orders).flatten()])
+    orders = [list(ResumableSampler(pixels, 2, rank, drop_last=True))[:SHARE] for rank in range(2)]
+    return normalize(pixels[torch.tensor(orders).flatten()])
 
 
 def seeds(*shapes: tuple[int, ...]) -> list[Tensor]:
@@ -60,13 +60,13 @@ def seeds(*shapes: tuple[int, ...]) -> list[Tensor]:
     return [torch.cat(sides) for sides in zip(*draws, strict=True)]
 
 
-def dcgan(model: Animal, x: Tensor) -> Tensor:
+def dcgan(model: ZooModule, x: Tensor) -> Tensor:
     D, G = model.discriminator, model.generator
     (z,) = seeds((SHARE, LATENT))
     return softplus(-D(x)).mean() + softplus(D(G(z).detach())).mean()
 
 
-def wgan_gp(model: Animal, x: Tensor) -> Tensor:
+def wgan_gp(model: ZooModule, x: Tensor) -> Tensor:
     """The first of five critic steps, penalty and all."""
     D, G, share = model.critic, model.generator, SHARE // 5
     x = torch.cat([x[:share], x[SHARE : SHARE + share]])
@@ -77,7 +77,7 @@ def wgan_gp(model: Animal, x: Tensor) -> Tensor:
     return D(fake).mean() - D(x).mean() + 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
 
 
-def vae(model: Animal, x: Tensor) -> Tensor:
+def vae(model: ZooModule, x: Tensor) -> Tensor:
     mean, log_variance = model.encoder(x).chunk(2, dim=1)
     (noise,) = seeds((SHARE, LATENT))
     z = mean + (log_variance / 2).exp() * noise
@@ -88,7 +88,7 @@ def vae(model: Animal, x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("kind", "loss"), [("dcgan", dcgan), ("wgan-gp", wgan_gp), ("vae", vae)])
 def test_two_halves_make_one_gradient(
-    kind: str, loss: Callable[[Animal, Tensor], Tensor], folder: Path
+    kind: str, loss: Callable[[ZooModule, Tensor], Tensor], folder: Path
 ) -> None:
     """That of two ranks with half a batch is that of one with the whole batch, by hand."""
     model = build(kind, norms=False)
@@ -116,7 +116,7 @@ def test_pictures_are_drawn_once(kind: str, folder: Path) -> None:
     assert not (folder / "rank-1" / kind).exists()
 
 
-@pytest.mark.parametrize("name", catalog.recipes())
+@pytest.mark.parametrize("name", catalog.list_recipes())
 def test_every_recipe_trains_on_two(name: str, folder: Path) -> None:
     """Without an error or a rank that waits; players and averages agree afterwards."""
     one, other = (torch.load(folder / f"recipes-{rank}.pt", weights_only=True) for rank in range(2))

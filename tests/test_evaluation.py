@@ -13,7 +13,7 @@ from zoo.data.features import real_features
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import Protocol, Record
 from zoo.evaluation.comparison import compare, table
-from zoo.evaluation.report import data_of, enter, evaluate, report
+from zoo.evaluation.report import data_of, evaluate, report, write_to_card
 from zoo.gans.dcgan import DCGAN
 from zoo.pretrained.extractors import load_extractor
 
@@ -27,7 +27,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def digits(name: str, protocol: Protocol = TOY) -> list[Record]:
-    return evaluate(zoo.pretrained.catalog.locate(name), data_of(name), protocol)
+    return evaluate(zoo.pretrained.catalog.weights_path(name), data_of(name), protocol)
 
 
 def test_measured_again_it_is_the_same(root: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(root: Path) -> None:
 
 def test_a_model_of_other_images_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
-    zoo.write(DCGAN(size=16, channels=1, width=8), path)
+    zoo.save(DCGAN(size=16, channels=1, width=8), path)
     with pytest.raises(ZooError, match="the model has size 16, Digits 8"):
         evaluate(path, Digits(), TOY)
 
@@ -104,7 +104,7 @@ def test_side_by_side() -> None:
 
 
 def test_different_protocols_are_not_mixed(root: Path) -> None:
-    path = zoo.pretrained.catalog.locate("dcgan-digits")
+    path = zoo.pretrained.catalog.weights_path("dcgan-digits")
     (root / "quick.json").write_text(json.dumps(report(path, Digits(), TOY)))
     with pytest.raises(ZooError, match="fd-pixels was measured with real 200 here and 1500 there"):
         compare(str(root / "quick.json"), "dcgan-digits")
@@ -130,13 +130,13 @@ def test_a_card_takes_only_the_numbers_of_its_file(root: Path) -> None:
         (root / source.name).write_bytes(source.read_bytes())
     path = root / "vae-digits.safetensors"
     found = report(path, Digits(), TOY)
-    enter(path, found)
+    write_to_card(path, found)
     card = zoo.Card.read(path.with_suffix(".md"))
     assert card.metrics == found["metrics"]
     assert card.facts["measured"] == found["measured"]
-    zoo.write(DCGAN(size=8, channels=1, width=8), path)
+    zoo.save(DCGAN(size=8, channels=1, width=8), path)
     with pytest.raises(BadCard, match="is the card of another file"):
-        enter(path, report(path, Digits(), TOY))
+        write_to_card(path, report(path, Digits(), TOY))
 
 
 def test_a_table_shows_what_is_uncertain() -> None:

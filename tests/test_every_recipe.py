@@ -10,22 +10,22 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
-from zoo.core.module import Animal
-from zoo.core.protocols import Sampler
+from zoo.core.module import ZooModule
+from zoo.core.protocols import SupportsSampling
 from zoo.evaluation.report import data_of
 from zoo.pretrained import catalog
 from zoo.pretrained.headers import find_class
-from zoo.pretrained.weights import read, write
-from zoo.publishing.export import UNSEEN, verify
+from zoo.pretrained.weights import load, save
+from zoo.publishing.export import UNREVIEWED, verify
 from zoo.training.smoke_test import SMALL
 
-RECIPES = catalog.recipes()
-NAMES = catalog.names()
+RECIPES = catalog.list_recipes()
+NAMES = catalog.list_models()
 
 
-def toy(name: str) -> Animal:
+def toy(name: str) -> ZooModule:
     """The recipe's model at the size of a smoke test."""
-    settings = yaml.safe_load(catalog.recipe(name).read_text())["model"]
+    settings = yaml.safe_load(catalog.recipe_path(name).read_text())["model"]
     kind = find_class(Path(name), settings["class_path"])
     narrow = {key: size for key, size in SMALL.items() if key in signature(kind).parameters}
     return kind(**settings.get("init_args", {}) | narrow)
@@ -56,10 +56,10 @@ def test_recipe(name: str, tmp_path: Path) -> None:
     assert model.images_seen == 40
     assert any(not torch.equal(before[key], value) for key, value in model.state_dict().items())
     path = tmp_path / f"{name}.safetensors"
-    write(model, path)
-    again = read(path)
+    save(model, path)
+    again = load(path)
     assert not again.training
-    if isinstance(model, Sampler):
+    if isinstance(model, SupportsSampling):
         images = model.sample(5, seed=3)
         data = data_of(name)
         assert images.shape == (5, data.channels, data.size, data.size)
@@ -82,7 +82,7 @@ def test_recipe_is_accepted_by_the_command(name: str) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 def test_recipe_says_what_to_expect(name: str) -> None:
     """Its first line states time, hardware and the expected number."""
-    first = catalog.recipe(name).read_text().splitlines()[0]
+    first = catalog.recipe_path(name).read_text().splitlines()[0]
     assert first.startswith(f"# {name}: ")
     assert "minutes" in first
     assert "CPU" in first or "GPU" in first
@@ -97,18 +97,18 @@ def test_card_keeps_its_promise(name: str) -> None:
     assert len(verify(name)) == 3
     card = zoo.card(name)
     assert name in RECIPES
-    assert UNSEEN not in card.prose
+    assert UNREVIEWED not in card.prose
     assert card.facts["data"]["terms"]
     assert card.facts["paper"]["value"]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_were_raised_by_their_recipe(name: str) -> None:
-    given = yaml.safe_load(catalog.recipe(name).read_text())["model"].get("init_args", {})
+    given = yaml.safe_load(catalog.recipe_path(name).read_text())["model"].get("init_args", {})
     model = zoo.load(name)
     assert {argument: model.hparams[argument] for argument in given} == given
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_weights_are_small(name: str) -> None:
-    assert catalog.locate(name).stat().st_size <= 15e6
+    assert catalog.weights_path(name).stat().st_size <= 15e6

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, distributed, multiprocessing
 
 from zoo.metrics.extractors import Pixels
-from zoo.metrics.features import Features
+from zoo.metrics.features import FeatureMetric
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall
@@ -29,7 +29,7 @@ SIDES = ((61, 256), (50, 200))
 
 def measured(measure: Measure, rank: int, ranks: int) -> Tensor:
     """The value after two batches of each side, of the images that a rank sees."""
-    metric = Features(Pixels(), measure)
+    metric = FeatureMetric(Pixels(), measure)
     for images, is_real in zip(sides(), (True, False), strict=True):
         for batch in images[rank::ranks].split(20):
             metric.update(batch, real=is_real)
@@ -59,8 +59,8 @@ def test_one_process_measures_what_the_function_does(measure: Measure) -> None:
 
 def test_known_features_are_images_that_were_seen() -> None:
     real, fake = sides()
-    metric = Features(Pixels(), frechet_between)
-    metric.know(Pixels()(real))
+    metric = FeatureMetric(Pixels(), frechet_between)
+    metric.add_real(Pixels()(real))
     for _ in range(2):  # the real side is still there after a reset
         metric.update(fake, real=False)
         torch.testing.assert_close(metric.compute(), measured(frechet_between, 0, 1))

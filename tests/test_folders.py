@@ -14,11 +14,11 @@ import zoo
 from zoo.cli import main, split_fit
 from zoo.errors import BadRecipe, MissingData
 from zoo.pretrained import catalog
-from zoo.training.picture_folders import fitted
+from zoo.training.picture_folders import fit_to_folder
 
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
 FEW = ["--model.init_args.width", "8", "--trainer.max_epochs", "2"]
-OWN = catalog.recipe("own-pictures")
+OWN = catalog.recipe_path("own-pictures")
 
 
 def pictures(folder: Path, n: int = 120, size: int = 8, mode: str = "RGB") -> Path:
@@ -60,7 +60,7 @@ def test_a_name_is_that_of_a_folder(name: str, capsys: pytest.CaptureFixture[str
 
 def test_a_batch_is_shared_by_the_steps_that_a_class_declares(here: Path) -> None:
     folder = pictures(here / "few", 30)
-    words = fitted(catalog.recipe("wgan-gp-cifar10"), ["--data", str(folder)])
+    words = fit_to_folder(catalog.recipe_path("wgan-gp-cifar10"), ["--data", str(folder)])
     assert int(settings(words)["--data.init_args.batch_size"]) == 25  # of 27, in five parts
 
 
@@ -69,7 +69,7 @@ def test_a_recipe_follows_from_the_number_of_pictures(here: Path) -> None:
     seen = {}
     for n in (12, 300):
         folder = pictures(here / str(n), n)
-        found = settings(fitted(OWN, ["--data", str(folder)]))
+        found = settings(fit_to_folder(OWN, ["--data", str(folder)]))
         trained = n - -(-n // 10)
         batch, epochs = int(found["--data.init_args.batch_size"]), found["--trainer.max_epochs"]
         batches = trained // batch
@@ -88,7 +88,7 @@ def test_a_recipe_follows_from_the_number_of_pictures(here: Path) -> None:
 
 def test_a_shorter_training_has_a_younger_average(shells: Path) -> None:
     words = ["--data", str(shells), "--trainer.max_steps", "200"]
-    found = settings(fitted(OWN, words))
+    found = settings(fit_to_folder(OWN, words))
     (average, *_) = json.loads(found["--trainer.callbacks"])
     assert average["init_args"]["decay"] == pytest.approx(0.95)
     assert int(found["--trainer.max_epochs"]) == 200
@@ -99,35 +99,37 @@ def test_model_and_data_agree(here: Path) -> None:
     small, large = pictures(here / "small", size=20), pictures(here / "large", size=90)
     grey = pictures(here / "grey", mode="L")
     for folder, size, channels in (small, 16, 3), (large, 64, 3), (grey, 8, 1):
-        found = settings(fitted(OWN, ["--data", str(folder)]))
+        found = settings(fit_to_folder(OWN, ["--data", str(folder)]))
         for part in ("data", "model"):
             assert found[f"--{part}.init_args.size"] == str(size)
             assert found[f"--{part}.init_args.channels"] == str(channels)
     asked = ["--model.init_args.size=32", "--data.init_args.channels", "1"]
-    found = settings(fitted(OWN, [f"--data={large}", *asked]))
+    found = settings(fit_to_folder(OWN, [f"--data={large}", *asked]))
     assert found["--data.init_args.size"] == found["--model.init_args.size"] == "32"
     assert found["--data.init_args.channels"] == found["--model.init_args.channels"] == "1"
-    found = settings(fitted(catalog.recipe("vae-digits"), ["--data", str(large)]))
+    found = settings(fit_to_folder(catalog.recipe_path("vae-digits"), ["--data", str(large)]))
     assert found["--data.init_args.size"] == found["--model.init_args.size"] == "8"
     assert found["--model.init_args.channels"] == "3"
-    found = settings(fitted(catalog.recipe("acgan-fashion-mnist"), ["--data", str(large)]))
+    found = settings(
+        fit_to_folder(catalog.recipe_path("acgan-fashion-mnist"), ["--data", str(large)])
+    )
     assert found["--model.init_args.classes"] == "2"
 
 
 def test_other_data_is_left_alone(here: Path) -> None:
     words = ["--data", "zoo.data.Digits", "--trainer.max_steps", "3"]
-    assert fitted(OWN, words) == words
-    assert fitted(OWN, []) == []
+    assert fit_to_folder(OWN, words) == words
+    assert fit_to_folder(OWN, []) == []
     (here / "pictures.zip").write_bytes(b"x")
     for value in ("nowhere", "pictures.zip", "a/b"):
         with pytest.raises(BadRecipe, match=r"--data must be a folder .* got"):
-            fitted(OWN, ["--data", value])
+            fit_to_folder(OWN, ["--data", value])
     (here / "empty").mkdir()
     with pytest.raises(MissingData, match="empty"):
-        fitted(OWN, ["--data", "empty"])
+        fit_to_folder(OWN, ["--data", "empty"])
     one = pictures(here / "one", 1)
     with pytest.raises(BadRecipe, match="2 pictures or more, got 0"):
-        fitted(OWN, ["--data", str(one)])
+        fit_to_folder(OWN, ["--data", str(one)])
 
 
 def test_a_folder_must_be_named(here: Path) -> None:
@@ -164,7 +166,7 @@ def test_from_a_folder_to_a_card(
     assert data["name"] == "my shells (own pictures)"
     assert (data["terms"], data["images"]) == ("my own", 108)
     assert card.facts["licence"] == "CC0-1.0"
-    assert zoo.read(here / "exports" / "shells.safetensors").sample(2).shape == (2, 3, 8, 8)
+    assert zoo.load(here / "exports" / "shells.safetensors").sample(2).shape == (2, 3, 8, 8)
 
 
 def test_own_pictures_at_toy_size(here: Path, shells: Path) -> None:
@@ -191,8 +193,8 @@ def test_a_folder_may_have_any_name(here: Path, name: str) -> None:
 def test_one_folder_is_named(here: Path, shells: Path) -> None:
     pictures(here / "a: b")
     with pytest.raises(BadRecipe, match="colon"):
-        fitted(OWN, ["--data", "a: b"])
+        fit_to_folder(OWN, ["--data", "a: b"])
     with pytest.raises(BadRecipe, match="only folder"):
-        fitted(OWN, ["--data", str(shells), "--data.init_args.root", "other"])
+        fit_to_folder(OWN, ["--data", str(shells), "--data.init_args.root", "other"])
     with pytest.raises(BadRecipe, match="--data must be a folder"):
-        fitted(OWN, ["--data", ""])
+        fit_to_folder(OWN, ["--data", ""])

@@ -17,7 +17,7 @@ from zoo.gans.bigan import BiGAN
 from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
-from zoo.gans.gan import GAN, Maxout, constrain
+from zoo.gans.gan import GAN, Maxout, apply_max_norm_
 from zoo.gans.geometric_gan import GeometricGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.gans.lsgan import LSGAN
@@ -27,12 +27,17 @@ from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
 from zoo.gans.vae_gan import VAEGAN
 from zoo.gans.wgan import WGAN
-from zoo.layers.augment import DiffAugment, colour, cutout, translation
+from zoo.layers.augment import DiffAugment, color, cutout, translation
 from zoo.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, ReplayPool
-from zoo.layers.spectral import normalised, one_iteration
+from zoo.layers.spectral import apply_spectral_norm, one_iteration
 from zoo.losses.adversarial import hinge, least_squares, minimax, non_saturating, relativistic
-from zoo.losses.penalties import data_penalty, r1, r2
-from zoo.losses.stabilization import feature_matching, noisy, one_sided, unrolled
+from zoo.losses.penalties import dragan_penalty, r1, r2
+from zoo.losses.stabilization import (
+    add_instance_noise,
+    feature_matching,
+    smooth_one_sided,
+    unrolled,
+)
 from zoo.plotting.pictures import columns
 
 FAMILIES = [
@@ -115,7 +120,7 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
         with pytest.raises(ZooError, match="n must be a whole number >= 0, got -1"):
             model.sample(-1, seed)
     with pytest.raises(BadRecipe, match="must be >= 1, got 0"):
-        GAN(size=8, width=8, steps=0).shares(torch.zeros(4, 1))
+        GAN(size=8, width=8, steps=0).split_batch(torch.zeros(4, 1))
     with pytest.raises(UnknownName, match="did you mean minimax"):
         GAN(loss="minmax")  # type: ignore[arg-type]
 
@@ -184,7 +189,7 @@ def test_losses_are_what_their_papers_write() -> None:
     expected = -(log(of_fake).mean() + log(1 - of_real).mean())
     assert relativistic.generator(real, fake).allclose(expected)
     expected = -(0.9 * log(p) + 0.1 * log(1 - p)).mean() - log(1 - q).mean()
-    assert one_sided(0.9).discriminator(real, fake).allclose(expected)
+    assert smooth_one_sided(0.9).discriminator(real, fake).allclose(expected)
 
 
 def test_wgan_clips_its_critic() -> None:
@@ -198,7 +203,7 @@ def test_units_of_dense_discriminators_are_kept_short() -> None:
     layer = nn.Linear(4, 3)
     with torch.no_grad():
         layer.weight.copy_(torch.tensor([[3.0, 4, 0, 0], [0.3, 0.4, 0, 0], [0, 0, 0, 0]]))
-    constrain(layer, 1.0)
+    apply_max_norm_(layer, 1.0)
     assert layer.weight[0].allclose(torch.tensor([0.6, 0.8, 0, 0]))
     assert layer.weight[1].allclose(torch.tensor([0.3, 0.4, 0, 0]))
 
@@ -212,7 +217,9 @@ def test_maxout_is_the_largest_of_its_pieces(k: int) -> None:
 
 def test_spectral_norm_is_one_and_iterates_once() -> None:
     torch.manual_seed(0)
-    network = normalised(nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))).train()
+    network = apply_spectral_norm(
+        nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 1))
+    ).train()
     for _ in range(50):
         with one_iteration(network):
             before = network[0].parametrizations.weight[0]._u.clone()
@@ -227,7 +234,7 @@ def test_spectral_norm_is_one_and_iterates_once() -> None:
 
 
 def test_spectral_norm_is_float32_under_autocast() -> None:
-    network = normalised(nn.Linear(64, 64))
+    network = apply_spectral_norm(nn.Linear(64, 64))
     with torch.autocast("cpu", torch.bfloat16), one_iteration(network):
         assert network.weight.dtype == torch.float32
         assert network(torch.randn(2, 64)).dtype == torch.bfloat16
@@ -248,7 +255,7 @@ def test_penalties_on_a_linear_critic() -> None:
     square, x = critic[1].weight.square().sum(), torch.randn(5, 3, 2, 2)
     assert r1(critic, x).allclose(square / 2)
     assert r2(critic, x).allclose(square / 2)
-    assert data_penalty(critic, x).allclose((square.sqrt() - 1).square())
+    assert dragan_penalty(critic, x).allclose((square.sqrt() - 1).square())
 
 
 def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
@@ -259,14 +266,14 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
     assert c.abs().max() <= 1
     sure = torch.cat([category * 100, c, torch.full_like(c, -3)], 1)
     unsure = torch.cat([category * 0, c * 0, torch.full_like(c, math.log(1 / 3**0.5))], 1)
-    of_category, of_continuous = model.information(sure, z)
+    of_category, of_continuous = model.mutual_information_bound(sure, z)
     assert of_category.item() == pytest.approx(math.log(4), abs=1e-4)
     exact = math.log(2) + 3 - math.log(2 * math.pi) / 2
     assert of_continuous.item() == pytest.approx(exact, abs=1e-4)
     assert model.gain(of_category, of_continuous).item() == pytest.approx(
         math.log(4) + exact / 10, abs=1e-4
     )
-    of_category, of_continuous = model.information(unsure, z)
+    of_category, of_continuous = model.mutual_information_bound(unsure, z)
     assert of_category.item() == pytest.approx(0, abs=1e-4)  # a guess tells nothing
     assert of_continuous < math.log(2)
 
@@ -274,7 +281,7 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
 def test_infogans_sweeps_change_one_code_at_a_time() -> None:
     model = InfoGAN(size=8, channels=1, width=8, categories=4, continuous=2)
     z = model.prior(3, seed=0)
-    categories, *continuous = model.sweeps(z, steps=5, reach=3**0.5)
+    categories, *continuous = model.traverse_codes(z, steps=5, reach=3**0.5)
     assert torch.equal(categories[:4, 62:66], torch.eye(4))
     assert torch.equal(categories[:, :62], z[:, :62].repeat_interleave(4, 0))
     for code, latents in enumerate(continuous):
@@ -344,7 +351,7 @@ def test_colours_are_moved_as_the_authors_do(monkeypatch: pytest.MonkeyPatch) ->
     x, draws = torch.rand(4, 3, 8, 8), torch.rand(3, 4, 1, 1, 1)
     monkeypatch.setattr(torch, "rand", lambda *size: draws if size == tuple(draws.shape) else None)
     for seen, image, (brightness, saturation, contrast) in zip(
-        colour(x), x, draws.flatten(1).T, strict=True
+        color(x), x, draws.flatten(1).T, strict=True
     ):
         image = image + (brightness - 0.5)
         grey = image.mean(0)
@@ -384,4 +391,4 @@ def test_feature_matching_and_noise() -> None:
     real, fake = torch.randn(50, 3), torch.randn(40, 3)
     assert feature_matching(real, fake).allclose((real.mean(0) - fake.mean(0)).square().sum())
     x = torch.zeros(100, 1, 8, 8)
-    assert noisy(x, 0.3).std().item() == pytest.approx(0.3, abs=0.02)
+    assert add_instance_noise(x, 0.3).std().item() == pytest.approx(0.3, abs=0.02)

@@ -15,7 +15,7 @@ import zoo
 from zoo.cli import main
 from zoo.errors import BadCard, BadWeights, ZooError
 from zoo.pretrained import catalog
-from zoo.pretrained.hub import Place, cache, client, fetch
+from zoo.pretrained.hub import RepoRef, cache, client, fetch
 from zoo.pretrained.limits import HEADER, LimitOperations, TooLarge
 from zoo.pretrained.weights import sha256
 from zoo.vaes.vae import VAE
@@ -56,8 +56,8 @@ def test_a_repository_loads_and_draws_the_same(hub: Hub, offer: Offer) -> None:
 def test_a_file_comes_once(hub: Hub, offer: Offer) -> None:
     commit = offer(NAME, toy())
     zoo.load(NAME)
-    assert len(hub.asked("GET /cdn")) == 2  # the header, then the file
-    assert len(hub.asked("GET .*config.json")) == 1  # by which the Hub counts downloads
+    assert len(hub.requests_matching("GET /cdn")) == 2  # the header, then the file
+    assert len(hub.requests_matching("GET .*config.json")) == 1  # by which the Hub counts downloads
     assert "generative-zoo/" in hub.sent[f"/{NAME}/resolve/{commit}/config.json"]["user-agent"]
     hub.requests.clear()
     zoo.load(NAME)
@@ -89,12 +89,12 @@ def test_the_zoos_own_card_says_where_its_weights_are(
     (tmp_path / "weights").mkdir()
     card = tmp_path / "weights" / "vae-digits.md"
     card.write_text(text)
-    assert zoo.names() == ["vae-digits"]
+    assert zoo.list_models() == ["vae-digits"]
     refused("vae-digits", "is not the file of its card", BadWeights)
     commit = offer(NAME, toy())
     card.write_text(text.replace("hub: ", f"hub: {NAME}@{commit} # "))
     refused("vae-digits", "is not the file of the zoo's card", BadWeights)
-    digest = fetch.weights(Place(NAME))
+    digest = fetch.weights(RepoRef(NAME))
     card.write_text(
         text.replace("hub: ", f"hub: {NAME}@{commit} # ").replace(
             zoo.card("vae-digits").facts["sha256"], sha256(digest)
@@ -121,7 +121,7 @@ def test_an_ambiguous_name_is_refused_with_the_choices(
     place = tmp_path / "someone" / path
     (place if path.endswith("/") else place.parent).mkdir(parents=True)
     if not path.endswith("/"):
-        zoo.write(toy(), place)
+        zoo.save(toy(), place)
         assert isinstance(zoo.load(f"./someone/{path}"), VAE)
     refused(NAME, words)
     assert isinstance(zoo.load(f"{NAME}@main"), VAE)
@@ -205,7 +205,7 @@ def test_pickles_are_not_even_fetched(hub: Hub) -> None:
     said = refused(NAME, "holds pickles, which the zoo never opens")
     assert "pytorch_model.bin" in said
     assert "ask its owner to publish it with `zoo publish`" in said
-    assert not hub.asked("GET /cdn")
+    assert not hub.requests_matching("GET /cdn")
     hub.repositories[NAME].commit({"README.md": File(b"a model"), "a.txt": File(b"text")})
     refused(NAME, r"holds no model of the zoo \(README.md, a.txt\)")
 
@@ -246,7 +246,7 @@ def test_a_cut_connection_is_taken_up_again(hub: Hub, offer: Offer) -> None:
     size = len(hub.repositories[NAME].commits[commit]["model.safetensors"])
     assert 4.5e6 < size < 5.5e6
     hub.faults.cut_after = size // 2
-    path = fetch.weights(Place(NAME))
+    path = fetch.weights(RepoRef(NAME))
     assert sha256(path) == hub.repositories[NAME].commits[commit]["model.safetensors"].sha256
     last = hub.sent[f"/cdn/{NAME}/{commit}/model.safetensors"]
     assert last["range"] == f"bytes={2**21}-"  # the megabytes that had come were kept
@@ -260,7 +260,7 @@ def test_a_file_changed_under_the_same_revision(hub: Hub, offer: Offer) -> None:
     assert sha256_of(good) in said
     hub.faults.swapped.clear()
     assert isinstance(zoo.load(NAME), VAE)
-    path = fetch.weights(Place(NAME)).resolve()
+    path = fetch.weights(RepoRef(NAME)).resolve()
     path.write_bytes(good[:-4] + b"evil")  # nor does a file that changed in the cache pass
     refused(NAME, "is not the file of its card", BadWeights)
     assert isinstance(zoo.load(NAME), VAE)
@@ -294,14 +294,17 @@ def test_two_processes_fetch_at_once(hub: Hub, offer: Offer) -> None:
     offer(NAME, large())
     hub.faults.slow = 0.2
     fork = multiprocessing.get_context("fork")  # a fresh process would import torch for seconds
-    both = [fork.Process(target=fetch.weights, args=(Place(NAME),)) for _ in range(2)]
+    both = [fork.Process(target=fetch.weights, args=(RepoRef(NAME),)) for _ in range(2)]
     for process in both:
         process.start()
     for process in both:
         process.join(60)
     assert [process.exitcode for process in both] == [0, 0]
-    assert len(hub.asked("GET /cdn")) in (3, 4)  # two headers, and the file once unless at once
-    assert sha256(fetch.weights(Place(NAME))) == zoo.card(NAME).facts["sha256"]
+    assert len(hub.requests_matching("GET /cdn")) in (
+        3,
+        4,
+    )  # two headers, and the file once unless at once
+    assert sha256(fetch.weights(RepoRef(NAME))) == zoo.card(NAME).facts["sha256"]
     assert len(blobs()) == 3
 
 
@@ -329,7 +332,9 @@ def test_a_header_is_judged_before_the_file_is_fetched(
     commit = offer(NAME, toy(), header={"format": "zoo/1"} | header)
     said = refused(NAME, words, BadWeights)
     assert said.startswith(f"{NAME}@{commit}/model.safetensors")
-    whole = [request for request in hub.asked("GET /cdn") if "model.safetensors" in request]
+    whole = [
+        request for request in hub.requests_matching("GET /cdn") if "model.safetensors" in request
+    ]
     assert len(whole) == 1
     sent = hub.sent[f"/cdn/{NAME}/{commit}/model.safetensors"]
     assert sent["range"].startswith("bytes=0-")
@@ -350,7 +355,7 @@ def test_no_file_is_larger_than_its_kind(hub: Hub, offer: Offer, file: str) -> N
     if file == "README.md":
         hub.faults.swapped["README.md"] = b" " * 2**21
     refused(NAME, f"{file} of {NAME}.* has [0-9]+ bytes; the zoo fetches up to", BadWeights)
-    assert not hub.asked(f"GET /cdn/{NAME}/{commit}")
+    assert not hub.requests_matching(f"GET /cdn/{NAME}/{commit}")
 
 
 def test_no_name_leads_out_of_the_cache(hub: Hub, offer: Offer, tmp_path: Path) -> None:
@@ -373,7 +378,7 @@ def test_a_model_of_very_many_layers_is_refused(
         LimitOperations(),
     ):
         torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(10**9)))
-    zoo.write(toy(), tmp_path / "toy.safetensors")
+    zoo.save(toy(), tmp_path / "toy.safetensors")
     monkeypatch.setattr("zoo.pretrained.headers.LimitOperations", lambda: LimitOperations(10))
     refused(str(tmp_path / "toy.safetensors"), "too many layers", BadWeights)
     assert not torch.nn.modules.module._global_module_registration_hooks
@@ -435,7 +440,7 @@ def test_a_cache_that_cannot_be_written_to_is_used(
 def test_a_record_that_is_none_is_made_anew(hub: Hub, offer: Offer, text: str) -> None:
     commit = offer(NAME, toy())
     zoo.load(NAME)
-    cache.record(Place(NAME, commit)).write_text(text)
+    cache.record(RepoRef(NAME, commit)).write_text(text)
     main(["cache"])
     assert isinstance(zoo.load(NAME), VAE)
     assert [entry.checked for entry in cache.fetched()] == [True]
@@ -447,8 +452,8 @@ def test_what_was_fetched_is_listed_and_cleared(hub: Hub, offer: Offer) -> None:
     second = offer("other/vae-toy", toy())
     zoo.card("other/vae-toy")
     one, two = cache.fetched()
-    assert (one.place, one.checked) == (Place("other/vae-toy", second), False)
-    assert (two.place, two.checked) == (Place(NAME, first), True)
+    assert (one.place, one.checked) == (RepoRef("other/vae-toy", second), False)
+    assert (two.place, two.checked) == (RepoRef(NAME, first), True)
     assert two.names == ["main"]
     assert two.size > 10_000
     cache.clear([two])

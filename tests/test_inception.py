@@ -9,7 +9,7 @@ from torch.utils.data import Dataset
 
 from zoo.errors import BadWeights
 from zoo.evaluation import PROTOCOLS
-from zoo.evaluation.samples import Space, compared, told
+from zoo.evaluation.samples import Space, classifier_metrics, distance_metrics
 from zoo.metrics.extractors import Inception
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
@@ -120,7 +120,7 @@ def test_the_distances_are_torch_fidelitys(features: tuple[Tensor, Tensor]) -> N
 def test_evaluation_measures_them(extractor: Inception, features: tuple[Tensor, Tensor]) -> None:
     real, fake = features
     space = Space("inception", extractor, "test", {"train": real, "test": real})
-    records = [*compared(space, fake, PROTOCOLS["quick"]), *told(space, fake)]
+    records = [*distance_metrics(space, fake, PROTOCOLS["quick"]), *classifier_metrics(space, fake)]
     found = {record["metric"]: record["value"] for record in records}
     assert list(found)[:3] == ["fid", "kid", "precision-inception"]
     assert found["kid"] == float(kernel_distance(real, fake))

@@ -16,7 +16,7 @@ from zoo.autoencoders.denoising import DenoisingAutoencoder
 from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
 from zoo.core import protocols
-from zoo.core.module import Animal, evaluating
+from zoo.core.module import ZooModule, eval_mode
 from zoo.errors import BadInput, BadRecipe, ZooError
 from zoo.gans.bigan import BiGAN
 from zoo.gans.dcgan import DCGAN
@@ -32,7 +32,7 @@ from zoo.vaes.vq_vae import VQVAE
 from zoo.vaes.vq_vae_2 import VQVAE2
 
 SMALL = {"size": 8, "channels": 1, "width": 8}
-MODELS: dict[str, Callable[[], Animal]] = {
+MODELS: dict[str, Callable[[], ZooModule]] = {
     "vae": lambda: VAE(**SMALL, latent=4),
     "conditional-vae": lambda: ConditionalVAE(**SMALL, latent=4),
     "vamp": lambda: VampVAE(**SMALL, latent=4, components=3),
@@ -53,11 +53,11 @@ ON_IMAGES = (
 )  # fmt: skip
 
 
-def verbs(model: Animal) -> dict[str, Callable[[Tensor], object]]:
+def verbs(model: ZooModule) -> dict[str, Callable[[Tensor], object]]:
     """What a model does with images, by name."""
     found = {name: getattr(model, name) for name in ON_IMAGES if hasattr(model, name)}
     if "log_weights" in found:
-        found["log_weights"] = lambda x: model.log_weights(x, 2)  # type: ignore[operator]
+        found["log_weights"] = lambda x: model.log_importance_weights(x, 2)  # type: ignore[operator]
     if isinstance(model, VAE):
         z = torch.zeros(1, 14 if isinstance(model, ConditionalVAE) else 4)
         found["log_likelihood"] = lambda x: model.log_likelihood(x, z.expand(len(x), -1))
@@ -98,7 +98,7 @@ def test_other_images_are_refused_by_every_verb(kind: str) -> None:
 @pytest.mark.parametrize("kind", MODELS)
 def test_other_latents_are_refused(kind: str) -> None:
     model = MODELS[kind]().eval()
-    if not isinstance(model, protocols.Sampler):
+    if not isinstance(model, protocols.SupportsSampling):
         return
     width = len(model.encode(torch.zeros(1, 1, 8, 8))[0]) if hasattr(model, "encode") else 4
     good = torch.zeros(2, width)
@@ -157,11 +157,11 @@ def test_modes_that_somebody_mixed_survive_a_verb() -> None:
     assert model.training
     assert model.decoder.training
     assert not model.encoder.training
-    with evaluating(model):
+    with eval_mode(model):
         assert not any(module.training for module in model.modules())
 
 
-def fit(model: Animal, batch: int) -> None:
+def fit(model: ZooModule, batch: int) -> None:
     """One step of training on noise of a model's shape."""
     shape = model.image_shapes[-1]
     images = TensorDataset(torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10)
@@ -172,11 +172,11 @@ def fit(model: Animal, batch: int) -> None:
     trainer.fit(model, DataLoader(images, batch_size=batch))
 
 
-@pytest.mark.parametrize("name", catalog.recipes())
+@pytest.mark.parametrize("name", catalog.list_recipes())
 def test_the_smallest_batch_trains(name: str) -> None:
     """And one image fewer in each part is refused."""
     model = toy(name)
-    parts, least = model.batch_parts, model.smallest_part
+    parts, least = model.sub_batches, model.min_sub_batch
     if least > 1:
         with pytest.raises(BadRecipe, match="batch_size must be >= "):
             fit(model, parts * (least - 1))
@@ -222,7 +222,7 @@ def test_numbers_of_draws_are_whole(kind: str) -> None:
     model = MODELS[kind]().eval()
     for k in (0, -1, 1.5, True, "3"):
         with pytest.raises(BadInput, match="k must be a whole number >= 1"):
-            model.log_weights(torch.zeros(1, 1, 8, 8), k)  # type: ignore[operator]
+            model.log_importance_weights(torch.zeros(1, 1, 8, 8), k)  # type: ignore[operator]
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_numbers_of_draws_are_whole(kind: str) -> None:
 )
 def test_labels_are_classes(labels: object) -> None:
     model, x = ConditionalVAE(**SMALL, latent=4).eval(), torch.zeros(2, 1, 8, 8)
-    calls = model.sample, lambda n, labels: model.bound(x, labels)
+    calls = model.sample, lambda n, labels: model.elbo_terms(x, labels)
     for call in (*calls, lambda n, labels: model.posterior(x, labels)):
         with pytest.raises(BadInput, match="labels must be"):
             call(2, labels=labels)  # type: ignore[operator]
@@ -240,9 +240,9 @@ def test_labels_are_classes(labels: object) -> None:
 def test_other_codes_are_refused(kind: str) -> None:
     model = MODELS[kind]().eval()
     assert isinstance(model, QuantizedModel)
-    codes = model.codes(torch.zeros(2, 1, 8, 8))
+    codes = model.encode_indices(torch.zeros(2, 1, 8, 8))
     wrong = codes.float(), codes.int(), codes[0], codes[:, 1:], codes - 99, codes + 4, [1], None
-    for call in (model.nats, model.look_up):
+    for call in (model.code_nll, model.embed_indices):
         assert len(call(codes[:0])) == 0
         for other in wrong:
             with pytest.raises(BadInput, match="codes must be"):
@@ -254,11 +254,11 @@ def test_other_latents_have_no_sweeps_and_no_chunks() -> None:
     good = model.prior(2)
     for z in (good[:, 1:], good[0], good.long(), good / 0, [1.0], None):
         with pytest.raises(BadInput, match="latents must be"):
-            model.sweeps(z, 3, 2.0)  # type: ignore[arg-type]
+            model.traverse_codes(z, 3, 2.0)  # type: ignore[arg-type]
         with pytest.raises(BadInput, match="latents must be"):
             list(model.decode_chunks(z))  # type: ignore[arg-type]
     with pytest.raises(BadInput, match="steps"):
-        model.sweeps(good, -1, 2.0)
+        model.traverse_codes(good, -1, 2.0)
 
 
 def test_other_features_have_no_logits() -> None:

@@ -10,12 +10,12 @@ from toys import fails
 
 import zoo
 from zoo.analysis import latents
-from zoo.analysis.attributes import Detector
+from zoo.analysis.attributes import AttributeClassifier
 from zoo.cli import main
-from zoo.cli.steer import traits
+from zoo.cli.steer import parse_attributes
 from zoo.core.module import LatentVariableModel
 from zoo.data import CelebA, Digits
-from zoo.data.images import ImageData, Images, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.errors import UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.conditional_gan import ConditionalGAN
@@ -38,10 +38,10 @@ class Line(LatentVariableModel):
         return z.view(-1, 1, 1, 2) / 10
 
 
-class Halves(ImageData):
+class Halves(ImageDataModule):
     """Noise; the attributes are a bright left and a bright right pixel, and one that all have."""
 
-    source = Source("Halves", "", "", "")
+    source = DatasetInfo("Halves", "", "", "")
     channels = 1
     extractor = "pixels"
     attributes = ("Left", "Right", "Always")
@@ -139,13 +139,13 @@ def test_steering_goes_both_ways() -> None:
 
 def test_an_analogy_is_one_of_means() -> None:
     a, b, c = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
-    assert torch.allclose(latents.analogy(a, b, c), (a - b + c).mean(0))
+    assert torch.allclose(latents.latent_arithmetic(a, b, c), (a - b + c).mean(0))
 
 
 def test_means_are_brought_to_where_latents_are() -> None:
     drawn = GAN.prior(3000, seed=0) + 5
     means = torch.stack([drawn[:100].mean(0), drawn[:3].mean(0)])
-    again = latents.outward(means, drawn) - drawn.mean(0)
+    again = latents.rescale_to_prior_norm(means, drawn) - drawn.mean(0)
     assert torch.allclose(again.norm(dim=1), torch.tensor(32**0.5), rtol=0.02)
     straight = torch.cosine_similarity(again, means - drawn.mean(0))
     assert torch.allclose(straight, torch.ones(2))
@@ -164,7 +164,7 @@ def test_paths_have_the_ends_that_were_given() -> None:
 def test_a_path_of_a_model_that_needs_classes_stays_in_one(here: Path) -> None:
     torch.manual_seed(0)
     model = ACGAN(size=8, channels=1, width=8, classes=3)
-    zoo.write(model, here / "toy.safetensors")
+    zoo.save(model, here / "toy.safetensors")
     main(["interpolate", "toy.safetensors", "--rows", "2", "--steps", "4", "--path", "straight"])
     path = latents.lerp(*model.prior(4, seed=0).chunk(2), 4)
     expected = pictures.grid(model.decode(path, torch.tensor([0] * 4 + [1] * 4)), columns=4)
@@ -173,31 +173,35 @@ def test_a_path_of_a_model_that_needs_classes_stays_in_one(here: Path) -> None:
 
 
 def test_attributes_are_told_as_real_images_teach_them() -> None:
-    detector = Detector(Halves(size=1), ["Right", "Left"])
+    detector = AttributeClassifier(Halves(size=1), ["Right", "Left"])
     assert min(detector.auroc()) > 0.99
     images = torch.tensor([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).view(3, 1, 1, 2)
-    assert (detector.tell(images) > 0.5).tolist() == [[True, False], [False, True], [True, True]]
+    assert (detector.predict_proba(images) > 0.5).tolist() == [
+        [True, False],
+        [False, True],
+        [True, True],
+    ]
 
 
 def test_an_attribute_of_pixels_is_a_direction_of_latents() -> None:
     z = Line().prior(2000, seed=0)
-    chances = Detector(Halves(size=1), ["Right"]).tell(Line().decode(z))[:, 0]
+    chances = AttributeClassifier(Halves(size=1), ["Right"]).predict_proba(Line().decode(z))[:, 0]
     assert latents.direction(z, chances)[1] > 0.99
 
 
 def test_attributes_that_cannot_be_learned_are_refused() -> None:
     with pytest.raises(UnknownName, match="did you mean Right"):
-        Detector(Halves(size=1), ["Rigth"])
+        AttributeClassifier(Halves(size=1), ["Rigth"])
     with pytest.raises(ZooError, match="all of the 500 training images have the attribute Always"):
-        Detector(Halves(size=1), ["Always"])
+        AttributeClassifier(Halves(size=1), ["Always"])
 
 
 def test_classes_are_attributes() -> None:
     assert Digits().attributes == tuple("0123456789")
-    detector = Detector(Digits(), ["0"])
+    detector = AttributeClassifier(Digits(), ["0"])
     digits = Digits().images("test")
     zeros = digits.pixels[digits.labels == 0].float() / 127.5 - 1
-    assert detector.tell(zeros).mean() > 0.8
+    assert detector.predict_proba(zeros).mean() > 0.8
 
 
 def test_faces_have_the_attributes_of_their_file(
@@ -210,8 +214,8 @@ def test_faces_have_the_attributes_of_their_file(
 
 
 def test_traits_are_wanted_or_not() -> None:
-    assert traits("Male,not-Eyeglasses") == {"Male": True, "Eyeglasses": False}
-    assert traits("T-shirt") == {"T-shirt": True}
+    assert parse_attributes("Male,not-Eyeglasses") == {"Male": True, "Eyeglasses": False}
+    assert parse_attributes("T-shirt") == {"T-shirt": True}
 
 
 def test_steering_and_arithmetic_draw(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,7 +198,7 @@ def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> 
 def test_a_mixture_fits_the_codes_that_it_drew() -> None:
     """Fitted on its own draws it finds its components; its density is scikit-learn's."""
     truth = GaussianMixtureSampler(2, components=2)
-    truth.shares.copy_(torch.tensor([0.3, 0.7]))
+    truth.split_batch.copy_(torch.tensor([0.3, 0.7]))
     truth.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
     truth.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
     codes, found = truth.draw(20_000, seed=0), GaussianMixtureSampler(2, components=2)

@@ -79,9 +79,9 @@ def test_a_family_file_names_its_paper(file: Path) -> None:
 
 
 def test_the_front_door_is_light() -> None:
-    """Neither `import zoo` nor `zoo.names()` nor a card loads torch or the Hub's client."""
+    """Neither `import zoo` nor `zoo.list_models()` nor a card loads torch or the Hub's client."""
     code = (
-        "import sys, zoo; zoo.names(); [zoo.card(n) for n in zoo.names()]; import zoo.cli; "
+        "import sys, zoo, zoo.cli; [zoo.card(name) for name in zoo.list_models()]; "
         "zoo.cli.parser(); print([m for m in ('torch', 'lightning', 'torchvision', 'numpy', "
         "'huggingface_hub') if m in sys.modules])"
     )

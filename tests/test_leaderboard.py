@@ -18,7 +18,9 @@ def test_it_is_generated_from_the_cards(name: str) -> None:
 
 def test_every_metric_of_every_card_has_a_row() -> None:
     wanted = {
-        (name, m["metric"], m["value"]) for name in zoo.names() for m in zoo.card(name).metrics
+        (name, m["metric"], m["value"])
+        for name in zoo.list_models()
+        for m in zoo.card(name).metrics
     }
     found = {(row["name"], row["metric"], row["value"]) for row in leaderboard.rows()}
     assert found == wanted

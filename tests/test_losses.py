@@ -12,7 +12,7 @@ from zoo.losses.adversarial import non_saturating, wasserstein
 from zoo.losses.penalties import gradient, gradient_penalty
 from zoo.metrics.bounds import importance_weighted
 from zoo.metrics.extractors import Pixels
-from zoo.metrics.features import Features
+from zoo.metrics.features import FeatureMetric
 from zoo.metrics.frechet import frechet_between, frechet_distance
 from zoo.vaes.vae import VAE
 
@@ -88,7 +88,7 @@ def test_wasserstein_is_a_difference_of_means() -> None:
 def test_divergence_in_closed_form() -> None:
     model = VAE(size=8, channels=1, latent=3, width=4).eval()
     x = draw(5, 1, 8, 8).clamp(-1, 1)
-    _, divergence = model.bound(x)
+    _, divergence = model.elbo_terms(x)
     mean, log_variance = model.encoder(x).chunk(2, dim=1)
     expected = (mean.square() + log_variance.exp() - 1 - log_variance).sum(1) / 2
     assert divergence.shape == (5,)
@@ -99,7 +99,7 @@ def test_bernoulli_likelihood_is_minus_binary_cross_entropy() -> None:
     model = VAE(size=8, channels=1, latent=3, width=4, likelihood="bernoulli").eval()
     x = draw(5, 1, 8, 8).clamp(-1, 1)
     torch.manual_seed(0)
-    log_likelihood, _ = model.bound(x)
+    log_likelihood, _ = model.elbo_terms(x)
     torch.manual_seed(0)
     logits, white = model.decoder(model.posterior(x).rsample()), (x + 1) / 2
     expected = binary_cross_entropy_with_logits(logits, white, reduction="none").flatten(1).sum(1)
@@ -152,7 +152,7 @@ def test_the_bound_is_short_of_the_evidence_by_the_encoders_error(shift: float) 
     model, evidence = linear_gaussian(shift)
     x = evidence.mean.view(1, 1, 8, 8) + 0.2 * draw(1, 1, 8, 8, dtype=torch.float64)
     error = kl_divergence(model.posterior(x), linear_gaussian()[0].posterior(x)).sum()
-    log_likelihood, divergence = model.bound(x.expand(20_000, -1, -1, -1))
+    log_likelihood, divergence = model.elbo_terms(x.expand(20_000, -1, -1, -1))
     bound = log_likelihood - divergence
     expected = evidence.log_prob(x.flatten()) - error
     assert abs(bound.mean() - expected) < 5 * bound.std() / len(bound) ** 0.5 < 0.2
@@ -166,7 +166,7 @@ def test_more_weights_bound_the_evidence_more_tightly(shift: float) -> None:
     torch.manual_seed(0)
     model, evidence = linear_gaussian(shift)
     x = evidence.mean.view(1, 1, 8, 8) + 0.2 * draw(1, 1, 8, 8, dtype=torch.float64)
-    log_weights = model.log_weights(x.expand(400, -1, -1, -1), 500).T.flatten()
+    log_weights = model.log_importance_weights(x.expand(400, -1, -1, -1), 500).T.flatten()
     bounds = [float(importance_weighted(log_weights.view(-1, k).T)) for k in (1, 5, 50, 500, 5000)]
     truth = float(evidence.log_prob(x.flatten()))
     if shift:
@@ -231,7 +231,7 @@ def digits(n: int, low: int, seed: int) -> Tensor:
 
 def test_the_metric_agrees_with_numpys_moments() -> None:
     real, fake = digits(300, 0, seed=0), digits(200, 60, seed=1)
-    metric = Features(Pixels(), frechet_between)
+    metric = FeatureMetric(Pixels(), frechet_between)
     for images, is_real in (real, True), (fake, False):
         for chunk in images.split(64):
             metric.update(chunk, real=is_real)
@@ -246,7 +246,7 @@ def test_the_metric_agrees_with_numpys_moments() -> None:
 
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (1, 5), (5, 1)])
 def test_fewer_than_two_images_have_no_distance(real: int, fake: int) -> None:
-    metric = Features(Pixels(), frechet_between)
+    metric = FeatureMetric(Pixels(), frechet_between)
     for n, is_real in (real, True), (fake, False):
         metric.update(digits(n, 0, seed=n), real=is_real)
     with pytest.raises(ValueError, match="two images or more"):
@@ -255,4 +255,4 @@ def test_fewer_than_two_images_have_no_distance(real: int, fake: int) -> None:
 
 def test_the_metric_refuses_floats() -> None:
     with pytest.raises(TypeError, match="uint8"):
-        Features(Pixels(), frechet_between).update(torch.zeros(2, 1, 8, 8), real=True)
+        FeatureMetric(Pixels(), frechet_between).update(torch.zeros(2, 1, 8, 8), real=True)

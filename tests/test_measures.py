@@ -10,15 +10,15 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 import zoo
-from zoo.core.module import Animal, ConditionalModel
+from zoo.core.module import ConditionalModel, ZooModule
 from zoo.data import Digits, StackedMNIST
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.errors import UnknownName
 from zoo.evaluation import Protocol, Record, measure, samples
 from zoo.evaluation.estimate import expected_seconds
 from zoo.evaluation.latent_codes import errors
 from zoo.evaluation.records import find_protocol
-from zoo.evaluation.samples import Space, obedience, support, told
+from zoo.evaluation.samples import Space, classifier_metrics, conditional_accuracy, support
 from zoo.metrics.extractors import ClassifierFeatures, Pixels
 from zoo.metrics.modes import stacked
 from zoo.pretrained.extractors import load_extractor
@@ -27,22 +27,22 @@ TOY = Protocol("toy", 200, 2)
 DATA = Path(os.environ.get("ZOO_DATA", "data"))
 
 
-class Constant(Animal):
+class Constant(ZooModule):
     """Explains every image by N(0, 1) pixels; of two latents one is used: q = N(1, 1), N(0, 1)."""
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         return Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
 
-    def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         return self.log_likelihood(x), torch.full((len(x),), 0.5)
 
-    def log_weights(self, x: Tensor, k: int) -> Tensor:
+    def log_importance_weights(self, x: Tensor, k: int) -> Tensor:
         return self.log_likelihood(x).expand(k, -1)
 
     def posterior(self, x: Tensor) -> Normal:
         return Normal(torch.tensor([1.0, 0.0]).expand(len(x), -1), 1.0)
 
-    def entries(self) -> int:
+    def codebook_entries(self) -> int:
         return 8
 
     def codes(self, x: Tensor) -> Tensor:
@@ -52,7 +52,7 @@ class Constant(Animal):
 class Doubtful(Constant):
     """Its likelihood is of pixels that are on."""
 
-    def pixel_noise(self) -> float | None:
+    def pixel_std(self) -> float | None:
         return None
 
 
@@ -62,7 +62,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def measured(model: Animal, data: Digits, protocol: Protocol = TOY) -> dict[str | float, Record]:
+def measured(model: ZooModule, data: Digits, protocol: Protocol = TOY) -> dict[str | float, Record]:
     return {record["metric"]: record for record in measure(model, data, protocol)}
 
 
@@ -168,7 +168,7 @@ def test_a_generator_without_duplicates_has_no_upper_end() -> None:
     assert (found["high"], found["estimate"], found["pairs"]) == ("unbounded", "unbounded", 0)
 
 
-class Grey(Animal):
+class Grey(ZooModule):
     """Its features are the first ten pixels, and its classes the brightest of them."""
 
     def __init__(self) -> None:
@@ -196,7 +196,7 @@ def written(numbers: Tensor) -> Tensor:
 def test_the_class_that_was_asked_for() -> None:
     """Classes a, b, a, b, ... of two draws: a is always found, b once in four times."""
     right = torch.tensor([[True, True, True, False], [True, False, True, False]])
-    found = obedience(right, ["a", "b"])
+    found = conditional_accuracy(right, ["a", "b"])
     assert found["value"] == 0.625
     assert found["by_class"] == "a 1.000, b 0.250"
     assert found["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
@@ -210,8 +210,8 @@ def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.Monkey
         """Knows one image of each digit, and mistakes nines for ones."""
 
         def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-            drawn = self.in_turn(len(z))
-            return normalise(torch.where(drawn == 9, 1, drawn).to(torch.uint8)[:, None, None, None])
+            drawn = self.cyclic_labels(len(z))
+            return normalize(torch.where(drawn == 9, 1, drawn).to(torch.uint8)[:, None, None, None])
 
     class Reader(ClassifierFeatures):
         def extract(self, x: Tensor) -> Tensor:
@@ -220,15 +220,15 @@ def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.Monkey
         def classes(self, features: Tensor) -> Tensor:
             return features.argmax(1, keepdim=True)
 
-    classifier = Animal()
+    classifier = ZooModule()
     classifier.hparams["classes"] = 10
     reader, album = Reader(classifier, ""), Album()
     album.hparams.update({"classes": 10, "latent": 1})
     space = Space("lenet", reader, "test", dict.fromkeys(("train", "test"), torch.eye(10)))
     monkeypatch.setattr(samples, "find_space", lambda *_: space)
-    monkeypatch.setattr(samples, "compared", lambda *_: iter(()))
+    monkeypatch.setattr(samples, "distance_metrics", lambda *_: iter(()))
     monkeypatch.setattr(samples, "support", lambda *_: {})
-    found = {r.get("metric"): r for r in samples.of_samples(album, Digits(), TOY)}
+    found = {r.get("metric"): r for r in samples.sample_metrics(album, Digits(), TOY)}
     assert found["class-accuracy"]["value"] == 0.9
     assert found["missing-classes"]["value"] == 1
     assert found["rarest-class"]["value"] == 0
@@ -242,7 +242,7 @@ def test_modes_are_counted_by_a_classifier_of_each_channel(modes: int) -> None:
     features = extractor(written(torch.arange(4000) % modes))
     assert features.shape == (4000, 30)
     of_toy = Space("lenet-toy", extractor, "test", {})
-    found = {record["metric"]: record["value"] for record in told(of_toy, features)}
+    found = {record["metric"]: record["value"] for record in classifier_metrics(of_toy, features)}
     assert found["modes"] == modes
     assert found["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
 

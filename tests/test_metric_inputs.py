@@ -30,8 +30,8 @@ PAIRED: dict[str, Callable[[Tensor, Tensor], object]] = {
     "kernel": kernel.kernel_distance,
     "precision": manifold.precision_recall,
     "density": manifold.density_coverage,
-    "memorisation": lambda a, b: memorization.memorisation(a, b, GOOD),
-    "held-out": lambda a, b: memorization.memorisation(GOOD, a, b),
+    "memorisation": lambda a, b: memorization.memorization(a, b, GOOD),
+    "held-out": lambda a, b: memorization.memorization(GOOD, a, b),
     "probe": lambda a, b: codes.linear_probe(a, LABELS, b, LABELS),
     "neighbours": lambda a, b: codes.nearest_neighbours(a, LABELS, b, LABELS),
 }
@@ -91,7 +91,7 @@ def test_spoiled_features_have_no_score(metric: str, what: str) -> None:
         (lambda: modes.count_modes(LABELS, 3), "from 0 to 2"),
         (lambda: modes.count_modes(-LABELS, 4), "from 0 to 3"),
         (lambda: modes.count_modes(LABELS.double(), 4), "whole"),
-        (lambda: rates.quantised(GOOD[:0], 2), "image"),
+        (lambda: rates.quantized(GOOD[:0], 2), "image"),
         (lambda: rates.entropy(LABELS[:0, None]), "image"),
     ],
 )

@@ -24,7 +24,7 @@ from zoo.metrics.extrapolation import frechet_infinity, intercept, subset_sizes
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import CHUNK, kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall, radii
-from zoo.metrics.memorization import memorisation, nearest
+from zoo.metrics.memorization import memorization, nearest
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import estimate, likeliest, nearest_pairs, occupancy, support_size
@@ -380,25 +380,25 @@ def test_a_copy_is_at_zero_wherever_the_origin() -> None:
 
 def test_copies_are_all_memorised_and_held_out_images_half() -> None:
     train, held_out = draw(500, 6), draw(200, 6, seed=1)
-    copied = memorisation(train[:90], train, held_out)
+    copied = memorization(train[:90], train, held_out)
     assert (copied.share, copied.samples) == (1, 0)
-    honest = memorisation(shuffled(held_out), train, held_out)
+    honest = memorization(shuffled(held_out), train, held_out)
     assert honest.share == 0.5
     assert honest.samples == honest.held_out > 0
-    assert memorisation(held_out + 100, train, held_out).share == 0
+    assert memorization(held_out + 100, train, held_out).share == 0
 
 
 def test_memorisation_counts_in_closed_form() -> None:
     train, held_out = torch.zeros(1, 1), torch.tensor([[1.0], [2.0], [4.0], [5.0]])
     fake = torch.tensor([[0.5], [-2.9], [3.0], [7.0], [8.0]])  # a tie is not nearer
-    assert memorisation(fake, train, held_out) == pytest.approx((2 / 5, 3, 3))
+    assert memorization(fake, train, held_out) == pytest.approx((2 / 5, 3, 3))
 
 
 @pytest.mark.parametrize(("empty", "name"), [(0, "generated"), (1, "training"), (2, "held-out")])
 def test_memorisation_needs_images_of_three_kinds(empty: int, name: str) -> None:
     sides = [draw(0 if i == empty else 5, 2) for i in range(3)]
     with pytest.raises(ValueError, match=f"one {name} image"):
-        memorisation(*sides)
+        memorization(*sides)
 
 
 def test_there_is_nothing_nearest_to_nothing() -> None:

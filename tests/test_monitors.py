@@ -14,11 +14,11 @@ from torch import Tensor
 from torch.optim import SGD, Optimizer
 from toys import on_digits
 
-from zoo.callbacks import CollapseWarning, ForgottenClasses, ModeCollapse, PosteriorCollapse
-from zoo.callbacks.alarms import Monitor, Watch
-from zoo.core.module import Animal
+from zoo.callbacks import ClassCoverage, CollapseWarning, ModeCollapse, PosteriorCollapse
+from zoo.callbacks.alarms import AlarmState, Monitor
+from zoo.core.module import ZooModule
 from zoo.data import Digits
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.gans.dcgan import DCGAN
 from zoo.plotting.pictures import grid, read
 from zoo.vaes.vae import VAE
@@ -36,7 +36,7 @@ class Deaf(DCGAN):
         return 0 * z if self.trainer.global_step in self.deaf else z
 
 
-class Parrot(Animal):
+class Parrot(ZooModule):
     """Draws training images; from step 12 on, of the first five classes only."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Parrot(Animal):
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         forgets = self.trainer.global_step >= 12
         known = self.pixels[self.labels < 5] if forgets else self.pixels
-        return normalise(known[:n])
+        return normalize(known[:n])
 
 
 class Diary(Callback):
@@ -91,7 +91,7 @@ def vae(noise: float = 0.1) -> VAE:
 
 
 def train(
-    model: Animal,
+    model: ZooModule,
     folder: Path,
     *callbacks: Callback,
     steps: int = 46,
@@ -102,7 +102,11 @@ def train(
 
 
 def alarms(
-    model: Animal, folder: Path, *callbacks: Callback, steps: int = 46, resume: Path | None = None
+    model: ZooModule,
+    folder: Path,
+    *callbacks: Callback,
+    steps: int = 46,
+    resume: Path | None = None,
 ) -> list[str]:
     """What the training is warned of."""
     with warnings.catch_warnings(record=True) as caught:
@@ -135,18 +139,18 @@ def equal(a: object, b: object) -> bool:
     ],
 )
 def test_an_alarm_rings_when_low_three_times(figures: list[float], rung: list[int]) -> None:
-    watch = Watch(every_n_steps=1, threshold=0.3)
-    assert [step for step, figure in enumerate(figures, 1) if watch.rings(figure)] == rung
+    watch = AlarmState(every_n_steps=1, threshold=0.3)
+    assert [step for step, figure in enumerate(figures, 1) if watch.should_alarm(figure)] == rung
 
 
 def test_what_was_never_learned_is_not_forgotten() -> None:
-    watch = Watch(every_n_steps=1, threshold=0.3, from_start=False)
+    watch = AlarmState(every_n_steps=1, threshold=0.3, from_start=False)
     figures = [0.2, 0.2, 0.2, 0.9, 0.9, 0.2, 0.2, 0.2, 0.9, 0.9, 0.9, 0.2, 0.2, 0.2]
-    assert [step for step, figure in enumerate(figures, 1) if watch.rings(figure)] == [14]
+    assert [step for step, figure in enumerate(figures, 1) if watch.should_alarm(figure)] == [14]
 
 
 def test_batches_that_share_a_step_are_looked_at_once() -> None:
-    watch = Watch(every_n_steps=5, threshold=0.3)
+    watch = AlarmState(every_n_steps=5, threshold=0.3)
     assert [step for step in (0, 4, 5, 5, 6, 10) if watch.is_due(step)] == [5, 10]
 
 
@@ -157,7 +161,7 @@ def test_a_generator_that_ignores_its_latent_is_told(tmp_path: Path) -> None:
 
 
 def test_a_healthy_start_is_left_alone(tmp_path: Path) -> None:
-    watches = ModeCollapse(every_n_steps=10), ForgottenClasses(every_n_steps=10)
+    watches = ModeCollapse(every_n_steps=10), ClassCoverage(every_n_steps=10)
     assert alarms(gan(), tmp_path, *watches, steps=60) == []
     assert not (tmp_path / "alarms").exists()
 
@@ -176,7 +180,7 @@ def test_live_latents_are_left_alone(tmp_path: Path) -> None:
 
 def test_forgotten_classes_are_told(tmp_path: Path) -> None:
     """Pixels do not show them: five classes of ten are nearly as far apart as ten."""
-    watches = ForgottenClasses(every_n_steps=3), ModeCollapse(every_n_steps=3)
+    watches = ClassCoverage(every_n_steps=3), ModeCollapse(every_n_steps=3)
     (alarm,) = alarms(Parrot(), tmp_path, *watches)
     assert alarm == (
         "step 18: classes forgotten? samples spread over 50% of the classes (less than 80%); "

@@ -11,25 +11,25 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 import zoo
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.data import Digits
 from zoo.gans.sngan import SNGAN
 from zoo.layers.quantize import Quantizer
 from zoo.layers.recurrent import LSTM
 from zoo.pretrained import catalog
 
-FAMILIES = {type(zoo.load(name)): name for name in zoo.names()}  # one model of each
+FAMILIES = {type(zoo.load(name)): name for name in zoo.list_models()}  # one model of each
 FORMATS = [torch.float16, torch.bfloat16, torch.float64]
 VERBS = ("encode", "reconstruct", "bound", "features", "classify", "codes", "sort", "activity")
 
 
 @pytest.fixture(scope="module", params=FAMILIES.values())
-def model(request: pytest.FixtureRequest) -> Animal:
+def model(request: pytest.FixtureRequest) -> ZooModule:
     return zoo.load(request.param)
 
 
 @torch.no_grad()
-def results(model: Animal) -> dict[str, torch.Tensor]:
+def results(model: ZooModule) -> dict[str, torch.Tensor]:
     """What a model draws, and does with images."""
     x = torch.linspace(-1, 1, 2).view(-1, 1, 1, 1).expand(-1, *model.image_shapes[-1])
     found = {"sample": model.sample(2, seed=0)} if hasattr(model, "sample") else {}
@@ -40,7 +40,7 @@ def results(model: Animal) -> dict[str, torch.Tensor]:
     return found
 
 
-def test_a_converted_model_does_the_same(model: Animal) -> None:
+def test_a_converted_model_does_the_same(model: ZooModule) -> None:
     """In float64 to rounding; in half precision finite, in float32."""
     exact = results(model)
     for dtype in FORMATS:
@@ -53,7 +53,7 @@ def test_a_converted_model_does_the_same(model: Animal) -> None:
                 )
 
 
-def test_a_pickled_model_does_the_same(model: Animal) -> None:
+def test_a_pickled_model_does_the_same(model: ZooModule) -> None:
     again = pickle.loads(pickle.dumps(model))
     assert not again.training
     state = model.state_dict()
@@ -126,4 +126,4 @@ def test_codebooks_stay_in_float32() -> None:
 
 
 def test_every_family_is_here() -> None:
-    assert {type(toy(name)) for name in catalog.recipes()} <= set(FAMILIES)
+    assert {type(toy(name)) for name in catalog.list_recipes()} <= set(FAMILIES)

@@ -14,9 +14,9 @@ from zoo.cli import main
 from zoo.data import Digits
 from zoo.errors import BadWeights
 from zoo.gans.dcgan import DCGAN
-from zoo.pretrained.checkpoints import read_checkpoint, revive
-from zoo.pretrained.training_modules import begin, write_opponents
-from zoo.pretrained.weights import left_out, write
+from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
+from zoo.pretrained.training_modules import init_from_pretrained, save_training_modules
+from zoo.pretrained.weights import save, training_state_dict
 from zoo.vaes.vae import VAE
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8}
@@ -29,29 +29,31 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 
 def test_two_files_hold_the_whole_model(tmp_path: Path) -> None:
     old, new = DCGAN(**ARGUMENTS), DCGAN(**ARGUMENTS)
-    write(old, tmp_path / "model.safetensors")
-    write_opponents(old, tmp_path / "opponents.safetensors")
+    save(old, tmp_path / "model.safetensors")
+    save_training_modules(old, tmp_path / "opponents.safetensors")
     assert {n.split(".")[0] for n in load_file(tmp_path / "opponents.safetensors")} == {
         "discriminator"
     }
     assert not same(old.state_dict(), new.state_dict())
-    origin, anew = begin(new, str(tmp_path / "model.safetensors"))  # a copy of a repository
+    origin, anew = init_from_pretrained(
+        new, str(tmp_path / "model.safetensors")
+    )  # a copy of a repository
     assert same(old.state_dict(), new.state_dict())
     assert (origin, anew) == (str(tmp_path / "model.safetensors"), [])
 
 
 def test_what_ships_whole_has_no_opponents(tmp_path: Path) -> None:
-    assert left_out(VAE(**ARGUMENTS)) == {}
-    write_opponents(VAE(**ARGUMENTS), tmp_path / "opponents.safetensors")
+    assert training_state_dict(VAE(**ARGUMENTS)) == {}
+    save_training_modules(VAE(**ARGUMENTS), tmp_path / "opponents.safetensors")
     assert not list(tmp_path.iterdir())
 
 
 def test_a_name_brings_no_opponents() -> None:
     model = DCGAN(**SIZES)
-    before = left_out(model)
+    before = training_state_dict(model)
     before = {name: tensor.clone() for name, tensor in before.items()}
-    assert begin(model, "dcgan-digits") == ("dcgan-digits", ["discriminator"])
-    assert same(left_out(model), before)
+    assert init_from_pretrained(model, "dcgan-digits") == ("dcgan-digits", ["discriminator"])
+    assert same(training_state_dict(model), before)
     assert torch.allclose(model.sample(2, 0), zoo.load("dcgan-digits").sample(2, 0), atol=1e-5)
 
 
@@ -61,12 +63,12 @@ def test_other_tensors_are_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     wide = DCGAN(**ARGUMENTS | {"width": 16})
-    write(wide, tmp_path / "model.safetensors")
-    write_opponents(wide, tmp_path / "opponents.safetensors")
+    save(wide, tmp_path / "model.safetensors")
+    save_training_modules(wide, tmp_path / "opponents.safetensors")
     model = DCGAN(**ARGUMENTS)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with pytest.raises(BadWeights, match="begin from weights of the recipe's own model"):
-        begin(model, origin)
+        init_from_pretrained(model, origin)
     assert same(model.state_dict(), before)
 
 
@@ -82,7 +84,7 @@ def test_opponents_of_a_stranger_are_checked(
     name = "someone/dcgan-toy"
     offer(name, DCGAN(**ARGUMENTS), opponents_sha256="0" * 64)
     files = hub.repositories[name].commits[hub.repositories[name].branches["main"]]
-    write_opponents(DCGAN(**ARGUMENTS), tmp_path / "opponents.safetensors")
+    save_training_modules(DCGAN(**ARGUMENTS), tmp_path / "opponents.safetensors")
     true = (tmp_path / "opponents.safetensors").read_bytes()
     for content, words in (
         (bytes(files["model.safetensors"]), "lacks discriminator"),  # told by the header alone
@@ -92,8 +94,8 @@ def test_opponents_of_a_stranger_are_checked(
         hub.requests.clear()
         hub.repositories[name].commit(files | {"opponents.safetensors": File(content)})
         with pytest.raises(BadWeights, match=rf"opponents.safetensors.*{words}"):
-            begin(DCGAN(**ARGUMENTS), name)
-        assert len(hub.asked("GET /cdn.*opponents")) == 1 + (content == true)
+            init_from_pretrained(DCGAN(**ARGUMENTS), name)
+        assert len(hub.requests_matching("GET /cdn.*opponents")) == 1 + (content == true)
 
 
 def test_fit_publish_fit_from(
@@ -114,15 +116,19 @@ def test_fit_publish_fit_from(
     assert "Nobody has looked" in card.prose
 
     hub.requests.clear()
-    trained = revive(Path(checkpoint), read_checkpoint(Path(checkpoint)))
+    trained = model_from_checkpoint(Path(checkpoint), read_checkpoint(Path(checkpoint)))
     assert torch.allclose(zoo.load(name).sample(4, 0), trained.sample(4, 0), atol=1e-5)
-    assert not hub.asked("opponents")  # sampling needs none
+    assert not hub.requests_matching("opponents")  # sampling needs none
 
     model = DCGAN(**SIZES)
-    assert begin(model, name) == (card.facts["hub"], [])
+    assert init_from_pretrained(model, name) == (card.facts["hub"], [])
     assert same(model.state_dict(), trained.state_dict())
     again = DCGAN(**SIZES)
-    assert begin(again, checkpoint) == begin(again, "runs/dcgan-digits") == (checkpoint, [])
+    assert (
+        init_from_pretrained(again, checkpoint)
+        == init_from_pretrained(again, "runs/dcgan-digits")
+        == (checkpoint, [])
+    )
     assert same(again.state_dict(), trained.state_dict())
 
     capsys.readouterr()

@@ -14,9 +14,9 @@ from test_every_recipe import batches, toy
 from torch import nn
 from toys import fit, last
 
-from zoo.callbacks import Guard
-from zoo.core.module import Animal
-from zoo.core.protocols import Sampler
+from zoo.callbacks import DivergenceGuard
+from zoo.core.module import ZooModule
+from zoo.core.protocols import SupportsSampling
 from zoo.errors import BadRecipe, Diverged
 from zoo.gans.wgan_gp import WGANGP
 from zoo.pretrained import catalog
@@ -27,7 +27,7 @@ SCALE = 64.0  # of float16 losses: two steps are too few to find one
 
 
 def train(
-    model: Animal, name: str, precision: str, *callbacks: Callback, steps: int = 2
+    model: ZooModule, name: str, precision: str, *callbacks: Callback, steps: int = 2
 ) -> Trainer:
     """With float16 and its scaler on the CPU too, where Lightning would take bfloat16."""
     float16 = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=SCALE))
@@ -41,7 +41,7 @@ def train(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Guard(), *callbacks],
+        callbacks=[DivergenceGuard(), *callbacks],
         **how,
     )
     trainer.fit(model, batches(name))
@@ -49,7 +49,7 @@ def train(
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("name", catalog.recipes())
+@pytest.mark.parametrize("name", catalog.list_recipes())
 def test_trains(name: str, precision: str) -> None:
     """Weights and moments stay in float32, every player moves, samples are float32."""
     model = toy(name)
@@ -67,7 +67,7 @@ def test_trains(name: str, precision: str) -> None:
         moments = [m for state in optimizer.state.values() for m in state.values()]
         assert all(m.dtype == torch.float32 for m in moments if isinstance(m, torch.Tensor))
     assert all(p.isfinite().all() for p in model.parameters())
-    if isinstance(model, Sampler):
+    if isinstance(model, SupportsSampling):
         assert model.sample(3, seed=0).dtype == torch.float32
 
 
@@ -153,7 +153,7 @@ def test_the_player_and_the_step_are_named() -> None:
         train(toy("dcgan-digits"), "dcgan-digits", "32-true", Poison(1), steps=3)
 
 
-@pytest.mark.parametrize("name", catalog.recipes())
+@pytest.mark.parametrize("name", catalog.list_recipes())
 def test_an_absurd_learning_rate_ends_in_words(name: str) -> None:
     """If in anything: no density refuses the numbers before the guard names the player."""
     model = toy(name)
@@ -170,7 +170,7 @@ def test_a_scaler_may_overflow_but_not_for_ever() -> None:
     float16 = MixedPrecision("16-mixed", "cpu", torch.amp.GradScaler("cpu", init_scale=2.0**30))
     trainer = Trainer(
         max_steps=20, accelerator="cpu", logger=False, enable_checkpointing=False, plugins=float16,
-        enable_progress_bar=False, enable_model_summary=False, callbacks=[Guard()],
+        enable_progress_bar=False, enable_model_summary=False, callbacks=[DivergenceGuard()],
     )  # fmt: skip
     trainer.fit(model, batches("vae-digits"))
     assert float16.scaler.get_scale() < 2.0**30
@@ -194,7 +194,7 @@ def test_the_last_good_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_length_beyond_the_limit() -> None:
-    guard = Guard(limit=1e-9)
+    guard = DivergenceGuard(limit=1e-9)
     model = toy("vae-digits")
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,

@@ -16,12 +16,12 @@ from zoo.errors import ZooError
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.hub import Place
-from zoo.pretrained.hub.model_card import evaluation, read_page, write_page
+from zoo.pretrained.hub import RepoRef
+from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.weights import sha256
 from zoo.publishing import publish
-from zoo.publishing.export import picture
-from zoo.publishing.publish import check_progress, inspect, packed
+from zoo.publishing.export import render_preview
+from zoo.publishing.publish import build_package, check_package, check_progress
 from zoo.vaes.vae import VAE
 
 NAME = "someone/vae-digits"
@@ -117,11 +117,11 @@ def test_the_page_reads_as_a_model_card(hub: Hub) -> None:
     assert namespace["images"].shape == (64, 1, 8, 8)
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.list_models())
 def test_every_card_survives_its_page(name: str) -> None:
     card = zoo.card(name)
-    page = write_page(card, f"someone/{name}", "unconditional-image-generation", "")
-    assert read_page(page, Place(f"someone/{name}")) == card
+    page = write_model_card(card, f"someone/{name}", "unconditional-image-generation", "")
+    assert read_model_card(page, RepoRef(f"someone/{name}")) == card
 
 
 def test_evaluation_results_are_in_the_hubs_format() -> None:
@@ -207,7 +207,7 @@ def test_a_card_with_gaps_is_not_published(
 
 def test_terms_are_asked_for_before_a_checkpoint_is_measured(tmp_path: Path) -> None:
     """What was learned from one's own pictures has the terms that one writes into its card."""
-    recipe = yaml.safe_load(catalog.recipe("vae-digits").read_text())
+    recipe = yaml.safe_load(catalog.recipe_path("vae-digits").read_text())
     recipe["data"] = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "pictures"}}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     said = fails("publish", "last.ckpt", "someone/shells")
@@ -227,8 +227,8 @@ def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> 
     model = VAE(size=8, channels=1, latent=16, noise=0.4)
     with torch.no_grad():
         model.decoder[0].weight.zero_()
-    zoo.write(model, mine)
-    pictures.save(picture(zoo.read(mine)), mine.with_suffix(".png"))
+    zoo.save(model, mine)
+    pictures.save(render_preview(zoo.load(mine)), mine.with_suffix(".png"))
     change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
     assert "has collapsed: two of its samples differ by 0 on average" in fails(
         "publish", "mine.safetensors", NAME, "--force"
@@ -276,10 +276,10 @@ def test_better_depends_on_the_metric(hub: Hub) -> None:
         record = card.metrics[0] | {"value": value}
         new = Card(card.name, card.facts | {"metrics": [record]}, card.prose)
         if good:
-            check_progress(new, Place("someone/lenet"))
+            check_progress(new, RepoRef("someone/lenet"))
         else:
             with pytest.raises(ZooError, match="that is worse"):
-                check_progress(new, Place("someone/lenet"))
+                check_progress(new, RepoRef("someone/lenet"))
 
 
 def test_another_kind_of_repository_is_not_written_over(hub: Hub) -> None:
@@ -372,7 +372,7 @@ def test_errors_are_one_line(arguments: list[str], words: str) -> None:
 
 
 def test_a_parcel_is_whole_before_it_is_sent() -> None:
-    with packed("dcgan-digits", "someone/x") as parcel:
+    with build_package("dcgan-digits", "someone/x") as parcel:
         assert set(parcel.files()) == FILES - {".gitattributes"}
-        inspect(parcel, Place("someone/x"))
+        check_package(parcel, RepoRef("someone/x"))
     assert not parcel.folder.exists()

@@ -15,7 +15,7 @@ def quantizer(least: float = 0.0) -> Quantizer:
     """Five codes of three numbers, each of which a batch has used twice so far."""
     torch.manual_seed(0)
     layer = Quantizer(5, 3, decay=0.9, least=least)
-    layer.counts.fill_(2)
+    layer.cluster_size.fill_(2)
     return layer
 
 
@@ -30,8 +30,10 @@ def vectors(z: Tensor) -> Tensor:
 def test_each_vector_gets_its_nearest_code() -> None:
     layer, z = quantizer(), maps(50)
     nearest = torch.cdist(vectors(z), layer.codebook).argmin(1)
-    assert torch.equal(layer.codes(z).flatten(), nearest)
-    assert torch.equal(vectors(layer.look_up(layer.codes(z))), layer.codebook[nearest])
+    assert torch.equal(layer.encode_indices(z).flatten(), nearest)
+    assert torch.equal(
+        vectors(layer.embed_indices(layer.encode_indices(z))), layer.codebook[nearest]
+    )
 
 
 def test_codes_and_codebook_are_the_same_under_autocast() -> None:
@@ -46,9 +48,9 @@ def test_the_gradient_passes_straight_through() -> None:
     layer, decoder = quantizer().eval(), nn.Conv2d(3, 4, 2)
     z = maps().requires_grad_()
     quantised, codes = layer(z)
-    torch.testing.assert_close(quantised, layer.look_up(codes))
+    torch.testing.assert_close(quantised, layer.embed_indices(codes))
     decoder(quantised).square().sum().backward()
-    e = layer.look_up(codes).requires_grad_()
+    e = layer.embed_indices(codes).requires_grad_()
     decoder(e).square().sum().backward()
     torch.testing.assert_close(z.grad, e.grad)
 
@@ -56,7 +58,7 @@ def test_the_gradient_passes_straight_through() -> None:
 def test_the_codebook_follows_by_the_papers_formulas() -> None:
     """Appendix A.1: N <- N g + n (1 - g), m <- m g + sum z (1 - g), e <- m / N, twice over."""
     layer = quantizer()
-    e, N = layer.codebook.clone(), layer.counts.clone()
+    e, N = layer.codebook.clone(), layer.cluster_size.clone()
     m = e * N[:, None]
     for z in maps(6).split(3):
         nearest = torch.cdist(vectors(z), e).argmin(1)
@@ -66,7 +68,7 @@ def test_the_codebook_follows_by_the_papers_formulas() -> None:
             m[i] = 0.9 * m[i] + 0.1 * own.sum(0)
             e[i] = m[i] / N[i]
         layer(z)
-        torch.testing.assert_close(layer.counts, N)
+        torch.testing.assert_close(layer.cluster_size, N)
         torch.testing.assert_close(layer.codebook, e)
 
 
@@ -74,7 +76,7 @@ def test_out_of_training_nothing_moves() -> None:
     layer = quantizer(least=9.0).eval()
     layer(maps())
     assert torch.equal(layer.codebook, quantizer().codebook)
-    assert torch.equal(layer.counts, quantizer().counts)
+    assert torch.equal(layer.cluster_size, quantizer().cluster_size)
 
 
 def test_a_codebook_starts_on_the_centres_of_clusters() -> None:
@@ -85,7 +87,7 @@ def test_a_codebook_starts_on_the_centres_of_clusters() -> None:
     layer.start(vectors.flatten(0, 1))
     order = torch.cdist(centres, layer.codebook).argmin(1)
     torch.testing.assert_close(layer.codebook[order], centres)
-    assert layer.counts.tolist() == [8] * 5
+    assert layer.cluster_size.tolist() == [8] * 5
 
 
 def test_only_the_first_batch_starts_a_codebook() -> None:
@@ -103,11 +105,11 @@ def test_a_batch_too_small_to_start_is_refused() -> None:
 
 def test_dead_codes_are_revived_on_vectors_of_the_batch() -> None:
     layer, z = quantizer(least=1.0), maps()
-    layer.counts[1], layer.counts[3] = 0.5, 0.9
+    layer.cluster_size[1], layer.cluster_size[3] = 0.5, 0.9
     layer.codebook[[1, 3]] = 99.0
     layer(z)
     assert torch.cdist(layer.codebook[[1, 3]], vectors(z)).amin(1).tolist() == [0, 0]
-    assert layer.counts[[1, 3]].tolist() == [1, 1]
+    assert layer.cluster_size[[1, 3]].tolist() == [1, 1]
     alive, calm = [0, 2, 4], quantizer(least=0.0)
     calm.codebook[[1, 3]] = 99.0
     calm(z)
@@ -143,5 +145,5 @@ def test_processes_agree_on_the_codebook(tmp_path: Path) -> None:
     alone.load_state_dict(states["start"][0])
     alone(maps(8))
     torch.testing.assert_close(states["calm"][0]["codebook"], alone.codebook)
-    torch.testing.assert_close(states["calm"][0]["counts"], alone.counts)
+    torch.testing.assert_close(states["calm"][0]["counts"], alone.cluster_size)
     assert not torch.equal(states["revived"][0]["codebook"], alone.codebook)

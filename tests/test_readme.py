@@ -8,7 +8,7 @@ import pytest
 
 import zoo
 from zoo.cli import main
-from zoo.pretrained.catalog import HOME, recipes
+from zoo.pretrained.catalog import HOME, list_recipes
 
 README = (HOME / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(python|sh)\n(.*?)```", README, re.DOTALL)
@@ -51,7 +51,7 @@ def test_pictures_are_drawn_by_the_command_below(
     zoo_, verb, name, *options = line.split()
     picture = options[-1]
     assert zoo_ == "zoo"
-    assert name in recipes()
+    assert name in list_recipes()
     assert f'src="{picture}"' in README
     assert (HOME / picture).stat().st_size < 200_000
     monkeypatch.chdir(tmp_path)
@@ -59,7 +59,7 @@ def test_pictures_are_drawn_by_the_command_below(
     assert (tmp_path / picture).exists()
 
 
-@pytest.mark.parametrize("name", zoo.names())
+@pytest.mark.parametrize("name", zoo.list_models())
 def test_the_table_is_that_of_the_cards(name: str) -> None:
     assert row(name) in README.splitlines()
 
@@ -86,4 +86,4 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_every_recipe_has_its_weights_or_says_so() -> None:
-    assert set(zoo.names()) <= set(recipes())
+    assert set(zoo.list_models()) <= set(list_recipes())

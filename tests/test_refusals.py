@@ -8,7 +8,7 @@ import torch
 from lightning import Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
-from zoo.callbacks import Guard
+from zoo.callbacks import DivergenceGuard
 from zoo.cli import main
 from zoo.errors import BadRecipe
 from zoo.gans.sagan import SAGAN
@@ -103,7 +103,7 @@ def test_a_class_that_is_none(
     (here / "raising.py").write_text("1 / 0")
     (here / "broken.py").write_text("def (")
     (here / "importing.py").write_text("import nowhere")
-    recipe = catalog.recipe("vae-digits").read_text()
+    recipe = catalog.recipe_path("vae-digits").read_text()
     (here / "own.yaml").write_text(recipe.replace("zoo.vaes.vae.VAE", class_path))
     assert words in refused("--config", "own.yaml", "--fast")
 
@@ -118,7 +118,7 @@ def test_a_schedule_needs_an_end(recipe: str) -> None:
 
 @pytest.mark.parametrize("name", ["own.2.yaml", "..yaml"])
 def test_a_recipe_whose_run_would_be_another(name: str, here: Path) -> None:
-    (here / name).write_text(catalog.recipe("vae-digits").read_text())
+    (here / name).write_text(catalog.recipe_path("vae-digits").read_text())
     assert "--name" in refused("--config", name)
 
 
@@ -161,7 +161,7 @@ def test_an_end_before_the_first_checkpoint(limit: str, interval: str) -> None:
     ],
 )  # fmt: skip
 def test_misspelt_in_a_recipe(wrong: str, right: str, words: str, here: Path) -> None:
-    text = catalog.recipe("dcgan-digits").read_text().replace(right, wrong, 1)
+    text = catalog.recipe_path("dcgan-digits").read_text().replace(right, wrong, 1)
     (here / "mine.yaml").write_text(text)
     assert words in refused("--config", "mine.yaml")
 
@@ -183,12 +183,12 @@ def test_critic_steps_that_do_not_divide_the_batch() -> None:
 def test_an_average_of_singular_vectors(buffers: bool) -> None:
     """With it the generator saturates: its weights are divided by too small a number."""
     average = EMAWeightAveraging(decay=0.9, use_buffers=buffers)
-    trainer = Trainer(callbacks=[Guard(), average], logger=False, accelerator="cpu")
+    trainer = Trainer(callbacks=[DivergenceGuard(), average], logger=False, accelerator="cpu")
     model = SAGAN(size=8, channels=1, width=8, discriminator_width=8)
     expected = pytest.raises(BadRecipe, match="use_buffers: false") if buffers else nullcontext()
     with expected:
-        Guard().setup(trainer, model, "fit")
-    Guard().setup(
+        DivergenceGuard().setup(trainer, model, "fit")
+    DivergenceGuard().setup(
         trainer, SNGAN(size=8, width=8, discriminator_width=8), "fit"
     )  # of D's, unshipped
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("here")
 STEPS = 6  # of a fast run: two epochs of three
 
 
-@pytest.mark.parametrize("name", catalog.recipes())
+@pytest.mark.parametrize("name", catalog.list_recipes())
 def test_killed_and_resumed_is_never_stopped(
     name: str, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,7 +14,7 @@ from zoo.cli import main
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
 from zoo.training.config_checks import foreign_code, read_recipe
-from zoo.training.run_folders import claimed, fresh_run, stopped_by
+from zoo.training.run_folders import fresh_run, lock_folder, stopped_by
 
 pytestmark = pytest.mark.usefixtures("here")
 RUN = Path("runs") / "vae-digits-fast"
@@ -28,7 +28,7 @@ def test_two_runs_never_share_a_folder() -> None:
 def test_a_run_in_use_is_refused() -> None:
     """Nothing of it is touched."""
     fit("vae-digits")
-    with claimed(RUN):
+    with lock_folder(RUN):
         before = {path: path.stat().st_mtime_ns for path in RUN.rglob("*")}
         words = fails("fit", "vae-digits", "--fast", "--ckpt_path", "last", *QUIET)
         assert {path: path.stat().st_mtime_ns for path in RUN.rglob("*")} == before
@@ -69,7 +69,7 @@ def test_a_class_of_the_current_folder(
     """It trains and resumes; what it imports is printed, and a checkpoint cannot change it."""
     monkeypatch.syspath_prepend(".")
     Path("own_vae.py").write_text(OWN)
-    settings = yaml.safe_load(catalog.recipe("vae-digits").read_text())
+    settings = yaml.safe_load(catalog.recipe_path("vae-digits").read_text())
     settings["model"]["class_path"] = "own_vae.Own"
     Path("own.yaml").write_text(yaml.safe_dump(settings))
     main(["fit", "--config", "own.yaml", "--fast", *QUIET])
@@ -86,8 +86,8 @@ def test_foreign_code() -> None:
     path = Path("strange.yaml")
     path.write_text("a: [{class_path: subprocess.Popen}, os.system, zoo.vaes.vae.VAE, data.npz]")
     assert foreign_code(path) == ["os.system", "subprocess.Popen"]
-    for name in catalog.recipes():
-        assert foreign_code(catalog.recipe(name)) == []
+    for name in catalog.list_recipes():
+        assert foreign_code(catalog.recipe_path(name)) == []
 
 
 LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -121,7 +121,7 @@ def test_a_logger_by_its_name(logger: str) -> None:
     ["CSVLogger", ["CSVLogger"], {"class_path": "CSVLogger"}, [{"class_path": "CSVLogger"}]],
 )
 def test_a_logger_of_a_recipe_needs_no_folder(logger: object) -> None:
-    settings = read_recipe(catalog.recipe("vae-digits"))
+    settings = read_recipe(catalog.recipe_path("vae-digits"))
     settings["trainer"]["logger"] = logger
     Path("own.yaml").write_text(yaml.safe_dump(settings))
     main(["fit", "--config", "own.yaml", "--fast", *QUIET])

@@ -21,10 +21,10 @@ from zoo.errors import BadCard, BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.gans.dcgan import DCGAN
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
+from zoo.pretrained.checkpoints import model_from_checkpoint, newest_checkpoint, read_checkpoint
 from zoo.pretrained.headers import build
-from zoo.pretrained.hub import Place
-from zoo.pretrained.hub.model_card import read_page
+from zoo.pretrained.hub import RepoRef
+from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.plain_yaml import NotPlain, read_yaml
 from zoo.publishing import leaderboard
 from zoo.text import brief, markdown, printable
@@ -101,7 +101,7 @@ def test_plain_yaml_is_what_yaml_is() -> None:
 
 def test_reading_all_cards_is_fast() -> None:
     start = time.process_time()
-    for name in zoo.names():
+    for name in zoo.list_models():
         zoo.card(name)
     assert time.process_time() - start < 1
 
@@ -162,7 +162,7 @@ def test_a_card_of_an_older_zoo_is_read(tmp_path: Path, here: Path) -> None:
     facts = dict(zoo.card("vae-digits").facts)
     for key in ("class", "measured", "paper", "name"):
         del facts[key]
-    zoo.write(zoo.load("vae-digits"), here / "old.safetensors")
+    zoo.save(zoo.load("vae-digits"), here / "old.safetensors")
     facts["training"] = {}
     (here / "old.md").write_text(str(Card("old", facts, "# old")))
     main(["show", "old.safetensors"])
@@ -190,11 +190,11 @@ def test_no_text_commands_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixtu
     front, prose = text.removeprefix("---\n").split("\n---\n", 1)
     page = "---\nzoo:\n" + "".join(f"  {line}\n" for line in front.split("\n"))
     page += f"---\n<!-- card -->{prose}{nasty}<!-- /card -->"
-    card = read_page(page, Place("a/b"))
+    card = read_model_card(page, RepoRef("a/b"))
     for found in (card.facts["sha256"], card.facts["licence"], card.metrics[0]["metric"]):
         assert not set(str(found)) & set(ESCAPES)
     assert not set(str(card)) & (set(ESCAPES) - {"\n"})
-    zoo.write(VAE(**SMALL), tmp_path / "a.safetensors")
+    zoo.save(VAE(**SMALL), tmp_path / "a.safetensors")
     (tmp_path / "a.md").write_text(str(card))
     capsys.readouterr()
     main(["compare", str(tmp_path / "a.safetensors"), str(tmp_path / "a.safetensors")])
@@ -273,7 +273,7 @@ def checkpoint(path: Path, model: torch.nn.Module | None = None, **changes: obje
 
 def test_a_checkpoint_is_judged_before_memory_is_given(tmp_path: Path) -> None:
     path, model = tmp_path / "a.ckpt", VAE(**SMALL).eval()
-    revived = revive(path, read_checkpoint(checkpoint(path, model)))
+    revived = model_from_checkpoint(path, read_checkpoint(checkpoint(path, model)))
     assert torch.equal(revived.sample(2, 0), model.sample(2, 0))
     wide = {"_class_path": "zoo.vaes.vae.VAE", "size": 8, "latent": 65536, "width": 65536}
     one = torch.zeros(1)
@@ -289,7 +289,7 @@ def test_a_checkpoint_is_judged_before_memory_is_given(tmp_path: Path) -> None:
     ]
     for changes in bad:
         with pytest.raises(BadWeights):
-            revive(path, read_checkpoint(checkpoint(path, model, **changes)))
+            model_from_checkpoint(path, read_checkpoint(checkpoint(path, model, **changes)))
     for key, value in (("hyper_parameters", []), ("callbacks", 3), ("global_step", "x")):
         with pytest.raises(BadWeights, match=key):
             read_checkpoint(checkpoint(path, model, **{key: value}))
@@ -333,8 +333,8 @@ def test_the_newest_checkpoint_has_most_steps(tmp_path: Path) -> None:
 def test_every_precision_is_written_as_float32(dtype: torch.dtype, tmp_path: Path) -> None:
     path = tmp_path / ("ünï çödé " + "x" * 200 + ".safetensors")
     model = DCGAN(**SMALL).eval()
-    zoo.write(model.to(dtype), path)
-    again = zoo.read(path)
+    zoo.save(model.to(dtype), path)
+    again = zoo.load(path)
     for name, tensor in again.generator.state_dict().items():
         assert tensor.dtype in (torch.float32, torch.int64)
         assert torch.equal(tensor, model.generator.state_dict()[name].to(tensor.dtype))
@@ -342,11 +342,11 @@ def test_every_precision_is_written_as_float32(dtype: torch.dtype, tmp_path: Pat
     if dtype == torch.float64:
         next(model.generator.parameters()).data[0] = 1e300
         with pytest.raises(BadWeights, match="not finite"):
-            zoo.write(model, path)
+            zoo.save(model, path)
 
 
 def test_threads_load_and_build_beside_each_other(tmp_path: Path) -> None:
-    zoo.write(VAE(**SMALL), tmp_path / "a.safetensors")
+    zoo.save(VAE(**SMALL), tmp_path / "a.safetensors")
     faults: list[BaseException] = []
 
     def work(what: object) -> None:
@@ -359,7 +359,7 @@ def test_threads_load_and_build_beside_each_other(tmp_path: Path) -> None:
     def layers() -> object:
         return torch.nn.Sequential(*(torch.nn.Linear(2, 2) for _ in range(100)))
 
-    read = [lambda: zoo.read(tmp_path / "a.safetensors")] * 3
+    read = [lambda: zoo.load(tmp_path / "a.safetensors")] * 3
     threads = [threading.Thread(target=work, args=(what,)) for what in (*read, layers)]
     for thread in threads:
         thread.start()
@@ -405,7 +405,7 @@ def test_a_run_is_measured_and_has_no_card(here: Path, capsys: pytest.CaptureFix
     model = zoo.load("vae-digits")
     hyper = {"_class_path": "zoo.vaes.vae.VAE", **model.hparams}
     run = checkpoint(here / "runs" / "vae-digits" / "last.ckpt", model, hyper_parameters=hyper)
-    (run.parent / "recipe.yaml").write_text(catalog.recipe("vae-digits").read_text())
+    (run.parent / "recipe.yaml").write_text(catalog.recipe_path("vae-digits").read_text())
     main(["evaluate", "runs/vae-digits", "--protocol", "quick"])
     assert "fd-pixels" in capsys.readouterr().out
     for words in (["show"], ["compare", "vae-digits"], ["leaderboard"], ["sample"]):
@@ -454,7 +454,7 @@ def test_a_terminal_that_lacks_a_character(monkeypatch: pytest.MonkeyPatch) -> N
 def test_facts_without_a_value_are_missing_facts(tmp_path: Path) -> None:
     """Of each optional key, in each verb that prints it."""
     path = tmp_path / "mine.safetensors"
-    zoo.write(VAE(**SMALL), path)
+    zoo.save(VAE(**SMALL), path)
     nothing = dict.fromkeys(("low", "high", "spread", "standard_error", "real", "seeds"))
     training = dict.fromkeys(("minutes", "images_seen", "hardware", "weights", "begun_from"))
     record = {"metric": "fd-pixels", "value": 1} | nothing

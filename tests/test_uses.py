@@ -17,9 +17,9 @@ from zoo.autoencoders.denoising import DenoisingAutoencoder
 from zoo.cli import main
 from zoo.cli.explore import activity
 from zoo.data import Digits
-from zoo.data.images import normalise
+from zoo.data.images import normalize
 from zoo.metrics.bounds import divergence_per_dimension
-from zoo.metrics.rates import entropy, psnr, quantised
+from zoo.metrics.rates import entropy, psnr, quantized
 from zoo.plotting import maps, pictures
 from zoo.plotting.charts import Curve, chart, decades, even
 
@@ -47,7 +47,7 @@ def close(a: torch.Tensor, b: torch.Tensor) -> bool:
 def test_encode_writes_codes_and_labels(here: Path) -> None:
     main(["encode", "vae-digits"])
     found = load_file("codes.safetensors")
-    assert torch.allclose(found["codes"], VAE.encode(normalise(DIGITS)), atol=1e-5)
+    assert torch.allclose(found["codes"], VAE.encode(normalize(DIGITS)), atol=1e-5)
     assert found["labels"].equal(Digits().images("test").labels)
     main(["encode", "vae-digits", "--split", "train", "--to", "codes.npy"])
     assert np.load("codes.npy").shape == (1500, 16)
@@ -57,7 +57,7 @@ def test_decode_draws_what_was_encoded(here: Path) -> None:
     for name in ("codes.safetensors", "codes.npy"):
         main(["encode", "vae-digits", "--to", name])
         main(["decode", "vae-digits", name, "-n", "3"])
-        again = drawn(VAE.reconstruct(normalise(DIGITS[2:3])))
+        again = drawn(VAE.reconstruct(normalize(DIGITS[2:3])))
         assert close(cell(pictures.read(here / "decoded.png"), 0, 2), again)
 
 
@@ -65,7 +65,7 @@ def test_reconstruct_sets_images_above_reconstructions(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["reconstruct", "vae-digits", "-n", "10"])
-    picture, true = pictures.read(here / "reconstructions.png"), normalise(DIGITS[:10])
+    picture, true = pictures.read(here / "reconstructions.png"), normalize(DIGITS[:10])
     assert cell(picture, 2, 1).equal(drawn(true[9:]))
     assert close(cell(picture, 3, 1), drawn(VAE.reconstruct(true[9:])))
     assert f"PSNR {psnr(VAE.reconstruct(true), true).mean():.1f} dB" in capsys.readouterr().out
@@ -86,7 +86,7 @@ def test_interpolation_goes_from_true_to_true(here: Path) -> None:
     main(["interpolate", "vae-digits", "--between", "real", "--rows", "2", "--steps", "5"])
     picture = pictures.read(here / "interpolation.png")
     order = torch.randperm(len(DIGITS), generator=torch.Generator().manual_seed(0))
-    a, b = normalise(DIGITS[order[1:2]]), normalise(DIGITS[order[3:4]])
+    a, b = normalize(DIGITS[order[1:2]]), normalize(DIGITS[order[3:4]])
     right = picture[:, :, -CELL - 2 :]
     assert cell(picture, 1, 0).equal(drawn(a))
     assert cell(right, 1, 0).equal(drawn(b))
@@ -99,7 +99,7 @@ def test_interpolation_goes_from_true_to_true(here: Path) -> None:
 
 def test_traversal_stays_in_the_middle(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["traverse", "vae-digits", "--image", "7", "--rows", "3", "--steps", "5"])
-    picture, x = pictures.read(here / "traversal.png"), normalise(DIGITS)
+    picture, x = pictures.read(here / "traversal.png"), normalize(DIGITS)
     for row in range(3):
         assert close(cell(picture, row, 2), drawn(VAE.reconstruct(x[7:8])))
     q = VAE.posterior(x)
@@ -141,7 +141,7 @@ def test_thumbnails_do_not_overlap() -> None:
 
 def test_colour_images_keep_their_colours() -> None:
     pixels = torch.full((3, 3, 32, 32), 90, dtype=torch.uint8)
-    picture = maps.draw(torch.tensor([[0.0, 0], [1, 1], [0, 1]]), pixels, torch.arange(3))
+    picture = maps.plot_map(torch.tensor([[0.0, 0], [1, 1], [0, 1]]), pixels, torch.arange(3))
     centre = picture[:, maps.SIDE - maps.MARGIN - 14, maps.SIDE - maps.MARGIN - 14]
     assert (centre.int() - 90).abs().max() <= 8
 
@@ -166,7 +166,7 @@ def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("bits", [1, 3, 8])
 def test_quantisation_is_within_half_a_step(bits: int) -> None:
     codes = torch.randn(500, 4) * torch.tensor([0.1, 1.0, 10.0, 0.0])
-    symbols, middles = quantised(codes, bits)
+    symbols, middles = quantized(codes, bits)
     width = (codes.amax(0) - codes.amin(0)) / 2**bits
     assert ((codes - middles).abs() <= width / 2 * 1.001 + 1e-6).all()
     assert symbols.min() == 0
@@ -191,7 +191,7 @@ def test_jpeg_returns_each_image_to_its_place(size: int, channels: int) -> None:
 
 
 def test_compression_trades_bits_for_quality() -> None:
-    x = normalise(DIGITS)
+    x = normalize(DIGITS)
     ours, jpeg = list(compression.by_codes(VAE, x)), list(compression.by_jpeg(x))
     assert [way.bits for way in ours] == sorted(way.bits for way in ours)
     assert ours[-1].psnr == pytest.approx(float(psnr(VAE.reconstruct(x), x).mean()), abs=0.2)
@@ -207,19 +207,19 @@ def test_compression_trades_bits_for_quality() -> None:
 class Codebook:
     """Writes each half of an image as black or white, and prices every entry at one bit."""
 
-    def entries(self) -> int:
+    def codebook_entries(self) -> int:
         return 2
 
-    def codes(self, x: torch.Tensor) -> torch.Tensor:
+    def encode_indices(self, x: torch.Tensor) -> torch.Tensor:
         return (x.unflatten(3, (2, -1)).mean((1, 2, 4)) > 0).long()
 
     def encode(self, x: torch.Tensor) -> torch.Tensor:
-        return self.codes(x).float() * 2 - 1
+        return self.encode_indices(x).float() * 2 - 1
 
     def decode(self, z: torch.Tensor) -> torch.Tensor:
         return z[:, None, None].repeat_interleave(4, 3).expand(-1, -1, 8, -1)
 
-    def nats(self, codes: torch.Tensor) -> torch.Tensor:
+    def code_nll(self, codes: torch.Tensor) -> torch.Tensor:
         return torch.full((len(codes),), 2 * math.log(2))
 
 
@@ -237,7 +237,7 @@ def test_entries_of_a_codebook_cost_their_entropy() -> None:
 def test_a_denoiser_is_shown_what_it_knows(here: Path) -> None:
     torch.manual_seed(0)
     model = DenoisingAutoencoder(size=8, widths=(16,), latent=8, amount=0.9).eval()
-    zoo.write(model, "mine.safetensors")
+    zoo.save(model, "mine.safetensors")
     main(["denoise", "mine.safetensors", "--recipe", "vae-digits", "-n", "1"])
     left = pictures.read(here / "denoised.png").shape[2] - CELL - 2
     noisy = pictures.read(here / "denoised.png")[:, :, left:]

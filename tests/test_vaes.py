@@ -11,7 +11,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.optim import Adam
 from torch.utils.data import DataLoader
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.errors import ZooError
 from zoo.vaes.beta_tc import BetaTCVAE, decompose
 from zoo.vaes.beta_vae import BetaVAE
@@ -37,7 +37,7 @@ def batches() -> list[tuple[Tensor, Tensor]]:
     return [(x, torch.arange(N) % 10) for x in images.split(N)]
 
 
-def fit(model: Animal, data: list[tuple[Tensor, Tensor]] | None = None) -> None:
+def fit(model: ZooModule, data: list[tuple[Tensor, Tensor]] | None = None) -> None:
     """One epoch, the noise drawn after seed 1."""
     own = torch.Generator()  # a loader draws a seed for its workers
     loader = DataLoader(data or batches(), batch_size=None, generator=own)
@@ -189,11 +189,11 @@ PAPERS = [
     (wae, tolstikhin_2018),
     (rae, ghosh_2020),
 ]
-Paper = Callable[[Animal, Tensor, Tensor, int], Tensor]
+Paper = Callable[[ZooModule, Tensor, Tensor, int], Tensor]
 
 
 @pytest.mark.parametrize(("build", "paper"), PAPERS, ids=[paper.__name__ for _, paper in PAPERS])
-def test_an_epoch_is_the_papers_algorithm(build: Callable[[], Animal], paper: Paper) -> None:
+def test_an_epoch_is_the_papers_algorithm(build: Callable[[], ZooModule], paper: Paper) -> None:
     ours, by_hand = build(), build()
     fit(ours)
     torch.manual_seed(1)
@@ -227,9 +227,9 @@ def test_one_weight_is_the_bound(build: Callable[[], VAE]) -> None:
     """Over many draws, log p(x, z) - log q(z | x) and the bound have one mean."""
     model, (x, _) = build().eval(), batches()[0]
     torch.manual_seed(0)
-    log_w = model.log_weights(x[:1], 4000)
+    log_w = model.log_importance_weights(x[:1], 4000)
     assert log_w.shape == (4000, 1)
-    log_likelihood, divergence = model.bound(x[:1].expand(4000, -1, -1, -1))
+    log_likelihood, divergence = model.elbo_terms(x[:1].expand(4000, -1, -1, -1))
     bound = log_likelihood - divergence
     error = (log_w.std() + bound.std()) / 4000**0.5
     assert abs(log_w.mean() - bound.mean()) < 4 * error < 0.02 * abs(bound.mean())
@@ -239,7 +239,7 @@ def test_one_weight_is_the_bound(build: Callable[[], VAE]) -> None:
 def test_log_weights_are_those_of_each_draw() -> None:
     model, (x, _) = toy(VAE, network="dense").eval(), batches()[0]
     torch.manual_seed(0)
-    together = model.log_weights(x, 3)
+    together = model.log_importance_weights(x, 3)
     torch.manual_seed(0)
     q, noise = model.posterior(x), torch.randn(3, N, LATENT)
     for log_w, eps in zip(together, noise, strict=True):
@@ -270,7 +270,7 @@ def test_a_capacity_of_zero_is_higgins() -> None:
     adam = Adam(higgins.parameters(), lr=1e-3)
     torch.manual_seed(1)
     for x, _ in batches():
-        log_likelihood, divergence = higgins.bound(x)
+        log_likelihood, divergence = higgins.elbo_terms(x)
         adam.zero_grad()
         (4 * divergence - log_likelihood).mean().backward()
         adam.step()
@@ -288,7 +288,7 @@ def test_a_mixture_in_equal_shares() -> None:
 def test_an_image_that_is_the_pseudo_input_costs_nothing() -> None:
     model, (x, _) = toy(VampVAE, components=1).eval(), batches()[0]
     model.inputs.copy_(x[:1])
-    _, divergence = model.bound(x[:1])
+    _, divergence = model.elbo_terms(x[:1])
     torch.testing.assert_close(divergence, torch.zeros(1), atol=1e-5, rtol=0)
 
 
@@ -326,9 +326,9 @@ def test_an_untold_class_costs_its_logarithm() -> None:
     model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
     y = model.infer(x)
     torch.manual_seed(0)
-    told = model.bound(x, y)
+    told = model.elbo_terms(x, y)
     torch.manual_seed(0)
-    untold = model.bound(x)
+    untold = model.elbo_terms(x)
     torch.testing.assert_close(untold[0], told[0])
     torch.testing.assert_close(untold[1], told[1] + math.log(10))
     torch.testing.assert_close(model.encode(x), model.posterior(x, y).mean)

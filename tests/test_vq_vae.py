@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from torch.optim import Adam
 
-from zoo.core.protocols import Quantised
+from zoo.core.protocols import Quantizes
 from zoo.errors import BadRecipe
 from zoo.vaes.pixel_cnn import PixelCNN
 from zoo.vaes.quantized import QuantizedModel
@@ -53,7 +53,7 @@ def test_a_code_hears_of_all_before_it_and_of_none_after(told: bool) -> None:
 def test_the_probabilities_of_all_grids_sum_to_one(told: bool) -> None:
     network, grids = pixel_cnn(3, 2), every_grid(3, 2)
     given = torch.randn(1, 8, 2, 2).expand(81, -1, -1, -1) if told else None
-    nats = network.nats(grids, given)
+    nats = network.code_nll(grids, given)
     assert float(nats.neg().exp().sum()) == pytest.approx(1)
     assert nats.std() > 0.1
 
@@ -66,20 +66,20 @@ def test_grids_are_drawn_one_code_after_another() -> None:
     for i, j in product(range(4), repeat=2):
         p = network(codes, given)[:, :, i, j].double().softmax(1)
         codes[:, i, j] = (p.cumsum(1) <= chances[:, i, j, None]).sum(1)
-    assert torch.equal(network.draw(chances, given), codes)
+    assert torch.equal(network.sample_indices(chances, given), codes)
 
 
 def test_draws_are_of_the_networks_distribution() -> None:
     network, grids, n = pixel_cnn(2, 2), every_grid(2, 2), 20_000
-    drawn = network.draw(torch.rand(n, 2, 2)).flatten(1) @ torch.tensor([8, 4, 2, 1])
-    p = network.nats(grids).neg().exp()
+    drawn = network.sample_indices(torch.rand(n, 2, 2)).flatten(1) @ torch.tensor([8, 4, 2, 1])
+    p = network.code_nll(grids).neg().exp()
     found = torch.bincount(drawn, minlength=16) / n
     assert ((found - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
 
 
 def test_a_chance_of_almost_one_is_a_code() -> None:
     chances = torch.full((2, 2, 2), 1 - 2**-24)
-    assert pixel_cnn(3, 2).draw(chances).max() <= 2
+    assert pixel_cnn(3, 2).sample_indices(chances).max() <= 2
 
 
 def vq_vae() -> QuantizedModel:
@@ -103,15 +103,15 @@ def images(n: int) -> Tensor:
 @MODELS
 def test_what_goes_in_and_out(build: Build) -> None:
     model, x = build(), images(3)
-    codes, z = model.codes(x), model.encode(x)
-    assert isinstance(model, Quantised)
+    codes, z = model.encode_indices(x), model.encode(x)
+    assert isinstance(model, Quantizes)
     assert (codes.shape, codes.dtype) == ((3, model.positions), torch.int64)
     assert 0 <= codes.min() <= codes.max() < model.codebook_size
     assert z.shape == (3, 4 * model.positions)
     assert model.reconstruct(x).shape == x.shape
     assert model.reconstruct(x).abs().max() <= 1
     assert torch.equal(model.decode(z), model.reconstruct(x))
-    assert torch.equal(model.decode(model.look_up(codes)), model.reconstruct(x))
+    assert torch.equal(model.decode(model.embed_indices(codes)), model.reconstruct(x))
 
 
 def test_the_second_levels_codes_count_on() -> None:
@@ -121,7 +121,7 @@ def test_the_second_levels_codes_count_on() -> None:
     codes = model.side_by_side(top, bottom)
     assert torch.equal(codes, torch.cat([top.flatten(1), 6 + bottom.flatten(1)], dim=1))
     assert all(map(torch.equal, model.levels(codes), (top, bottom)))
-    seen = model.codes(images(9))
+    seen = model.encode_indices(images(9))
     assert (model.codebook_size, seen.shape) == (12, (9, 4 + 16))
     assert seen[:, :4].max() < 6 <= seen[:, 4:].min()
 
@@ -203,7 +203,7 @@ def razavi_2019(model: VQVAE2, x: Tensor, learns_codes: bool) -> Tensor:
         drawn = model.decoder(torch.cat([model.upsample(e_top), e_bottom], 1))
         commitment = error(z_top, e_top.detach()) + error(z_bottom, e_bottom.detach())
         return error(drawn, x) + 0.25 * commitment
-    told = model.guide(top.look_up(T_top))
+    told = model.guide(top.embed_indices(T_top))
     bottoms = surprise(model.prior_bottom(T_bottom, told), T_bottom)
     return surprise(model.prior_top(T_top), T_top) + bottoms
 

@@ -25,7 +25,7 @@ HEADER = {"format": "zoo/1", "class": "zoo.gans.dcgan.DCGAN", "arguments": ARGUM
 @pytest.fixture
 def good(tmp_path: Path) -> Path:
     path = tmp_path / "good.safetensors"
-    zoo.write(DCGAN(**ARGUMENTS), path)
+    zoo.save(DCGAN(**ARGUMENTS), path)
     return path
 
 
@@ -42,7 +42,7 @@ def with_arguments(good: Path, **changes: object) -> Path:
 
 def test_round_trip_is_the_same_file(good: Path, tmp_path: Path) -> None:
     again = tmp_path / "again.safetensors"
-    zoo.write(zoo.read(good), again)
+    zoo.save(zoo.load(good), again)
     assert sha256(again) == sha256(good)
 
 
@@ -60,13 +60,13 @@ def test_a_header_holds_class_and_arguments(good: Path) -> None:
 
 def test_only_the_generator_ships(good: Path) -> None:
     assert {name.split(".")[0] for name in load_file(good)} == {"generator"}
-    model = zoo.read(good)
+    model = zoo.load(good)
     with pytest.raises(BadWeights, match="discriminator did not ship"):
         model.discriminator(model.sample(1))
 
 
 def test_nothing_is_left_on_the_meta_device(good: Path) -> None:
-    model = zoo.read(good)
+    model = zoo.load(good)
     assert {t.device.type for t in model.state_dict().values()} == {"cpu"}
     assert model.device.type == "cpu"
     assert not model.training
@@ -74,8 +74,8 @@ def test_nothing_is_left_on_the_meta_device(good: Path) -> None:
 
 def test_tensors_are_those_of_the_model(tmp_path: Path) -> None:
     model = VAE(size=8, channels=1, latent=3, width=8)
-    zoo.write(model, tmp_path / "vae.safetensors")
-    again = zoo.read(tmp_path / "vae.safetensors")
+    zoo.save(model, tmp_path / "vae.safetensors")
+    again = zoo.load(tmp_path / "vae.safetensors")
     for name, tensor in model.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
 
@@ -85,7 +85,7 @@ def test_a_class_of_ones_own_is_refused(tmp_path: Path) -> None:
         pass
 
     with pytest.raises(BadWeights, match="not a class of the zoo"):
-        zoo.write(Mine(**ARGUMENTS), tmp_path / "mine.safetensors")
+        zoo.save(Mine(**ARGUMENTS), tmp_path / "mine.safetensors")
     assert not list(tmp_path.iterdir())
 
 
@@ -93,7 +93,7 @@ def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     model = DCGAN(**ARGUMENTS)
     next(model.generator.parameters()).data[0] = torch.nan
     with pytest.raises(BadWeights, match=r"generator\.\S+ is not finite: take a checkpoint"):
-        zoo.write(model, tmp_path / "broken.safetensors")
+        zoo.save(model, tmp_path / "broken.safetensors")
     assert not list(tmp_path.iterdir())
 
 
@@ -115,14 +115,14 @@ def test_a_failed_write_leaves_the_old_file(good: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(OSError, match=f"no space.*{good.name}"):
-        zoo.write(DCGAN(**ARGUMENTS), good)
+        zoo.save(DCGAN(**ARGUMENTS), good)
     assert sha256(good) == before
     assert [path.name for path in good.parent.iterdir()] == [good.name]
 
 
 def refused(path: Path, words: str) -> None:
     with pytest.raises(BadWeights, match=words) as error:
-        zoo.read(path)
+        zoo.load(path)
     assert isinstance(error.value, ZooError)
 
 

@@ -34,9 +34,9 @@ def build(folder: Path) -> None:
 
 def test_a_wheel_holds_recipes_cards_and_weights(wheel: Path) -> None:
     held = set(ZipFile(wheel).namelist())
-    assert {f"zoo/recipes/{name}.yaml" for name in catalog.recipes()} <= held
+    assert {f"zoo/recipes/{name}.yaml" for name in catalog.list_recipes()} <= held
     for ending in ("md", "png", "safetensors"):
-        assert {f"zoo/weights/{name}.{ending}" for name in catalog.names()} <= held
+        assert {f"zoo/weights/{name}.{ending}" for name in catalog.list_models()} <= held
     assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"zoo"}
 
 

@@ -14,12 +14,12 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 
 from zoo.cli import main
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.data import Digits
 from zoo.pretrained import catalog
-from zoo.training.fit import Fast, quiet, train
+from zoo.training.fit import SmokeTest, quiet, train
 from zoo.training.run_folders import Run
-from zoo.training.smoke_test import toy
+from zoo.training.smoke_test import smoke_test_overrides
 
 Checkpoint = dict[str, Any]
 
@@ -66,10 +66,10 @@ class Toy:
     """A recipe at toy size, parsed once and trained as often as one likes."""
 
     def __init__(self, name: str, folder: Path) -> None:
-        recipe = catalog.recipe(name)
-        run = Run(folder, recipe, [*toy(recipe, []), *QUIET])
+        recipe = catalog.recipe_path(name)
+        run = Run(folder, recipe, [*smoke_test_overrides(recipe, []), *QUIET])
         with quiet():
-            self.made = train(Fast, run, at_once=False)
+            self.made = train(SmokeTest, run, at_once=False)
 
     def fit(self, folder: Path, strike: Strike | None = None, resume: bool = False) -> Checkpoint:
         """Train in a folder; what its last.ckpt then holds."""
@@ -116,7 +116,7 @@ def fails(*arguments: str) -> str:
 
 
 def on_digits(
-    model: Animal,
+    model: ZooModule,
     folder: Path,
     *callbacks: Callback,
     logs: bool = False,

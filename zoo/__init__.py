@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from zoo.errors import ZooError
     from zoo.pretrained.cards import Card
-    from zoo.pretrained.catalog import card, load, names
-    from zoo.pretrained.weights import read, write
+    from zoo.pretrained.catalog import card, list_models, load
+    from zoo.pretrained.weights import save
 
-__all__ = ["Card", "ZooError", "card", "load", "names", "read", "write"]
+__all__ = ["Card", "ZooError", "card", "list_models", "load", "save"]
 __version__ = "0.1.0"
 
 HOMES = {
@@ -20,9 +20,8 @@ HOMES = {
     "ZooError": "zoo.errors",
     "card": "zoo.pretrained.catalog",
     "load": "zoo.pretrained.catalog",
-    "names": "zoo.pretrained.catalog",
-    "read": "zoo.pretrained.weights",
-    "write": "zoo.pretrained.weights",
+    "list_models": "zoo.pretrained.catalog",
+    "save": "zoo.pretrained.weights",
 }
 
 

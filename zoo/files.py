@@ -8,16 +8,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def at_home(path: str | Path) -> Path:
+def expand_user(path: str | Path) -> Path:
     """A path whose ~ is the home of its user; as it is where there is no such user."""
     return Path(os.path.expanduser(path))
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """A place beside `path` to write to; it takes the path's name when all went well. An OSError on
     the way names `path`, whose old contents are untouched."""
-    path = at_home(path)
+    path = expand_user(path)
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, "it is a directory: name a file in it", str(path))
     if path.exists() and not path.is_file():

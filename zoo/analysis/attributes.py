@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from zoo.data.features import extract, real_features
-from zoo.data.images import ImageData, Split
+from zoo.data.images import ImageDataModule, Split
 from zoo.errors import UnknownName, ZooError
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor
 
 
-class Detector:
+class AttributeClassifier:
     """Tells attributes of a data set, or its classes, by logistic regressions on features of up to
     n of its training images, in the space that distances to the set are measured in.
 
@@ -27,7 +27,7 @@ class Detector:
 
     def __init__(
         self,
-        data: ImageData,
+        data: ImageDataModule,
         names: Sequence[str],
         n: int = 10_000,
         device: torch.device | None = None,
@@ -52,12 +52,14 @@ class Detector:
         features = real_features(self.extractor, self.data, split, self.n)
         return features, labels[:, self.columns].bool()
 
-    def tell(self, images: Tensor) -> Tensor:
+    def predict_proba(self, images: Tensor) -> Tensor:
         """Chances (n, attributes) in float64 that images (n, channels, size, size) in [-1, 1] have
         each of the attributes."""
-        return self.chances(extract(self.extractor, to_uint8(images), "attributes"))
+        return self.predict_proba_of_features(
+            extract(self.extractor, to_uint8(images), "attributes")
+        )
 
-    def chances(self, features: Tensor) -> Tensor:
+    def predict_proba_of_features(self, features: Tensor) -> Tensor:
         x = features.cpu().numpy()
         told = [torch.from_numpy(each.predict_proba(x)[:, 1]) for each in self.regressions]
         return torch.stack(told, 1)
@@ -65,7 +67,7 @@ class Detector:
     def auroc(self) -> list[float]:
         """How well it tells each attribute in the test split: 0.5 is guessing, 1 is perfect."""
         features, present = self.real("test")
-        pairs = zip(present.T, self.chances(features).T, strict=True)
+        pairs = zip(present.T, self.predict_proba_of_features(features).T, strict=True)
         return [float(roc_auc_score(there.numpy(), chance.numpy())) for there, chance in pairs]
 
 

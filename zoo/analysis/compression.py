@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from zoo.core.module import CHUNK
-from zoo.core.protocols import Codec, Priced, Quantised
-from zoo.metrics.rates import entropy, psnr, quantised
+from zoo.core.protocols import Codec, HasCodePrior, Quantizes
+from zoo.metrics.rates import entropy, psnr, quantized
 
 QUALITIES = (1, 2, 4, 6, 8, 10, 12, 15, 17, 20, 25, 30, 35, 40, 50, 60, 70, 80)
 BLOCK = 8  # JPEG's
@@ -36,26 +36,26 @@ def by_codes(model: Codec, x: Tensor) -> Iterator[Compressed]:
     Bits are what an ideal entropy coder would take that knows how often each symbol comes.
     """
     pixels = x.shape[-1] * x.shape[-2]
-    if isinstance(model, Quantised):
+    if isinstance(model, Quantizes):
         yield from by_entries(model, model.decode(model.encode(x)), x)
         return
     codes = model.encode(x)
     for depth in range(1, 7):
-        symbols, middles = quantised(codes, depth)
+        symbols, middles = quantized(codes, depth)
         bits = entropy(symbols.cpu()) / pixels
         yield compressed(f"{depth}-bit codes", bits, model.decode(middles), x)
 
 
-def by_entries(model: Quantised, again: Tensor, x: Tensor) -> Iterator[Compressed]:
+def by_entries(model: Quantizes, again: Tensor, x: Tensor) -> Iterator[Compressed]:
     """Images x, which came back as `again`, in the entries of a codebook: each as long as it is
     rare and, where the model has a prior, as long as it is unlikely after those before it."""
-    pixels, entries = x.shape[-1] * x.shape[-2], model.codes(x)
+    pixels, entries = x.shape[-1] * x.shape[-2], model.encode_indices(x)
     places = entries.flatten(1).cpu()
     bits = entropy(places.reshape(-1, 1)) * places.shape[1] / pixels
-    yield compressed(f"entries of {model.entries()}", bits, again, x)
-    if isinstance(model, Priced):
+    yield compressed(f"entries of {model.codebook_entries()}", bits, again, x)
+    if isinstance(model, HasCodePrior):
         with torch.no_grad():
-            nats = torch.cat([model.nats(few) for few in entries.split(CHUNK)]).mean()
+            nats = torch.cat([model.code_nll(few) for few in entries.split(CHUNK)]).mean()
         yield compressed("by the prior", float(nats) / math.log(2) / pixels, again, x)
 
 

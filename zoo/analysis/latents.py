@@ -112,7 +112,7 @@ def check_images(model: LatentVariableModel, images: Tensor) -> None:
     """Refuse a model that needs classes, and images of which it draws no such."""
     if isinstance(model, ConditionalModel):
         raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
-    model.as_images(images)
+    model.validate_images(images)
 
 
 def direction(z: Tensor, chances: Tensor) -> Tensor:
@@ -137,13 +137,13 @@ def steer(z: Tensor, way: Tensor, steps: int, reach: float) -> Tensor:
     return (z[:, None] + offsets * way).flatten(0, 1)
 
 
-def analogy(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
+def latent_arithmetic(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     """mean(a) - mean(b) + mean(c), (latent,), of latents (n, latent) each: Radford et al., 2015,
     section 6.3.2, who take means of three, as single ones were unstable."""
     return a.mean(0) - b.mean(0) + c.mean(0)
 
 
-def outward(z: Tensor, drawn: Tensor) -> Tensor:
+def rescale_to_prior_norm(z: Tensor, drawn: Tensor) -> Tensor:
     """Latents z (n, latent), each as far from the middle of latents that were drawn (m, latent) as
     these are on average: means are nearer to it, where a generator has seen nothing.
 

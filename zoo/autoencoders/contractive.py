@@ -8,11 +8,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.core.module import Autoencoder, apply
+from zoo.core.module import Autoencoder, eval_in_chunks
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
-from zoo.layers.tied import Transposed
-from zoo.losses.reconstruction import cross_entropy
+from zoo.layers.tied import TiedLinear
+from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class ContractiveAutoencoder(Autoencoder):
@@ -31,12 +31,12 @@ class ContractiveAutoencoder(Autoencoder):
         self.save_hyperparameters()
         layer = nn.Linear(channels * size**2, latent)
         self.encoder = nn.Sequential(nn.Flatten(), layer, nn.Sigmoid())
-        self.decoder = nn.Sequential(Transposed(layer), nn.Unflatten(1, (channels, size, size)))
+        self.decoder = nn.Sequential(TiedLinear(layer), nn.Unflatten(1, (channels, size, size)))
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        logits = apply(self, self.as_latents(z), self.decoder)
+        logits = eval_in_chunks(self, self.validate_latents(z), self.decoder)
         return at_least_float32(logits).sigmoid() * 2 - 1
 
     def slope(self, code: Tensor) -> Tensor:
@@ -51,8 +51,8 @@ class ContractiveAutoencoder(Autoencoder):
         """Descend the cross-entropy of x and D(E(x)), plus penalty |dE/dx|^2."""
         x, _ = batch
         code = self.encoder(x)
-        entropy, slope = cross_entropy(self.decoder(code), x), self.slope(code).mean()
-        self.note({"cross_entropy": entropy, "slope": slope})
+        entropy, slope = binary_cross_entropy(self.decoder(code), x), self.slope(code).mean()
+        self.log_on_interval({"cross_entropy": entropy, "slope": slope})
         return entropy + self.hparams["penalty"] * slope
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

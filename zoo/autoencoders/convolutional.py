@@ -76,7 +76,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         """Descend |x - D(E(x))|^2."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
-        self.note({"squared_error": loss})
+        self.log_on_interval({"squared_error": loss})
         return loss
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

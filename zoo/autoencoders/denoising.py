@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.autoencoders.stacked import StackedAutoencoder
-from zoo.losses.reconstruction import cross_entropy
+from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class DenoisingAutoencoder(StackedAutoencoder):
@@ -30,11 +30,11 @@ class DenoisingAutoencoder(StackedAutoencoder):
     ) -> None:
         super().__init__(size, channels, widths, latent, components, lr)
         if corruption == "gaussian":
-            self.image_limit += 20 * amount  # ten standard deviations of pixels in [-1, 1]
+            self.pixel_limit += 20 * amount  # ten standard deviations of pixels in [-1, 1]
 
     def corrupt(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], as the encoder is shown them (section 3)."""
-        x, amount = self.as_images(x), self.hparams["amount"]
+        x, amount = self.validate_images(x), self.hparams["amount"]
         if self.hparams["corruption"] == "gaussian":
             return x + 2 * amount * torch.randn_like(x)
         return torch.where(torch.rand_like(x) < amount, -1.0, x)
@@ -42,6 +42,6 @@ class DenoisingAutoencoder(StackedAutoencoder):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend the cross-entropy of x and D(E(corrupted x)), in nats per image."""
         x, _ = batch
-        loss = cross_entropy(self.decoder(self.encoder(self.corrupt(x))), x)
-        self.note({"cross_entropy": loss})
+        loss = binary_cross_entropy(self.decoder(self.encoder(self.corrupt(x))), x)
+        self.log_on_interval({"cross_entropy": loss})
         return loss

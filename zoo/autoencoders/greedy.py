@@ -15,7 +15,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.core.schedules import finite_steps
-from zoo.losses.reconstruction import cross_entropy
+from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class GreedyAutoencoder(StackedAutoencoder):
@@ -50,8 +50,8 @@ class GreedyAutoencoder(StackedAutoencoder):
         with torch.no_grad():
             below = self.encoder[: 1 + layer](x)  # the first one flattens
         again = self.decoder[-1 - layer](self.encoder[1 + layer](below))
-        loss = mse_loss(again, below) if layer else cross_entropy(again, x)
-        self.note({f"loss/layer-{layer}": loss})
+        loss = mse_loss(again, below) if layer else binary_cross_entropy(again, x)
+        self.log_on_interval({f"loss/layer-{layer}": loss})
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

@@ -10,11 +10,11 @@ from torch.optim import Adam
 
 from zoo.core.module import Autoencoder
 from zoo.layers.samplers import GaussianMixtureSampler
-from zoo.layers.tied import Transposed
+from zoo.layers.tied import TiedLinear
 from zoo.losses.reconstruction import squared_error
 
 
-class Largest(nn.Module):
+class TopK(nn.Module):
     """The k largest of each code (n, latent), zero elsewhere."""
 
     def __init__(self, k: int) -> None:
@@ -43,8 +43,8 @@ class KSparseAutoencoder(Autoencoder):
         super().__init__()
         self.save_hyperparameters()
         layer = nn.Linear(channels * size**2, latent)
-        self.encoder = nn.Sequential(nn.Flatten(), layer, Largest(k))
-        self.decoder = nn.Sequential(Transposed(layer), nn.Unflatten(1, (channels, size, size)))
+        self.encoder = nn.Sequential(nn.Flatten(), layer, TopK(k))
+        self.decoder = nn.Sequential(TiedLinear(layer), nn.Unflatten(1, (channels, size, size)))
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
@@ -59,7 +59,7 @@ class KSparseAutoencoder(Autoencoder):
         """Descend |x - D(the k largest of E(x))|^2: section 2.1."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
-        self.note({"squared_error": loss})
+        self.log_on_interval({"squared_error": loss})
         return loss
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -35,7 +35,7 @@ class LinearAutoencoder(Autoencoder):
         """Descend |x - D(E(x))|^2."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
-        self.note({"squared_error": loss})
+        self.log_on_interval({"squared_error": loss})
         return loss
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -14,7 +14,7 @@ from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error
 
 
-class Reader(nn.Module):
+class LSTMEncoder(nn.Module):
     """Images (n, channels, size, size), row by row, to codes (n, latent)."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
@@ -28,7 +28,7 @@ class Reader(nn.Module):
         return self.head(last[0])
 
 
-class Writer(nn.Module):
+class LSTMDecoder(nn.Module):
     """Codes (n, latent) to images (n, channels, size, size), row by row, unbounded."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
@@ -57,15 +57,15 @@ class RecurrentAutoencoder(Autoencoder):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.encoder = Reader(latent, width, size, channels)
-        self.decoder = Writer(latent, width, size, channels)
+        self.encoder = LSTMEncoder(latent, width, size, channels)
+        self.decoder = LSTMDecoder(latent, width, size, channels)
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend |x - D(E(x))|^2."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
-        self.note({"squared_error": loss})
+        self.log_on_interval({"squared_error": loss})
         return loss
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

@@ -56,7 +56,7 @@ class SparseAutoencoder(Autoencoder):
         x, _ = batch
         code = self.encoder(x)
         error, price = squared_error(self.decoder(code), x), self.price(code)
-        self.note({"squared_error": error, "price": price, "activity": code.mean()})
+        self.log_on_interval({"squared_error": error, "price": price, "activity": code.mean()})
         return error + self.hparams["weight"] * price
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

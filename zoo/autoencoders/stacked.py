@@ -10,11 +10,11 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.core.module import Autoencoder, apply
+from zoo.core.module import Autoencoder, eval_in_chunks
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
-from zoo.layers.tied import Transposed
-from zoo.losses.reconstruction import cross_entropy
+from zoo.layers.tied import TiedLinear
+from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class StackedAutoencoder(Autoencoder):
@@ -36,7 +36,7 @@ class StackedAutoencoder(Autoencoder):
         self.save_hyperparameters()
         units = [channels * size**2, *widths, latent]
         layers = [dense(a, b) for a, b in pairwise(units)]
-        first, *others = [Transposed(layer) for layer in layers]
+        first, *others = [TiedLinear(layer) for layer in layers]
         self.encoder = nn.Sequential(
             nn.Flatten(), *(nn.Sequential(layer, nn.SELU()) for layer in layers)
         )
@@ -48,14 +48,14 @@ class StackedAutoencoder(Autoencoder):
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        logits = apply(self, self.as_latents(z), self.decoder)
+        logits = eval_in_chunks(self, self.validate_latents(z), self.decoder)
         return at_least_float32(logits).sigmoid() * 2 - 1
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend the cross-entropy of x and D(E(x)), in nats per image."""
         x, _ = batch
-        loss = cross_entropy(self.decoder(self.encoder(x)), x)
-        self.note({"cross_entropy": loss})
+        loss = binary_cross_entropy(self.decoder(self.encoder(x)), x)
+        self.log_on_interval({"cross_entropy": loss})
         return loss
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:

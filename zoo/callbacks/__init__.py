@@ -3,28 +3,28 @@
 from zoo.callbacks.alarms import CollapseWarning
 from zoo.callbacks.averaging import EMAWithWarmup
 from zoo.callbacks.checkpoints import Checkpoint
-from zoo.callbacks.class_coverage import ForgottenClasses
+from zoo.callbacks.class_coverage import ClassCoverage
 from zoo.callbacks.collapse import ModeCollapse, PosteriorCollapse
 from zoo.callbacks.compilation import Compile
-from zoo.callbacks.divergence import Guard
+from zoo.callbacks.divergence import DivergenceGuard
 from zoo.callbacks.frechet import FrechetDistance
-from zoo.callbacks.init_bias import MeanImage
-from zoo.callbacks.run_metadata import Logbook, Pace
+from zoo.callbacks.init_bias import InitOutputBias
+from zoo.callbacks.run_metadata import RunMetadata, ThroughputMonitor
 from zoo.callbacks.sample_grid import Reconstructions, SampleGrid
 
 __all__ = [
     "Checkpoint",
+    "ClassCoverage",
     "CollapseWarning",
     "Compile",
+    "DivergenceGuard",
     "EMAWithWarmup",
-    "ForgottenClasses",
     "FrechetDistance",
-    "Guard",
-    "Logbook",
-    "MeanImage",
+    "InitOutputBias",
     "ModeCollapse",
-    "Pace",
     "PosteriorCollapse",
     "Reconstructions",
+    "RunMetadata",
     "SampleGrid",
+    "ThroughputMonitor",
 ]

@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_warn
 from torch import Tensor
 
 from zoo.callbacks.requirements import name
-from zoo.callbacks.rollback import go_back, keep
+from zoo.callbacks.rollback import rollback, snapshot
 from zoo.plotting.pictures import save
 
 Batch = tuple[Tensor, ...]
@@ -26,7 +26,7 @@ class CollapseWarning(UserWarning):
     """A training that may have collapsed."""
 
 
-class Watch:
+class AlarmState:
     """Turns with the steps, and an alarm that rings once until the figure has recovered.
 
     It rings when the figure was low at `looks` looks in a row, as one dip is noise. A figure that
@@ -40,7 +40,7 @@ class Watch:
     ) -> None:
         self.every_n_steps, self.threshold = every_n_steps, threshold
         self.looks, self.from_start = looks, from_start
-        self.step, self.learned, self.ringing = 0, False, False
+        self.step, self.learned, self.alarmed = 0, False, False
         self.recent: list[float] = []
 
     def is_due(self, step: int) -> bool:
@@ -52,13 +52,13 @@ class Watch:
     def is_low(self, figure: float) -> bool:
         return not figure >= self.threshold  # what is not a number is low
 
-    def rings(self, figure: float) -> bool:
+    def should_alarm(self, figure: float) -> bool:
         """Whether the alarm goes off at this look."""
         self.recent = [*self.recent, figure][-2 * self.looks :]
         low = self.is_low(figure)
         due = self.always(True, self.looks) if self.learned else self.never_began()
-        rings = due and not self.ringing
-        self.ringing = rings or (self.ringing and low)
+        rings = due and not self.alarmed
+        self.alarmed = rings or (self.alarmed and low)
         self.learned = self.learned or self.always(False, self.looks)
         return rings
 
@@ -72,11 +72,11 @@ class Watch:
 
     def forget(self) -> None:
         """Begin anew, with what was learned."""
-        self.recent, self.ringing = [], False
+        self.recent, self.alarmed = [], False
 
 
 class Monitor(Callback, ABC):
-    """A subclass says in `look` what it sees, by `report`; its state is kept in checkpoints.
+    """A subclass measures in `measure` and calls `report`; its state is kept in checkpoints.
 
     An alarm is a CollapseWarning and files in `alarms/`, in the run's folder: a picture, and a
     line of alarms.jsonl. Then the training goes on (`warn`), ends (`stop`), or returns to the last
@@ -84,15 +84,15 @@ class Monitor(Callback, ABC):
     look, it ends.
     """
 
-    figure: ClassVar[str]
+    metric_name: ClassVar[str]
 
-    def __init__(self, watch: Watch, then: Then) -> None:
+    def __init__(self, watch: AlarmState, then: Then) -> None:
         self.watch, self.then = watch, then
         self.healthy: int | None = None  # the step to go back to
         self.returns = 0
 
     @abstractmethod
-    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+    def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         """Measure the figure, and report it."""
 
     def on_train_batch_end(
@@ -104,7 +104,7 @@ class Monitor(Callback, ABC):
         batch_idx: int,
     ) -> None:
         if self.watch.is_due(trainer.global_step):
-            self.look(trainer, pl_module, batch)
+            self.measure(trainer, pl_module, batch)
 
     def report(
         self,
@@ -119,11 +119,11 @@ class Monitor(Callback, ABC):
         Only then, and there, the picture (channels, h, w) in uint8 is drawn.
         """
         figure = trainer.strategy.broadcast(figure)  # all ranks take the same decision
-        pl_module.log(self.figure, figure)
+        pl_module.log(self.metric_name, figure)
         if self.then == "go back" and not self.watch.is_low(figure):
             self.healthy = self.watch.step
-            keep(trainer, self.checkpoint(trainer))
-        if not self.watch.rings(figure):
+            snapshot(trainer, self.checkpoint(trainer))
+        if not self.watch.should_alarm(figure):
             return
         told = f"step {self.watch.step}: {words}{self.consequence()}"
         rank_zero_warn(told, category=CollapseWarning)
@@ -133,7 +133,7 @@ class Monitor(Callback, ABC):
 
     def act(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if self.goes_back:
-            go_back(trainer, pl_module, self.checkpoint(trainer))
+            rollback(trainer, pl_module, self.checkpoint(trainer))
             self.returns += 1
             self.watch.forget()
         elif self.then != "warn":
@@ -157,17 +157,17 @@ class Monitor(Callback, ABC):
 
     def checkpoint(self, trainer: Trainer) -> Path:
         """Where the last healthy state is kept."""
-        return Path(trainer.default_root_dir) / f"healthy-{self.figure}.ckpt"
+        return Path(trainer.default_root_dir) / f"healthy-{self.metric_name}.ckpt"
 
     def file(self, trainer: Trainer, told: str, picture: Tensor) -> None:
         """The evidence: a PNG, a line of JSON, and an image where TensorBoard is in use."""
         folder = Path(trainer.default_root_dir) / "alarms"
-        image = folder / f"step-{self.watch.step:08d}-{self.figure}.png"
+        image = folder / f"step-{self.watch.step:08d}-{self.metric_name}.png"
         save(picture, image)
         line = {
             "step": self.watch.step,
             "monitor": name(self),
-            "figure": self.figure,
+            "figure": self.metric_name,
             "recent": self.watch.recent,
             "threshold": self.watch.threshold,
             "words": told,
@@ -177,7 +177,7 @@ class Monitor(Callback, ABC):
             file.write(json.dumps(line) + "\n")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(f"alarms/{self.figure}", picture, self.watch.step)
+                logger.experiment.add_image(f"alarms/{self.metric_name}", picture, self.watch.step)
 
     def state_dict(self) -> dict[str, Any]:
         return {

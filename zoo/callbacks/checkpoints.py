@@ -14,7 +14,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from zoo.callbacks import rng_state
-from zoo.files import replacing
+from zoo.files import atomic_write
 
 Batch = tuple[torch.Tensor, ...]
 
@@ -30,7 +30,7 @@ class Checkpoint(ModelCheckpoint):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        self.asked, self.streams, self.at_epoch_end = 0, list[rng_state.State](), False
+        self.signal, self.streams, self.at_epoch_end = 0, list[rng_state.State](), False
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
             trainer.strategy.checkpoint_io = WholeFiles()
 
@@ -46,9 +46,9 @@ class Checkpoint(ModelCheckpoint):
 
     def ask(self, number: int, frame: FrameType | None) -> None:
         """Stop after this step; the second time, now."""
-        if self.asked:
+        if self.signal:
             raise KeyboardInterrupt
-        self.asked = number
+        self.signal = number
 
     def on_train_batch_end(  # type: ignore[override]
         self,
@@ -74,7 +74,7 @@ class Checkpoint(ModelCheckpoint):
     def leave(self, trainer: Trainer) -> bool:
         """Have all ranks leave before the next batch, if one was asked to; not before a validation,
         which Lightning would break off with the average in the model's place."""
-        if trainer.strategy.reduce_boolean_decision(bool(self.asked), all=False):
+        if trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False):
             trainer._signal_connector.received_sigterm = True
         return trainer.received_sigterm
 
@@ -124,7 +124,7 @@ class WholeFiles(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        with replacing(Path(path)) as beside, beside.open("wb") as file:
+        with atomic_write(Path(path)) as beside, beside.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
             except RuntimeError as error:  # torch closes its archive over the error of the disk

@@ -5,8 +5,8 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from zoo.callbacks.alarms import Batch, Monitor, Then, Watch
-from zoo.callbacks.requirements import image_data, refusal, sampler
+from zoo.callbacks.alarms import AlarmState, Batch, Monitor, Then
+from zoo.callbacks.requirements import refusal, require_image_data, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
 from zoo.data.features import real_features
 from zoo.metrics.bounds import perplexity
@@ -16,7 +16,7 @@ from zoo.pretrained.extractors import load_extractor
 REALS = 2000  # whose classes are known; each sample takes that of the nearest
 
 
-class ForgottenClasses(Monitor):
+class ClassCoverage(Monitor):
     """Logs `classes`: over how many classes `n` samples of the current weights spread, as a share
     of how many real images do (the exponential of the entropy; 0.5 where half of them are gone).
 
@@ -28,7 +28,7 @@ class ForgottenClasses(Monitor):
     Raises BadRecipe without a Sampler or for data without classes, MissingData for the extractor.
     """
 
-    figure = "classes"
+    metric_name = "classes"
 
     def __init__(
         self,
@@ -37,28 +37,28 @@ class ForgottenClasses(Monitor):
         threshold: float = 0.8,
         then: Then = "warn",
     ) -> None:
-        super().__init__(Watch(every_n_steps, threshold, from_start=False), then)
+        super().__init__(AlarmState(every_n_steps, threshold, from_start=False), then)
         self.n = n
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        sampler(self, pl_module)
-        data = image_data(self, trainer)
+        require_sampling(self, pl_module)
+        data = require_image_data(self, trainer)
         self.labels = data.images("train").labels[:REALS]
         if self.labels.ndim != 1:
             raise refusal(self, f"a class for each image, which {data.source.title} has not")
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        data = image_data(self, trainer)
+        data = require_image_data(self, trainer)
         with isolate_rng():  # a network is drawn at random before its weights are read
             self.extractor = load_extractor(data.extractor, pl_module.device)
         reals = real_features(self.extractor, data, "train", REALS)
         self.reals, self.labels = (x.to(pl_module.device) for x in (reals, self.labels))
 
-    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+    def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         with isolate_rng():
-            images = sampler(self, pl_module).sample(self.n, seed=0)
+            images = require_sampling(self, pl_module).sample(self.n, seed=0)
         drawn, real = self.counts(images), self.labels.bincount()
         share = perplexity(drawn) / perplexity(real)
         rare = (drawn / self.n < real / len(self.labels) / 3).nonzero().flatten().tolist()

@@ -8,11 +8,11 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from zoo.callbacks.alarms import Batch, Monitor, Then, Watch
-from zoo.callbacks.requirements import name, reconstructor, refusal, sampler
+from zoo.callbacks.alarms import AlarmState, Batch, Monitor, Then
+from zoo.callbacks.requirements import name, refusal, require_reconstruction, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
-from zoo.core.module import apply
-from zoo.core.protocols import Explainer
+from zoo.core.module import eval_in_chunks
+from zoo.core.protocols import HasPosterior
 from zoo.errors import BadRecipe
 from zoo.plotting.pictures import grid, rows
 
@@ -24,7 +24,7 @@ class ModeCollapse(Monitor):
     its latent has 0, and one that failed for lack of batch norm lingers at 0.3. Raises BadRecipe
     without a Sampler."""
 
-    figure = "diversity"
+    metric_name = "diversity"
 
     def __init__(
         self,
@@ -33,21 +33,21 @@ class ModeCollapse(Monitor):
         threshold: float = 0.5,
         then: Then = "warn",
     ) -> None:
-        super().__init__(Watch(every_n_steps, threshold), then)
+        super().__init__(AlarmState(every_n_steps, threshold), then)
         if n < 2:
             raise BadRecipe(f"n must be >= 2, got {n}. Distances are measured between samples")
         self.n = n
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            sampler(self, pl_module)
+            require_sampling(self, pl_module)
 
-    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+    def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         real = float(spread(batch[0][: self.n]))
         if trainer.strategy.broadcast(real == 0):  # one image, or copies of one, have no distance
             return
         with isolate_rng():
-            images = sampler(self, pl_module).sample(self.n, seed=0)
+            images = require_sampling(self, pl_module).sample(self.n, seed=0)
         ratio = float(spread(images)) / real
         words = (
             f"mode collapse? samples are {ratio:.2g} times as far apart as real images (less than "
@@ -65,20 +65,20 @@ class PosteriorCollapse(Monitor):
     made of them. Raises BadRecipe without `posterior` and `reconstruct`.
     """
 
-    figure = "latents_in_use"
+    metric_name = "latents_in_use"
 
     def __init__(
         self, every_n_steps: int = 50, threshold: float = 0.25, then: Then = "warn"
     ) -> None:
-        super().__init__(Watch(every_n_steps, threshold), then)
+        super().__init__(AlarmState(every_n_steps, threshold), then)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            if not isinstance(pl_module, Explainer):
+            if not isinstance(pl_module, HasPosterior):
                 raise refusal(self, f"a model with `posterior(x)`, which {name(pl_module)} has not")
-            reconstructor(self, pl_module)
+            require_reconstruction(self, pl_module)
 
-    def look(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
+    def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         if trainer.strategy.broadcast(len(batch[0]) < 2):  # one image has no variance
             return
         share = in_use(codes(pl_module, batch[0]))
@@ -93,7 +93,7 @@ class PosteriorCollapse(Monitor):
     def beside_reals(self, model: LightningModule, x: Tensor) -> Tensor:
         """Images (n, channels, size, size), at most 32, above their reconstructions."""
         with isolate_rng():
-            again = reconstructor(self, model).reconstruct(x[:32])
+            again = require_reconstruction(self, model).reconstruct(x[:32])
         return grid(rows(x[:32], again, columns=COLUMNS), COLUMNS)
 
 
@@ -113,6 +113,6 @@ def in_use(means: Tensor) -> float:
 
 def codes(model: LightningModule, x: Tensor) -> Tensor:
     """Posterior means (n, latent) of images (n, channels, size, size)."""
-    posterior = cast(Explainer, model).posterior
+    posterior = cast(HasPosterior, model).posterior
     with isolate_rng():
-        return apply(model, x, lambda chunk: posterior(chunk).mean).float()
+        return eval_in_chunks(model, x, lambda chunk: posterior(chunk).mean).float()

@@ -9,14 +9,14 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from zoo.core.adversarial import AdversarialModule
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.errors import BadRecipe, Diverged
-from zoo.pretrained.weights import shipped
+from zoo.pretrained.weights import inference_state_dict
 
 PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
 
 
-class Guard(Callback):
+class DivergenceGuard(Callback):
     """Raises Diverged when a player's gradient is not a number, or longer than `limit`, before the
     step is taken; and for weights that are not numbers, before a checkpoint is written over a good
     one. It looks every `every_n_steps` steps.
@@ -33,7 +33,11 @@ class Guard(Callback):
         averages = [c for c in trainer.callbacks if isinstance(c, WeightAveraging)]  # type: ignore[attr-defined]
         if not any(average._use_buffers for average in averages):
             return
-        state = shipped(pl_module) if isinstance(pl_module, Animal) else pl_module.state_dict()
+        state = (
+            inference_state_dict(pl_module)
+            if isinstance(pl_module, ZooModule)
+            else pl_module.state_dict()
+        )
         if vectors := [key for key in state if key.endswith("0._u")]:
             raise BadRecipe(
                 f"the {vectors[0].partition('.')[0]} has spectral norm, whose singular vectors do "
@@ -75,7 +79,7 @@ def name(module: LightningModule, optimizer: Optimizer) -> str:
     """Who moves by an optimizer: a player, where there are several, else the model."""
     if not isinstance(module, AdversarialModule):
         return "model"
-    return next(n for n in module.names if module.optimizer(n).optimizer is optimizer)
+    return next(n for n in module.player_names if module.optimizer(n).optimizer is optimizer)
 
 
 def norm(optimizer: Optimizer) -> Tensor:

@@ -4,11 +4,11 @@ from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from zoo.callbacks.averaging import averaged
-from zoo.callbacks.requirements import image_data, sampler
+from zoo.callbacks.requirements import require_image_data, require_sampling
 from zoo.core.module import CHUNK
 from zoo.data.features import real_features
 from zoo.errors import BadRecipe
-from zoo.metrics.features import Features
+from zoo.metrics.features import FeatureMetric
 from zoo.metrics.frechet import frechet_between
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, metric_name
@@ -32,17 +32,17 @@ class FrechetDistance(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            sampler(self, pl_module)
+            require_sampling(self, pl_module)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        data = image_data(self, trainer)
+        data = require_image_data(self, trainer)
         self.space = self.extractor or data.extractor
         with isolate_rng():  # a network is drawn at random before its weights are read
             extractor = load_extractor(self.space, pl_module.device)
-        self.metric = Features(extractor, frechet_between).to(pl_module.device)
+        self.metric = FeatureMetric(extractor, frechet_between).to(pl_module.device)
         features = real_features(extractor, data, data.reference, self.n)
         share = features[trainer.global_rank :: trainer.world_size]  # compute() gathers them
-        self.metric.know(share.to(pl_module.device))
+        self.metric.add_real(share.to(pl_module.device))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs:
@@ -50,7 +50,7 @@ class FrechetDistance(Callback):
         rank = trainer.global_rank
         share = len(range(rank, self.n, trainer.world_size))
         with averaged(trainer, pl_module), isolate_rng():
-            images = sampler(self, pl_module).sample(share, seed=rank)
+            images = require_sampling(self, pl_module).sample(share, seed=rank)
         for chunk in to_uint8(images).split(CHUNK):
             self.metric.update(chunk, real=False)
         pl_module.log(metric_name("fd", self.space), self.metric.compute(), prog_bar=True)

@@ -4,10 +4,10 @@ import torch
 from lightning import Callback, LightningModule, Trainer
 from torch import nn
 
-from zoo.callbacks.requirements import image_data, name, refusal
+from zoo.callbacks.requirements import name, refusal, require_image_data
 
 
-class MeanImage(Callback):
+class InitOutputBias(Callback):
     """A decoder of Bernoulli pixels begins at the mean training image: the biases of its last,
     dense layer are the logits of each pixel's brightness, between 1/1000 and 999/1000.
 
@@ -18,7 +18,7 @@ class MeanImage(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage != "fit":
             return
-        pixels = image_data(self, trainer).images("train").pixels
+        pixels = require_image_data(self, trainer).images("train").pixels
         mean = pixels.float().mean(0).div(255).clamp(0.001, 0.999).flatten()
         decoder = getattr(pl_module, "decoder", nn.Identity())
         dense = [layer for layer in decoder.modules() if isinstance(layer, nn.Linear)]

@@ -6,12 +6,12 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 
 
-def keep(trainer: Trainer, path: Path) -> None:
-    """Write a checkpoint that both `go_back` and `--ckpt_path` take."""
+def snapshot(trainer: Trainer, path: Path) -> None:
+    """Write a checkpoint that both `rollback` and `--ckpt_path` take."""
     trainer.save_checkpoint(path, weights_only=False)
 
 
-def go_back(trainer: Trainer, pl_module: LightningModule, path: Path) -> None:
+def rollback(trainer: Trainer, pl_module: LightningModule, path: Path) -> None:
     """Restore weights, their average, optimizers and schedules in place.
 
     Steps, images seen and random numbers run on: they count what the training took, and a stream

@@ -16,7 +16,7 @@ from zoo.core.provenance import changes, commit, hardware, versions
 Batch = tuple[Tensor, ...]
 
 
-class Logbook(Callback):
+class RunMetadata(Callback):
     """Seconds of training, hardware, precision, commit and versions, in every checkpoint as plain
     data and carried on by a resumed run; `environment.yaml`, and `log.txt` with a line an epoch."""
 
@@ -76,7 +76,7 @@ class Logbook(Callback):
         self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "begun_from")}
 
 
-class Pace(Callback):
+class ThroughputMonitor(Callback):
     """Logs `images/s` and `minutes_left` whenever the losses are logged, progress bar included."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -8,8 +8,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from zoo.callbacks.averaging import averaged
-from zoo.callbacks.requirements import image_data, reconstructor, sampler
-from zoo.data.images import normalise
+from zoo.callbacks.requirements import require_image_data, require_reconstruction, require_sampling
+from zoo.data.images import normalize
 from zoo.plotting.pictures import columns, grid, rows, save
 
 COLUMNS = 8
@@ -24,13 +24,13 @@ class SampleGrid(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            sampler(self, pl_module)
+            require_sampling(self, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
         with averaged(trainer, pl_module), isolate_rng():
-            images = sampler(self, pl_module).sample(self.n, self.seed)
+            images = require_sampling(self, pl_module).sample(self.n, self.seed)
         show(trainer, grid(images, columns(pl_module)), "samples")
 
 
@@ -44,16 +44,16 @@ class Reconstructions(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            reconstructor(self, pl_module)
-            image_data(self, trainer)
+            require_reconstruction(self, pl_module)
+            require_image_data(self, trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
-        pixels = image_data(self, trainer).images("test").pixels[: self.n]
-        true = normalise(pixels.to(pl_module.device))
+        pixels = require_image_data(self, trainer).images("test").pixels[: self.n]
+        true = normalize(pixels.to(pl_module.device))
         with averaged(trainer, pl_module), isolate_rng():
-            again = reconstructor(self, pl_module).reconstruct(true)
+            again = require_reconstruction(self, pl_module).reconstruct(true)
         show(trainer, grid(rows(true, again, columns=COLUMNS), COLUMNS), "reconstructions")
 
 

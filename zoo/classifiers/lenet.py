@@ -39,7 +39,7 @@ class LeNet(ImageClassifier):
         return (channels, 28, 28), (channels, 32, 32)
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         return 2  # batch norm of dense layers
 
     def forward(self, x: Tensor) -> Tensor:

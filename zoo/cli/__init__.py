@@ -26,7 +26,7 @@ from zoo.text import printable
 DESCRIPTION = "A zoo of generative models: load, sample, train, measure."
 EPILOG = (
     "A NAME is one of `zoo list`, or owner/name[@revision] of the Hugging Face Hub; a FILE is a "
-    ".safetensors file that `zoo.write` wrote, with its card (.md) and picture (.png) beside it "
+    ".safetensors file that `zoo.save` wrote, with its card (.md) and picture (.png) beside it "
     "where `zoo export` made them. What is written goes to the current folder unless told."
 )
 
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
     inspection = sample, probe, steer, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
-        group.enter(verb)
+        group.register(verb)
     top.set_defaults(verbs=list(room.choices))
     return top
 

@@ -8,13 +8,13 @@ from typing import Protocol
 Add = Callable[..., argparse.Action]
 
 
-class Verb(Protocol):
+class AddCommand(Protocol):
     """Enters a verb with its text; returns what adds its arguments."""
 
     def __call__(self, function: Callable[[argparse.Namespace], None], text: str) -> Add: ...
 
 
-def add_drawing(add: Add, to: Path) -> None:
+def add_sampling(add: Add, to: Path) -> None:
     """What verbs take that draw at random."""
     add("--seed", type=seed, default=0, help="the same seed gives the same picture (0)")
     add_place(add, to)

@@ -4,7 +4,7 @@ from argparse import Namespace
 from fnmatch import fnmatch
 from pathlib import Path
 
-from zoo.cli.arguments import Verb
+from zoo.cli.arguments import AddCommand
 from zoo.errors import ZooError
 from zoo.pretrained import catalog
 from zoo.text import printable
@@ -12,7 +12,7 @@ from zoo.text import printable
 FILES = "a name, a FILE with its card beside it, a folder of such, owner/name"
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(list_, "List the models that have trained weights.")
     add("pattern", nargs="?", default="*", help="which names, as '*-celeba', or a folder of files")
     add("--recipes", action="store_true", help="list what `zoo fit` can train instead")
@@ -31,11 +31,13 @@ def enter(verb: Verb) -> None:
 
 def list_(options: Namespace) -> None:
     if options.recipes:
-        print("\n".join(name for name in catalog.recipes() if fnmatch(name, options.pattern)))
+        print("\n".join(name for name in catalog.list_recipes() if fnmatch(name, options.pattern)))
         return
-    shown = catalog.names(options.pattern) or catalog.expand([options.pattern])
+    shown = catalog.list_models(options.pattern) or catalog.expand([options.pattern])
     if shown == [options.pattern] and not catalog.is_path(options.pattern):
-        print(f"no model matches {options.pattern!r}; `zoo list` lists all {len(catalog.names())}")
+        print(
+            f"no model matches {options.pattern!r}; `zoo list` lists all {n}"
+        )
         return
     width = max(map(len, shown))
     for name in shown:
@@ -60,7 +62,7 @@ def verify(options: Namespace) -> None:
     from zoo.publishing.export import verify as check
 
     broken = 0
-    names = catalog.expand(options.names) or catalog.names()
+    names = catalog.expand(options.names) or catalog.list_models()
     width = max(map(len, names))
     for name in names:
         try:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Verb, add_place, positive
+from zoo.cli.arguments import AddCommand, add_place, positive
 from zoo.cli.images import add_folder, add_images, images_for, load_codec
 from zoo.errors import BadInput, ZooError
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 ENDINGS = (".safetensors", ".npy")
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(encode, "Write the codes of images into a file, with their labels.")
     add("name", metavar="NAME|FILE")
     add_images(add)
@@ -29,11 +29,11 @@ def enter(verb: Verb) -> None:
 
 
 def encode(options: Namespace) -> None:
-    from zoo.evaluation.records import each
+    from zoo.evaluation.records import map_batches
 
     model, codec = load_codec(options)
     images = images_for(options, model)
-    codes = each(model, images.pixels, codec.encode, "codes")
+    codes = map_batches(model, images.pixels, codec.encode, "codes")
     write_codes(codes, images.labels, options.to)
     n, latent = codes.shape
     print(f"{n} codes of {latent} numbers each, by {options.name}, are in {options.to}")
@@ -57,11 +57,11 @@ def write_codes(codes: "Tensor", labels: "Tensor", path: Path) -> None:
     import numpy as np
     from safetensors.torch import save
 
-    from zoo.files import replacing
+    from zoo.files import atomic_write
 
     if path.suffix not in ENDINGS:
         raise ZooError(f"codes are kept in .safetensors or .npy files, not in {path}")
-    with replacing(path) as beside, beside.open("wb") as file:
+    with atomic_write(path) as beside, beside.open("wb") as file:
         if path.suffix == ".npy":
             np.save(file, codes.numpy())
         else:

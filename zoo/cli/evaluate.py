@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from zoo.cli.arguments import Verb, positive
+from zoo.cli.arguments import AddCommand, positive
 from zoo.errors import ZooError
 from zoo.pretrained import catalog
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoo.evaluation import Protocol
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(evaluate, "Measure a model; each number comes with its protocol.")
     add("name", metavar="NAME|FILE|RUN", help="a RUN is measured by its newest checkpoint")
     add("--recipe", metavar="NAME|FILE", help="whose data to measure on (that of the same name)")
@@ -40,8 +40,14 @@ def enter(verb: Verb) -> None:
 
 def evaluate(options: Namespace) -> None:
     from zoo.evaluation.comparison import table
-    from zoo.evaluation.figures import draw
-    from zoo.evaluation.report import enter, expectation, report, weights_of, with_extractor
+    from zoo.evaluation.figures import draw_figures
+    from zoo.evaluation.report import (
+        describe_duration,
+        report,
+        weights_of,
+        with_extractor,
+        write_to_card,
+    )
 
     if options.card and (catalog.is_run(options.name) or catalog.repository(options.name)):
         raise ZooError(f"{options.name} has no card of yours to write into: leave out --card")
@@ -49,23 +55,23 @@ def evaluate(options: Namespace) -> None:
     with weights_of(options.name, options.recipe) as (path, data):
         protocol = with_extractor(protocol, data)
         if protocol.name == "full":
-            length = expectation(path, data, protocol, options.device)
+            length = describe_duration(path, data, protocol, options.device)
             print(f"the full protocol takes {length} here", file=sys.stderr)
-        with told_on_stderr():
+        with warnings_on_stderr():
             found = report(path, data, protocol, options.device)
         found["name"] = catalog.stem(options.name)
         print(json.dumps(found, indent=2) if options.json else table(found["metrics"]))
         seconds = found["measured"]["seconds"]
         print(f"measured in {seconds:.0f} s from {options.name}", file=sys.stderr)
         if options.card:
-            enter(path, found)
+            write_to_card(path, found)
         if options.pictures:
-            for picture in draw(path, data, protocol, options.pictures, options.device):
+            for picture in draw_figures(path, data, protocol, options.pictures, options.device):
                 print(f"look at {picture}", file=sys.stderr)
 
 
 @contextmanager
-def told_on_stderr() -> "Iterator[None]":
+def warnings_on_stderr() -> "Iterator[None]":
     """Within, metrics that are left out are a line each on stderr."""
     from zoo.evaluation.records import MetricWarning
 

@@ -10,9 +10,9 @@ from zoo.errors import ZooError
 from zoo.pretrained import catalog
 
 if TYPE_CHECKING:
-    from zoo.core.module import Animal, LatentVariableModel
-    from zoo.core.protocols import Codec, Reconstructor
-    from zoo.data.images import ImageData, Images
+    from zoo.core.module import LatentVariableModel, ZooModule
+    from zoo.core.protocols import Codec, SupportsReconstruction
+    from zoo.data.images import ImageDataModule, Images
 
 
 def add_images(add: Add) -> None:
@@ -32,31 +32,31 @@ def add_folder(add: Add) -> None:
     add("--unreadable", choices=["stop", "skip"], default="stop", help="pictures there (stop)")
 
 
-def data_for(options: Namespace, model: "Animal") -> "ImageData":
+def data_for(options: Namespace, model: "ZooModule") -> "ImageDataModule":
     """The data set that a verb's options name; raises ZooError where it does not fit the model."""
     from zoo.evaluation.applicable import check
     from zoo.evaluation.report import data_of
 
     name = options.recipe or catalog.stem(options.name)
-    if options.recipe is None and name not in catalog.recipes():
+    if options.recipe is None and name not in catalog.list_recipes():
         raise ZooError(f"{name} has no recipe: say whose images to take with --recipe")
     data = data_of(name)
     check(model, data)
     return data
 
 
-def images_for(options: Namespace, model: "Animal", n: int | None = None) -> "Images":
+def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> "Images":
     """The first n of the images that a verb's options name, all unless given."""
-    from zoo.evaluation.records import first
+    from zoo.evaluation.records import take
 
     if getattr(options, "folder", None) is None:
         found = data_for(options, model).images(options.split)
     else:
         found = own_pictures(options, model)
-    return first(found, len(found.pixels) if n is None else n)
+    return take(found, len(found.pixels) if n is None else n)
 
 
-def own_pictures(options: Namespace, model: "Animal") -> "Images":
+def own_pictures(options: Namespace, model: "ZooModule") -> "Images":
     """Every picture below a folder, in the size and the channels that the model takes."""
     from zoo.data import ImageFolder
     from zoo.data.inventory import named
@@ -72,7 +72,7 @@ def own_pictures(options: Namespace, model: "Animal") -> "Images":
     return data.everything
 
 
-def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
+def load_codec(options: Namespace) -> tuple["ZooModule", "Codec"]:
     """The model that a verb's options name, twice: as it is, and as one with codes."""
     from zoo.core.protocols import Codec
 
@@ -82,12 +82,12 @@ def load_codec(options: Namespace) -> tuple["Animal", "Codec"]:
     return model, model
 
 
-def load_reconstructor(options: Namespace) -> tuple["Animal", "Reconstructor"]:
+def load_reconstructor(options: Namespace) -> tuple["ZooModule", "SupportsReconstruction"]:
     """The model that a verb's options name, twice: as it is, and as one that reconstructs."""
-    from zoo.core.protocols import Reconstructor
+    from zoo.core.protocols import SupportsReconstruction
 
     model = catalog.load(options.name, options.device)
-    if not isinstance(model, Reconstructor):
+    if not isinstance(model, SupportsReconstruction):
         raise ZooError(f"{options.name} reconstructs no images: it is a {type(model).__name__}")
     return model, model
 
@@ -105,7 +105,7 @@ def load_generator(options: Namespace) -> "LatentVariableModel":
     return model
 
 
-def refuse_classes(options: Namespace, model: "Animal") -> None:
+def refuse_classes(options: Namespace, model: "ZooModule") -> None:
     """Refuse a model whose images a latent alone does not tell."""
     from zoo.core.module import ConditionalModel
 

@@ -4,18 +4,18 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Verb, above_zero, add_drawing, positive
+from zoo.cli.arguments import AddCommand, above_zero, add_sampling, positive
 from zoo.cli.images import add_folder, add_images, add_recipe, data_for, images_for, load_generator
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from zoo.data.images import ImageData
+    from zoo.data.images import ImageDataModule
     from zoo.metrics.extractors import Extractor
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(truncate, "Draw the same samples at several truncations: variety against quality.")
     add("name", metavar="NAME|FILE")
     add("--at", type=above_zero, nargs="+", default=[2.0, 1.5, 1.0, 0.5], metavar="THRESHOLD",
@@ -23,7 +23,7 @@ def enter(verb: Verb) -> None:
     add("-n", type=positive, default=2000, help="samples to measure each row by (2000)")
     add("--columns", type=positive, default=10, help="how many of them to draw (10)")
     add_recipe(add)
-    add_drawing(add, Path("truncation.png"))
+    add_sampling(add, Path("truncation.png"))
 
     add = verb(project, "Draw images, and below them the nearest that a generator can draw.")
     add("name", metavar="NAME|FILE")
@@ -32,7 +32,7 @@ def enter(verb: Verb) -> None:
     add("--starts", type=positive, default=4, help="latents to begin at, the best one stays (4)")
     add_images(add)
     add_folder(add)
-    add_drawing(add, Path("projection.png"))
+    add_sampling(add, Path("projection.png"))
 
 
 NEIGHBOURS = 3  # Kynkaanniemi et al., 2019, section 3
@@ -71,7 +71,7 @@ def truncate(options: Namespace) -> None:
     )
 
 
-def references(data: "ImageData", extractor: "Extractor", n: int) -> "Tensor":
+def references(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tensor":
     """Features of the first n images that samples are compared with, as far as `quick` has them."""
     from zoo.data.features import real_features
     from zoo.evaluation.records import PROTOCOLS
@@ -81,12 +81,12 @@ def references(data: "ImageData", extractor: "Extractor", n: int) -> "Tensor":
 
 def project(options: Namespace) -> None:
     from zoo.analysis import latents
-    from zoo.data.images import normalise
+    from zoo.data.images import normalize
     from zoo.losses.reconstruction import pixel_error
     from zoo.plotting import pictures
 
     model = load_generator(options)
-    true = normalise(images_for(options, model, options.n).pixels.to(model.device))
+    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
     z = latents.project(model, true, options.steps, options.starts, seed=options.seed)
     again = model.decode(z)
     pictures.save(pictures.grid(pictures.rows(true, again)), options.to)

@@ -2,14 +2,14 @@
 
 from argparse import Namespace
 
-from zoo.cli.arguments import Verb, positive
+from zoo.cli.arguments import AddCommand, positive
 from zoo.errors import UnknownName, ZooError
 from zoo.pretrained import catalog
-from zoo.pretrained.hub import Place
+from zoo.pretrained.hub import RepoRef
 from zoo.text import printable
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(publish, "Send a model to the Hugging Face Hub, from where anyone can load it.")
     add("source", metavar="RUN|CHECKPOINT|NAME|FILE", help="a FILE has its .md and .png beside it")
     add("repository", metavar="OWNER/NAME")
@@ -28,11 +28,11 @@ def enter(verb: Verb) -> None:
 def publish(options: Namespace) -> None:
     place = destination(options)
     from zoo.evaluation import PROTOCOLS
-    from zoo.publishing.publish import inspect, packed, send
+    from zoo.publishing.publish import build_package, check_package, push_to_hub
 
     protocol = PROTOCOLS["full"]._replace(seeds=options.seeds)
-    with packed(options.source, place.repository, protocol) as parcel:
-        compared = inspect(parcel, place, options.force)
+    with build_package(options.source, place.repository, protocol) as parcel:
+        compared = check_package(parcel, place, options.force)
         print(f"{parcel.card.name} keeps what its card promises; for {place} there are")
         for name, size in parcel.files().items():
             print(f"{size / 1e6:10.3f} MB  {name}")
@@ -40,24 +40,24 @@ def publish(options: Namespace) -> None:
             print(f"\n{(parcel.folder / 'README.md').read_text(encoding='utf-8')}")
             print("nothing was sent: leave out --dry-run to send it")
             return
-        commit = send(parcel, place, options.private, options.create_pr, compared)
+        commit = push_to_hub(parcel, place, options.private, options.create_pr, compared)
     if commit.pr_url:
         print(f"proposed at {printable(commit.pr_url)}")
         return
     print(f'published at {printable(commit.commit_url)}\nload it with: zoo.load("{place}")')
-    if options.source in catalog.names():
-        pinned = Place(place.repository, commit.oid)
+    if options.source in catalog.list_models():
+        pinned = RepoRef(place.repository, commit.oid)
         print(f"where its file is not, its card may name it: `hub: {pinned}`")
 
 
-def destination(options: Namespace) -> Place:
+def destination(options: Namespace) -> RepoRef:
     """Where to publish, by whom; told before a checkpoint is measured for minutes."""
-    place = Place.named(options.repository)
+    place = RepoRef.named(options.repository)
     if place is None:
         raise ZooError(f"{options.repository} is not a repository: name it as owner/name")
     if options.revision and place.revision:
         raise ZooError(f"{place} names a branch, and so does --revision: leave one out")
-    place = Place(place.repository, options.revision or place.revision)
+    place = RepoRef(place.repository, options.revision or place.revision)
     if options.create_pr and place.revision:
         raise ZooError("a pull request is to the main branch: leave out the revision")
     from huggingface_hub import get_token

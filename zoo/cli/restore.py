@@ -4,17 +4,17 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Verb, add_drawing, add_place, positive
+from zoo.cli.arguments import AddCommand, add_place, add_sampling, positive
 from zoo.cli.images import add_folder, add_images, images_for, load_codec, load_reconstructor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.analysis.compression import Compressed
-    from zoo.core.protocols import Reconstructor
+    from zoo.core.protocols import SupportsReconstruction
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(reconstruct, "Draw images, and below them what the model makes of them.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=16, help="how many (16)")
@@ -32,7 +32,7 @@ def enter(verb: Verb) -> None:
     )
     add_images(add)
     add_folder(add)
-    add_drawing(add, Path("denoised.png"))
+    add_sampling(add, Path("denoised.png"))
 
     add = verb(compress, "Set bits against quality: quantised codes, and JPEG at equal sizes.")
     add("name", metavar="NAME|FILE")
@@ -42,11 +42,11 @@ def enter(verb: Verb) -> None:
 
 
 def reconstruct(options: Namespace) -> None:
-    from zoo.data.images import normalise
+    from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, network = load_reconstructor(options)
-    true = normalise(images_for(options, model, options.n).pixels.to(model.device))
+    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
     again = network.reconstruct(true)
     pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
     print(f"{len(true)} images, what {options.name} makes of them below, are in {options.to}")
@@ -56,14 +56,14 @@ def reconstruct(options: Namespace) -> None:
 def denoise(options: Namespace) -> None:
     import torch
 
-    from zoo.data.images import normalise
+    from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, network = load_reconstructor(options)
-    true = normalise(images_for(options, model, options.n).pixels)
+    true = normalize(images_for(options, model, options.n).pixels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        noisy = corrupted(network, true, options.noise)
+        noisy = corrupt_images(network, true, options.noise)
     clean = network.reconstruct(noisy.to(model.device)).cpu()
     before, after = quality(noisy.clamp(-1, 1), true), quality(clean, true)
     drawn = pictures.grid(pictures.rows(noisy, clean, true, columns=len(true)), len(true))
@@ -73,7 +73,9 @@ def denoise(options: Namespace) -> None:
     print(f"PSNR of the noisy {before}, of the answers {after}")
 
 
-def corrupted(network: "Reconstructor", true: "Tensor", noise: float | None) -> "Tensor":
+def corrupt_images(
+    network: "SupportsReconstruction", true: "Tensor", noise: float | None
+) -> "Tensor":
     """Images with Gaussian noise, or as the model saw them in training where none is given."""
     import torch
 
@@ -93,11 +95,11 @@ def quality(images: "Tensor", true: "Tensor") -> str:
 
 def compress(options: Namespace) -> None:
     from zoo.analysis import compression
-    from zoo.data.images import normalise
+    from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, codec = load_codec(options)
-    true = normalise(images_for(options, model, options.n).pixels.to(model.device))
+    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
     ours = list(compression.by_codes(codec, true))
     jpeg = list(compression.by_jpeg(true))
     pairs = [(way, compression.best_within(way.bits, jpeg)) for way in ours]
@@ -106,11 +108,11 @@ def compress(options: Namespace) -> None:
         rival = f"{other.psnr:.1f} dB, {other.how}" if other else "none is so small"
         print(f"{way.bits:14.3f}  {way.psnr:5.1f} dB  {way.how:<20}  {rival}")
     curves = {options.name: ours, "JPEG": compression.frontier(jpeg)}
-    pictures.save(drawing(true, pairs[len(pairs) // 2], curves), options.to)
+    pictures.save(render_comparison(true, pairs[len(pairs) // 2], curves), options.to)
     print(f"both curves over {len(true)} images, and some of the images, are in {options.to}")
 
 
-def drawing(
+def render_comparison(
     true: "Tensor",
     pair: "tuple[Compressed, Compressed | None]",
     curves: "dict[str, list[Compressed]]",
@@ -128,4 +130,4 @@ def drawing(
         Curve(name, [w.bits for w in ways], [w.psnr for w in ways]) for name, ways in curves.items()
     ]
     graph = chart(lines, "bits per pixel", "PSNR, dB", logarithmic=True)
-    return pictures.below(pictures.captioned(images, ["true", *captions]), graph)
+    return pictures.vstack(pictures.captioned(images, ["true", *captions]), graph)

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import Verb, above_zero, add_drawing, positive, seed
+from zoo.cli.arguments import AddCommand, above_zero, add_sampling, positive, seed
 from zoo.cli.images import add_folder, add_images, images_for, load_codec, refuse_classes
 from zoo.errors import ZooError
 from zoo.pretrained import catalog
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from zoo.core.module import Animal
+    from zoo.core.module import ZooModule
 
 
 MOST = 10_000  # images in one PNG
 TO = "where: a .png, or .npy or .npz of (n, height, width, channels) in uint8 (samples.png)"
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(sample, "Draw images into one PNG, or into an array of any length.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=64, help="how many (64)")
@@ -47,7 +47,7 @@ def enter(verb: Verb) -> None:
     add("--steps", type=positive, default=8, help="images on each path (8)")
     add_images(add)
     add_folder(add)
-    add_drawing(add, Path("interpolation.png"))
+    add_sampling(add, Path("interpolation.png"))
 
 
 def sample(options: Namespace) -> None:
@@ -62,7 +62,7 @@ def sample(options: Namespace) -> None:
             f"{options.to.with_suffix('.npy')}"
         )
     model = catalog.load(options.name, options.device)
-    levels = pixels(drawn(model, options), options.n)
+    levels = pixels(sample_model(model, options), options.n)
     if is_array:
         arrays.save(levels, options.n, options.to)
     else:
@@ -83,16 +83,16 @@ def pixels(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":
             bar.update(len(images))
 
 
-def drawn(model: "Animal", options: Namespace) -> "Iterator[Tensor]":
+def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
     """Samples a few at a time, by truncated latents where that is wanted."""
     from zoo.analysis import latents
     from zoo.core.module import LatentVariableModel
-    from zoo.core.protocols import ChunkedSampler, Sampler
+    from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 
     if options.truncation is None:
-        if isinstance(model, ChunkedSampler):
+        if isinstance(model, SupportsChunkedSampling):
             return model.sample_chunks(options.n, options.seed)
-        if not isinstance(model, Sampler):
+        if not isinstance(model, SupportsSampling):
             raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
         return iter([model.sample(options.n, options.seed)])
     if not isinstance(model, LatentVariableModel):
@@ -128,7 +128,9 @@ def between_samples(options: Namespace) -> "Tensor":
     walk = latents.PATHS[options.path or "great-circle"]
     path = walk(ends[: options.rows], ends[options.rows :], options.steps)
     if isinstance(model, ConditionalModel):  # a path stays in its class
-        images = model.decode(path, model.in_turn(options.rows).repeat_interleave(options.steps))
+        images = model.decode(
+            path, model.cyclic_labels(options.rows).repeat_interleave(options.steps)
+        )
     else:
         images = model.decode(path)
     return pictures.grid(images, columns=options.steps)
@@ -136,25 +138,25 @@ def between_samples(options: Namespace) -> "Tensor":
 
 def between_real(options: Namespace) -> "Tensor":
     from zoo.analysis import latents
-    from zoo.data.images import normalise
+    from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, codec = load_codec(options)
     refuse_classes(options, model)
     pixels = images_for(options, model).pixels
-    chosen = shuffled(len(pixels), options.seed)[: 2 * options.rows]
+    chosen = shuffled_pairs(len(pixels), options.seed)[: 2 * options.rows]
     if len(chosen) < 2 * options.rows:
         raise ZooError(f"{options.rows} paths need two images each, and there are {len(pixels)}")
-    true = normalise(pixels[chosen].to(model.device))
+    true = normalize(pixels[chosen].to(model.device))
     a, b = true[: options.rows], true[options.rows :]
     walk = latents.PATHS[options.path or "straight"]
     path = latents.interpolate(codec, a, b, options.steps, walk)
     columns = (1, options.steps, 1)
     parts = [pictures.grid(x, c) for x, c in zip((a, path, b), columns, strict=True)]
-    return pictures.beside(*parts)
+    return pictures.hstack(*parts)
 
 
-def shuffled(n: int, seed: int) -> "Tensor":
+def shuffled_pairs(n: int, seed: int) -> "Tensor":
     """The whole numbers below n, in an order that the seed fixes."""
     import torch
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from zoo.cli.arguments import Verb, positive
+from zoo.cli.arguments import AddCommand, positive
 from zoo.errors import ZooError
 from zoo.pretrained import catalog
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 TEXT = "Train from a recipe. What follows overrides it: `zoo fit NAME --help` lists everything."
 
 
-def enter(verb: Verb) -> None:
+def register(verb: AddCommand) -> None:
     add = verb(fit, TEXT)
     add("name", nargs="?", metavar="NAME", help="that of a recipe")
     add("--config", type=Path, metavar="FILE", help="a recipe of your own, instead of NAME")
@@ -53,23 +53,23 @@ def run_name(text: str) -> str:
 def fit(options: Namespace) -> None:
     from zoo.training.fit import Stopped
     from zoo.training.fit import fit as train
-    from zoo.training.picture_folders import fitted
+    from zoo.training.picture_folders import fit_to_folder
     from zoo.training.run_folders import is_first
 
-    recipe = options.config or catalog.recipe(options.name or "")
+    recipe = options.config or catalog.recipe_path(options.name or "")
     if not recipe.is_file():
         raise ZooError(f"there is no recipe {recipe}")
     name = options.run or name_of(recipe)
     try:
-        words = fitted(recipe, options.overrides, options.fast)
+        words = fit_to_folder(recipe, options.overrides, options.fast)
         folder = train(name, recipe, words, options.fast)
     except Stopped as stop:
         if is_first():
-            resume = f"resume with: {again(options)}"
+            resume = f"resume with: {fit_again(options)}"
             print(f"\nstopped; {resume if stop.resumable else 'no checkpoint was written yet'}")
         raise
     if is_first():
-        tell(folder, name, options.fast)
+        print_result(folder, name, options.fast)
 
 
 def name_of(recipe: Path) -> str:
@@ -82,7 +82,7 @@ def name_of(recipe: Path) -> str:
     return recipe.stem
 
 
-def again(options: Namespace) -> str:
+def fit_again(options: Namespace) -> str:
     """The command that resumes a training."""
     words = ["--config", str(options.config)] if options.config else [options.name]
     words += ["--name", options.run] if options.run else []
@@ -90,7 +90,7 @@ def again(options: Namespace) -> str:
     return shlex.join(["zoo", "fit", *words, "--ckpt_path", "last"])
 
 
-def tell(folder: Path, name: str, fast: bool) -> None:
+def print_result(folder: Path, name: str, fast: bool) -> None:
     """Where to look, and how to ship it."""
     print(f"\ncheckpoint and logs are in {folder}")
     for kind in ("samples", "reconstructions"):
@@ -104,7 +104,7 @@ def tell(folder: Path, name: str, fast: bool) -> None:
 
 def export(options: Namespace) -> None:
     from zoo.evaluation import PROTOCOLS
-    from zoo.publishing.export import UNSEEN
+    from zoo.publishing.export import UNREVIEWED
     from zoo.publishing.export import export as ship
 
     protocol = PROTOCOLS[options.protocol]._replace(extractor=options.extractor)
@@ -116,13 +116,13 @@ def export(options: Namespace) -> None:
         options.to,
         protocol,
         recipe_for(options.recipe),
-        asked_terms(options),
+        prompt_terms(options),
         options.force,
         lambda words: print(words, file=sys.stderr),
     )
     print(yaml.safe_dump(card.metrics, sort_keys=False))
     print(f"wrote {options.to / options.name}.safetensors, .md and .png: look at the picture")
-    if UNSEEN in card.prose:
+    if UNREVIEWED in card.prose:
         print(f"and write in {options.name}.md what the model is good at and what it gets wrong")
 
 
@@ -130,10 +130,10 @@ def recipe_for(name: str | None) -> Path | None:
     """The recipe of a name or in a file."""
     if name is None:
         return None
-    return Path(name) if name.endswith(".yaml") else catalog.recipe(name)
+    return Path(name) if name.endswith(".yaml") else catalog.recipe_path(name)
 
 
-def asked_terms(options: Namespace) -> "Terms":
+def prompt_terms(options: Namespace) -> "Terms":
     """The license and the terms that were given; for one's own pictures a terminal is asked."""
     from zoo.evaluation.training_data import UNKNOWN, Terms, source_of
     from zoo.pretrained.checkpoints import newest_checkpoint

@@ -10,7 +10,7 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.core.module import ConditionalModel, LatentVariableModel, apply
+from zoo.core.module import ConditionalModel, LatentVariableModel, eval_in_chunks
 from zoo.errors import BadRecipe
 from zoo.layers.precision import at_least_float32
 
@@ -23,7 +23,7 @@ class AdversarialModule(LatentVariableModel, ABC):
     turns it takes, one `training_step` is one `trainer.global_step`.
     """
 
-    ships: ClassVar[tuple[str, ...]] = ("generator",)
+    inference_modules: ClassVar[tuple[str, ...]] = ("generator",)
     generator: nn.Module
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class AdversarialModule(LatentVariableModel, ABC):
 
     def configure_optimizers(self) -> list[Optimizer]:
         players = self.players()
-        self.names = list(players)
+        self.player_names = list(players)
         return list(players.values())
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
@@ -47,14 +47,14 @@ class AdversarialModule(LatentVariableModel, ABC):
         """A player's optimizer in a training."""
         optimizers = self.optimizers()
         several = optimizers if isinstance(optimizers, list) else [optimizers]
-        return several[self.names.index(player)]
+        return several[self.player_names.index(player)]
 
     def progress(self) -> float:
         """How much of the training is over, in [0, 1]; always 0 where its end is not known."""
         steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
         return min(1.0, max(0.0, self.trainer.global_step / steps))
 
-    def pace(self, player: str, **settings: float) -> None:
+    def update_optimizer(self, player: str, **settings: float) -> None:
         """Give a player another learning rate, as `lr`, or other settings of its optimizer."""
         for group in self.optimizer(player).param_groups:
             group.update(settings)
@@ -68,16 +68,16 @@ class AdversarialModule(LatentVariableModel, ABC):
             optimizer.zero_grad()
             self.manual_backward(loss)
             self.step(optimizer)
-            self.note({f"loss/{player}": loss})
+            self.log_on_interval({f"loss/{player}": loss})
 
         with self.toggled_optimizer(optimizer):
             yield descend
 
-    def shares(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The images, or labels, of a batch in `batch_parts` parts, one for each step of the
+    def split_batch(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The images, or labels, of a batch in `sub_batches` parts, one for each step of the
         discriminator; raises BadRecipe."""
         self.check_batch(len(images))
-        return images.chunk(self.batch_parts)
+        return images.chunk(self.sub_batches)
 
     def step(self, optimizer: LightningOptimizer) -> None:
         """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
@@ -89,37 +89,41 @@ class AdversarialModule(LatentVariableModel, ABC):
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], in float32."""
-        return at_least_float32(apply(self.generator, self.as_latents(z), self.generator))
+        return at_least_float32(
+            eval_in_chunks(self.generator, self.validate_latents(z), self.generator)
+        )
 
 
 class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
     """One whose generator takes labels (n,) beside the latents; the data must give labels."""
 
-    def labelled(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    def labeled_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Images and labels (n,) of a batch; raises ZooError for data with other labels."""
         images, labels = batch
         if labels.ndim != 1 and not labels.numel():
             raise BadRecipe("the data gives no classes: set --data.init_args.labels true")
-        return images, self.asked(len(images), labels)
+        return images, self.validate_labels(len(images), labels)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]. Raises
         ZooError for labels that do not fit."""
-        z = self.as_latents(z)
-        y = self.asked(len(z), labels)
+        z = self.validate_latents(z)
+        y = self.validate_labels(len(z), labels)
         each = torch.arange(len(z), device=z.device)
-        return at_least_float32(apply(self.generator, each, lambda i: self.generator(z[i], y[i])))
+        return at_least_float32(
+            eval_in_chunks(self.generator, each, lambda i: self.generator(z[i], y[i]))
+        )
 
 
 class EncodingAdversarialModule(AdversarialModule):
     """One that also encodes: a subclass builds `encoder`, images to latents (n, latent)."""
 
-    ships = ("encoder", "generator")
+    inference_modules = ("encoder", "generator")
     encoder: nn.Module
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to latents (n, latent)."""
-        return at_least_float32(apply(self.encoder, self.as_images(x), self.encoder))
+        return at_least_float32(eval_in_chunks(self.encoder, self.validate_images(x), self.encoder))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through their latents and back."""

@@ -6,11 +6,11 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from zoo.checks import check_features
-from zoo.core.module import Animal, apply
+from zoo.core.module import ZooModule, eval_in_chunks
 from zoo.layers.precision import at_least_float32
 
 
-class ImageClassifier(Animal, ABC):
+class ImageClassifier(ZooModule, ABC):
     """It tells classes apart: a subclass builds `head`, and `forward` from images to what it
     sees."""
 
@@ -19,7 +19,7 @@ class ImageClassifier(Animal, ABC):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
         loss = cross_entropy(self.head(self(x)), y)
-        self.note({"cross_entropy": loss})
+        self.log_on_interval({"cross_entropy": loss})
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -29,11 +29,11 @@ class ImageClassifier(Animal, ABC):
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
-        return at_least_float32(apply(self, self.as_images(x), self))
+        return at_least_float32(eval_in_chunks(self, self.validate_images(x), self))
 
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
-        logits = apply(self, self.as_images(x), lambda chunk: self.head(self(chunk)))
+        logits = eval_in_chunks(self, self.validate_images(x), lambda chunk: self.head(self(chunk)))
         return at_least_float32(logits)
 
     def logits(self, features: Tensor) -> Tensor:

@@ -21,20 +21,20 @@ from zoo.layers.samplers import GaussianMixtureSampler
 CHUNK = 256  # images that pass through a network at once, outside of training
 
 
-class Animal(LightningModule):
+class ZooModule(LightningModule):
     """A module of the zoo: it counts the images it has seen, and it logs sparingly.
 
-    `ships` names the children that a weights file holds; empty means all of them.
+    `inference_modules` names the children that a weights file holds; empty means all of them.
     `double_backward` declares that a training step differentiates a gradient, as penalties do.
     """
 
-    ships: ClassVar[tuple[str, ...]] = ()
+    inference_modules: ClassVar[tuple[str, ...]] = ()
     double_backward: ClassVar[bool] = False
-    image_limit: float = OVERSHOOT  # of |x| in images that are taken
+    pixel_limit: float = OVERSHOOT  # of |x| in images that are taken
 
     def __init__(self) -> None:
         super().__init__()
-        self.images_seen = self.batch_checked = 0
+        self.images_seen = self.checked_batch_size = 0
 
     @property
     def parameter_dtype(self) -> torch.dtype:
@@ -48,24 +48,24 @@ class Animal(LightningModule):
         return () if channels is None or size is None else ((channels, size, size),)
 
     @property
-    def batch_parts(self) -> int:
+    def sub_batches(self) -> int:
         """How many equal parts a training step splits a batch into."""
         return 1
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         """The number of images that a training step needs in each part of a batch."""
         return 1
 
     def check_batch(self, n: int) -> None:
         """Raise BadRecipe for batches of n images, of which a training step can make nothing."""
-        check_batch(n, self.batch_parts, self.smallest_part, type(self).__name__)
+        check_batch(n, self.sub_batches, self.min_sub_batch, type(self).__name__)
 
-    def as_images(self, x: Tensor) -> Tensor:
+    def validate_images(self, x: Tensor) -> Tensor:
         """Images in this model's number format. Raises BadInput for others than `image_shapes` in
         [-1, 1]; training steps do not wait for a look at the values."""
         training = self._trainer is not None and self._trainer.training
-        check_images(x, self.image_shapes, not training, self.image_limit)
+        check_images(x, self.image_shapes, not training, self.pixel_limit)
         return x.to(self.parameter_dtype)
 
     def on_fit_start(self) -> None:
@@ -73,12 +73,12 @@ class Animal(LightningModule):
             self.train()
         if self.trainer.world_size > 1:  # each rank draws latents of its own
             torch.manual_seed(torch.initial_seed() + self.global_rank)
-        fuse(self.trainer.optimizers)
+        enable_fused_optimizers(self.trainer.optimizers)
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
-        if (n := len(batch[0])) != self.batch_checked:
+        if (n := len(batch[0])) != self.checked_batch_size:
             self.check_batch(n)
-        self.batch_checked = n
+        self.checked_batch_size = n
         self.images_seen += n * self.trainer.world_size
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
@@ -91,7 +91,7 @@ class Animal(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]
 
-    def note(self, values: Mapping[str, Tensor]) -> None:
+    def log_on_interval(self, values: Mapping[str, Tensor]) -> None:
         """Log, but only on the steps that reach a logger: a `self.log` a step costs dearly."""
         step = self.trainer.fit_loop.epoch_loop._batches_that_stepped + 1  # as loggers count
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
@@ -106,7 +106,7 @@ class Animal(LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-class LatentVariableModel(Animal, ABC):
+class LatentVariableModel(ZooModule, ABC):
     """It explains an image by a latent z ~ N(0, I); needs `hparams.latent`."""
 
     @property
@@ -114,7 +114,7 @@ class LatentVariableModel(Animal, ABC):
         """The width of a latent."""
         return int(self.hparams["latent"])
 
-    def as_latents(self, z: Tensor) -> Tensor:
+    def validate_latents(self, z: Tensor) -> Tensor:
         """Latents in this model's number format; raises BadInput for others than (n, latent)."""
         check_latents(z, self.latent_size)
         return z.to(self.parameter_dtype)
@@ -134,7 +134,7 @@ class LatentVariableModel(Animal, ABC):
 
     def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
         """`decode` of latents (n, latent), a few at a time."""
-        return map(self.decode, self.as_latents(z).split(CHUNK))
+        return map(self.decode, self.validate_latents(z).split(CHUNK))
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
         """The images of `sample`, a few at a time."""
@@ -146,28 +146,28 @@ class ConditionalModel(LatentVariableModel):
 
     @abstractmethod
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latent) and labels (n,), by default `in_turn`, to images in [-1, 1]. Raises
-        BadInput for labels that do not fit."""
+        """Latents (n, latent) and labels (n,), by default `cyclic_labels`, to images in [-1, 1].
+        Raises BadInput for invalid labels."""
 
-    def in_turn(self, n: int) -> Tensor:
+    def cyclic_labels(self, n: int) -> Tensor:
         """Labels (n,): every class in its turn."""
         return torch.arange(n, device=self.device) % self.hparams["classes"]
 
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
-        `in_turn`; a seed fixes the latents. Raises BadInput for labels that do not fit."""
+        `cyclic_labels`; a seed fixes the latents. Raises BadInput for labels that do not fit."""
         return self.decode(self.prior(n, seed), labels)
 
     def decode_chunks(self, z: Tensor) -> Iterator[Tensor]:
-        z = self.as_latents(z)
-        chunks = zip(z.split(CHUNK), self.in_turn(len(z)).split(CHUNK), strict=True)
+        z = self.validate_latents(z)
+        chunks = zip(z.split(CHUNK), self.cyclic_labels(len(z)).split(CHUNK), strict=True)
         return (self.decode(some, labels) for some, labels in chunks)
 
-    def asked(self, n: int, labels: Tensor | None) -> Tensor:
-        """Labels (n,) as int64 on this model's device, by default `in_turn`. Raises BadInput unless
-        they are n classes of this model."""
+    def validate_labels(self, n: int, labels: Tensor | None) -> Tensor:
+        """Labels (n,) as int64 on this model's device, by default `cyclic_labels`. Raises BadInput
+        unless they are n classes of this model."""
         if labels is None:
-            return self.in_turn(n)
+            return self.cyclic_labels(n)
         return checked_labels(labels, n, self.hparams["classes"]).to(self.device)
 
 
@@ -180,11 +180,13 @@ class EncoderDecoder(LatentVariableModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, latent)."""
-        return at_least_float32(apply(self, self.as_images(x), self.encoder))
+        return at_least_float32(eval_in_chunks(self, self.validate_images(x), self.encoder))
 
     def decode(self, z: Tensor) -> Tensor:
         """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
-        return at_least_float32(apply(self, self.as_latents(z), self.decoder)).clamp(-1, 1)
+        return at_least_float32(eval_in_chunks(self, self.validate_latents(z), self.decoder)).clamp(
+            -1, 1
+        )
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1], through their codes and back."""
@@ -199,7 +201,7 @@ class EncoderDecoder(LatentVariableModel):
 
 class Autoencoder(EncoderDecoder):
     """A density fitted on its codes afterwards makes a generator of it: a subclass also builds
-    `sampler`, which `zoo export` fits on the training images."""
+    `require_sampling`, which `zoo export` fits on the training images."""
 
     sampler: GaussianMixtureSampler
 
@@ -209,10 +211,10 @@ class Autoencoder(EncoderDecoder):
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
         """Draw codes (n, latent) from the density that was fitted."""
-        return self.sampler.draw(n, seed)
+        return self.sampler.sample(n, seed)
 
 
-def fuse(optimizers: list[Optimizer]) -> None:
+def enable_fused_optimizers(optimizers: list[Optimizer]) -> None:
     """Have Adam and SGD pass over the weights once a step, on CPUs and CUDA; a checkpoint's own way
     is restored with it. Set here, after they are built, gradients are still unscaled before the
     step, so that float16 can be watched and clipped: `Adam(fused=True)` asks to do that itself."""
@@ -221,19 +223,21 @@ def fuse(optimizers: list[Optimizer]) -> None:
             group["fused"] = True
 
 
-def apply(network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]) -> Tensor:
+def eval_in_chunks(
+    network: nn.Module, inputs: Tensor, through: Callable[[Tensor], Tensor]
+) -> Tensor:
     """`through(inputs)` in chunks, `network` being in evaluation mode; a bar if it takes long.
     There are gradients only where the inputs ask for some."""
     chunks = tqdm(inputs.split(CHUNK), "images", leave=False, disable=None, delay=2)
     with (
-        evaluating(network),
+        eval_mode(network),
         torch.set_grad_enabled(inputs.requires_grad and torch.is_grad_enabled()),
     ):
         return torch.cat([through(chunk) for chunk in chunks])
 
 
 @contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
+def eval_mode(network: nn.Module) -> Iterator[None]:
     """Within, all modules are in evaluation mode; then each is in its own again."""
     training = [module for module in network.modules() if module.training]
     network.eval()

@@ -4,19 +4,19 @@ from zoo.data.celeba import CelebA
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.digits import Digits
 from zoo.data.folder import ImageFolder
-from zoo.data.images import ImageData
-from zoo.data.mnist import MNIST, BinarisedMNIST, FashionMNIST
+from zoo.data.images import ImageDataModule
+from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
 from zoo.data.shards import Shards
 from zoo.data.stacked import StackedMNIST
 
 __all__ = [
     "CIFAR10",
     "MNIST",
-    "BinarisedMNIST",
+    "BinarizedMNIST",
     "CelebA",
     "Digits",
     "FashionMNIST",
-    "ImageData",
+    "ImageDataModule",
     "ImageFolder",
     "Shards",
     "StackedMNIST",

@@ -9,13 +9,13 @@ from torch.utils.data import Dataset
 Split = Literal["train", "test"]
 
 
-class Source(NamedTuple):
+class DatasetInfo(NamedTuple):
     """Where a data set comes from, on what terms, and on which what is learned from it ships."""
 
     title: str
     url: str
     terms: str
-    weights_licence: str
+    weights_license: str
     remedy: str = "connect to the internet once"
 
 
@@ -43,7 +43,7 @@ def check_images(images: Images, channels: int, classes: int) -> None:
         )
 
 
-class Slices(Dataset[tuple[Tensor, Tensor]]):
+class BatchSlicingDataset(Dataset[tuple[Tensor, Tensor]]):
     """A whole batch by one indexing of the array, on the device where it is kept."""
 
     def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
@@ -66,7 +66,7 @@ def noise(n: int, channels: int, size: int) -> Images:
     return Images(pixels, torch.arange(n) % 10)
 
 
-def mirrored(pixels: Tensor) -> Tensor:
+def random_flip(pixels: Tensor) -> Tensor:
     """Images (n, channels, h, w), each flipped left to right with probability one half."""
     flip = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
     return torch.where(flip, pixels.flip(-1), pixels)
@@ -78,6 +78,6 @@ def every_tenth(n: int, split: Split) -> Tensor:
     return (held_out if split == "test" else ~held_out).nonzero().flatten()
 
 
-def normalise(pixels: Tensor) -> Tensor:
+def normalize(pixels: Tensor) -> Tensor:
     """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)

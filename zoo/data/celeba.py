@@ -17,9 +17,9 @@ from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
 from zoo.data.decoding import DAMAGE, BadPicture, opened
-from zoo.data.images import ImageData, Images, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.data.listing import is_picture
-from zoo.files import replacing
+from zoo.files import atomic_write
 
 CROP = 148  # the side of the centre square, in a picture 178 wide
 ARCHIVE = "img_align_celeba.zip"
@@ -28,7 +28,7 @@ PARTITION = "list_eval_partition.txt"
 NAME = re.compile(r"[\w-]+")  # of an attribute
 
 
-class CelebA(ImageData):
+class CelebA(ImageDataModule):
     """Images (n, 3, size, size); labels (n, 40), 1 where a face has the attribute, else 0.
 
     Crop `celeba-148`: the centre square of 148/178 of the width, antialiased to `size`. The
@@ -36,7 +36,7 @@ class CelebA(ImageData):
     no face of the official test partition has every tenth of its faces held out instead.
     """
 
-    source = Source(
+    source = DatasetInfo(
         "CelebA",
         "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         "non-commercial research only, by MMLAB, The Chinese University of Hong Kong",
@@ -96,7 +96,7 @@ class CelebA(ImageData):
         shape = (len(names), 3, self.size, self.size)
         if (found := kept_before(path, shape, self.folder / ARCHIVE)) is None:
             try:
-                with replacing(path) as beside:
+                with atomic_write(path) as beside:
                     kept = np.lib.format.open_memmap(beside, "w+", np.uint8, shape)
                     self.decode(archive, names, kept)
                     kept.flush()

@@ -4,17 +4,17 @@ import numpy as np
 import torch
 from torchvision import datasets
 
-from zoo.data.images import ImageData, Images, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.errors import BadRecipe
 
 
-class CIFAR10(ImageData):
+class CIFAR10(ImageDataModule):
     """Images (n, 3, 32, 32), from torchvision's download or from `cifar10/{train,test}.npz`.
 
     The latter hold `images` (n, 32, 32, 3) in uint8 and `labels` (n,).
     """
 
-    source = Source(
+    source = DatasetInfo(
         "CIFAR-10",
         "https://www.cs.toronto.edu/~kriz/cifar.html",
         "no licence stated; cite Krizhevsky, 2009",

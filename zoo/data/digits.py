@@ -5,16 +5,16 @@ Alpaydin & Kaynak, 1998, https://doi.org/10.24432/C50P49: the test part of that 
 
 import torch
 
-from zoo.data.images import ImageData, Images, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.errors import BadRecipe
 
 TRAIN = 1500  # of 1797, in their order: the last writers are the test split
 
 
-class Digits(ImageData):
+class Digits(ImageDataModule):
     """Images (n, 1, 8, 8). The distance is to the training images, as few are held out."""
 
-    source = Source(
+    source = DatasetInfo(
         "Digits",
         "https://archive.ics.uci.edu/dataset/80/optical+recognition+of+handwritten+digits",
         "CC BY 4.0, by Alpaydin & Kaynak",

@@ -10,8 +10,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from zoo.data.decoding import DAMAGE
-from zoo.data.images import ImageData, Split
-from zoo.files import replacing
+from zoo.data.images import ImageDataModule, Split
+from zoo.files import atomic_write
 from zoo.metrics.extractors import Extractor
 
 CHUNK = 250
@@ -25,7 +25,7 @@ def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
     return torch.cat([extractor(chunk.to(place)) for chunk in bar])
 
 
-def real_features(extractor: Extractor, data: ImageData, split: Split, n: int) -> Tensor:
+def real_features(extractor: Extractor, data: ImageDataModule, split: Split, n: int) -> Tensor:
     """Features (n, d) of the first n images of a split, or of as many as there are.
 
     They are kept in the data's folder `statistics`, named by the digests of images and
@@ -54,5 +54,5 @@ def kept_before(path: Path) -> Tensor | None:
 
 def keep(tensors: dict[str, Tensor], path: Path) -> None:
     """Write what took long to compute; nothing happens in a folder that is not ours to write."""
-    with suppress(OSError, SafetensorError), replacing(path) as beside:
+    with suppress(OSError, SafetensorError), atomic_write(path) as beside:
         save_file(tensors, beside)

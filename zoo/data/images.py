@@ -12,16 +12,25 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from zoo.checks import check_data
-from zoo.core.module import Animal
-from zoo.data.arrays import Images, Slices, Source, Split, check_images, mirrored, noise, normalise
+from zoo.core.module import ZooModule
+from zoo.data.arrays import (
+    BatchSlicingDataset,
+    DatasetInfo,
+    Images,
+    Split,
+    check_images,
+    noise,
+    normalize,
+    random_flip,
+)
 from zoo.data.decoding import DAMAGE
-from zoo.data.resumable import Batch, Loader, Order, as_it_is
+from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.errors import BadRecipe, MissingData
 
-__all__ = ["ImageData", "Images", "Source", "Split", "normalise"]
+__all__ = ["DatasetInfo", "ImageDataModule", "Images", "Split", "normalize"]
 
 
-class ImageData(LightningDataModule, ABC):
+class ImageDataModule(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
     `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
@@ -30,7 +39,7 @@ class ImageData(LightningDataModule, ABC):
     BadRecipe for settings that do not fit.
     """
 
-    source: Source
+    source: DatasetInfo
     channels: int = 3
     usual_size: ClassVar[int] = 32
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels, where numbers do not say it
@@ -72,7 +81,7 @@ class ImageData(LightningDataModule, ABC):
             except DAMAGE as error:
                 raise self.damaged(error) from error
             is_whole = split == "test" or self.without is None
-            self.splits[split] = found if is_whole else self.leave_out(found)
+            self.splits[split] = found if is_whole else self.exclude(found)
         return self.splits[split]
 
     def damaged(self, error: Exception) -> MissingData:
@@ -92,7 +101,7 @@ class ImageData(LightningDataModule, ABC):
         count = int(self.images("train").labels.max()) + 1
         return self.classes or tuple(str(label) for label in range(count))
 
-    def cut_down(self, n: int, root: str) -> None:
+    def limit_to(self, n: int, root: str) -> None:
         """Keep n images of each split, noise where there are no files, and never download; what
         is learned of them goes below another root."""
         self.offline = True
@@ -104,7 +113,7 @@ class ImageData(LightningDataModule, ABC):
             self.splits[split] = Images(images.pixels[:n], images.labels[:n])
         self.root = Path(root)
 
-    def leave_out(self, images: Images) -> Images:
+    def exclude(self, images: Images) -> Images:
         """All images but those of class `without`; raises BadRecipe where there are none."""
         assert self.without is not None
         known = images.labels.ne(self.without)
@@ -152,7 +161,7 @@ class ImageData(LightningDataModule, ABC):
     def check_model(self, shape: tuple[int, ...]) -> None:
         """Refuse a model that was built for other images."""
         model = self.trainer.lightning_module if self.trainer else None
-        if isinstance(model, Animal):
+        if isinstance(model, ZooModule):
             check_data(model.image_shapes, shape)
             model.check_batch(self.batch_size)
 
@@ -165,28 +174,28 @@ class ImageData(LightningDataModule, ABC):
         if self.trainer and self.trainer.overfit_batches:  # type: ignore[attr-defined]
             own = torch.Generator()
             return DataLoader(
-                images, self.batch_size, drop_last=True, collate_fn=as_it_is, generator=own
+                images, self.batch_size, drop_last=True, collate_fn=identity_collate, generator=own
             )
-        return Loader(images, self.batch_size, self.order(images), workers)
+        return ResumableLoader(images, self.batch_size, self.order(images), workers)
 
-    def slices(self, split: Split) -> Slices:
+    def slices(self, split: Split) -> BatchSlicingDataset:
         """A split, kept on the GPU that trains if it takes a quarter of what is free there."""
         images, device = self.images(split), torch.device("cpu")
         there = self.trainer.strategy.root_device if self.trainer else device
         if there.type == "cuda" and 4 * images.pixels.nbytes < torch.cuda.mem_get_info(there)[0]:
             device = there
-        return Slices(images, self.labels, device)
+        return BatchSlicingDataset(images, self.labels, device)
 
-    def order(self, images: Dataset[Batch]) -> Order:
+    def order(self, images: Dataset[Batch]) -> ResumableSampler:
         """Each rank has its own share of every epoch."""
         ranks, rank = (
             (self.trainer.world_size, self.trainer.global_rank) if self.trainer else (1, 0)
         )
-        return Order(images, ranks, rank, seed=self.seed, drop_last=True)
+        return ResumableSampler(images, ranks, rank, seed=self.seed, drop_last=True)
 
     def val_dataloader(self) -> DataLoader[Batch]:
         slices, own = self.slices("test"), torch.Generator()
-        return DataLoader(slices, self.batch_size, collate_fn=as_it_is, generator=own)
+        return DataLoader(slices, self.batch_size, collate_fn=identity_collate, generator=own)
 
     def state_dict(self) -> dict[str, object]:
         return {"seed": self.seed, "seen": self.seen()}
@@ -203,7 +212,7 @@ class ImageData(LightningDataModule, ABC):
             "name": self.source.title,
             "url": self.source.url,
             "terms": self.source.terms,
-            "licence": self.source.weights_licence,
+            "licence": self.source.weights_license,
             "images": self.count("train"),
             "sha256": self.fingerprint(),
         }
@@ -226,10 +235,10 @@ class ImageData(LightningDataModule, ABC):
     ) -> tuple[Tensor, Tensor]:
         pixels, labels = batch
         if self.mirror and self.trainer is not None and self.trainer.training:
-            pixels = mirrored(pixels)
+            pixels = random_flip(pixels)
         model = self.trainer.lightning_module if self.trainer else None
-        dtype = model.parameter_dtype if isinstance(model, Animal) else torch.float32
-        return normalise(pixels).to(dtype), labels
+        dtype = model.parameter_dtype if isinstance(model, ZooModule) else torch.float32
+        return normalize(pixels).to(dtype), labels
 
     def digest(self, split: Split) -> str:
         """The sha256 of a split's pixels."""

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import pad
 from torchvision import datasets
 
-from zoo.data.images import ImageData, Images, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.errors import BadRecipe
 
 RAW = [
@@ -13,10 +13,10 @@ RAW = [
 ]
 
 
-class MNIST(ImageData):
+class MNIST(ImageDataModule):
     """Images (n, 1, size, size): 28 as published, or 32 with two black pixels on every side."""
 
-    source = Source(
+    source = DatasetInfo(
         "MNIST",
         "http://yann.lecun.com/exdb/mnist",
         "CC BY-SA 3.0, by LeCun & Cortes",
@@ -46,7 +46,7 @@ class MNIST(ImageData):
 class FashionMNIST(MNIST):
     """Images (n, 1, size, size): 28 as published, or 32 with two black pixels on every side."""
 
-    source = Source(
+    source = DatasetInfo(
         "Fashion-MNIST",
         "https://github.com/zalandoresearch/fashion-mnist",
         "MIT, by Zalando SE",
@@ -68,7 +68,7 @@ class FashionMNIST(MNIST):
     )
 
 
-class BinarisedMNIST(MNIST):
+class BinarizedMNIST(MNIST):
     """Images (n, 1, 28, 28), every pixel -1 or 1: black or white, drawn once and for all.
 
     A pixel is white with the probability of its grey level, as Salakhutdinov & Murray, 2008, do
@@ -76,7 +76,7 @@ class BinarisedMNIST(MNIST):
     generator of NumPy repeats on every machine; likelihoods differ by what another draw makes.
     """
 
-    source = Source(
+    source = DatasetInfo(
         "MNIST, statically binarised",
         "http://yann.lecun.com/exdb/mnist",
         "CC BY-SA 3.0, by LeCun & Cortes",

@@ -13,7 +13,7 @@ from zoo.errors import BadRecipe
 Batch = tuple[Tensor, Tensor]
 
 
-class Order(DistributedSampler[int]):
+class ResumableSampler(DistributedSampler[int]):
     """A rank's share of an epoch, shuffled in whole; the Trainer says which epoch it is."""
 
     start = 0  # the first images of the next pass are left out: they were seen before a stop
@@ -23,7 +23,7 @@ class Order(DistributedSampler[int]):
         return islice(super().__iter__(), start, None)
 
 
-class Loader(DataLoader[Batch]):
+class ResumableLoader(DataLoader[Batch]):
     """Batches of an epoch in their order; it knows how many it has given, and goes on from there.
 
     It draws nothing from torch's own stream of random numbers. Raises BadRecipe where a training
@@ -33,13 +33,15 @@ class Loader(DataLoader[Batch]):
     given = 0  # batches of this epoch
     skipped = 0  # batches that the next pass leaves out
 
-    def __init__(self, images: Dataset[Batch], batch_size: int, order: Order, workers: int = 0):
+    def __init__(
+        self, images: Dataset[Batch], batch_size: int, order: ResumableSampler, workers: int = 0
+    ):
         super().__init__(
             images,
             batch_size,
             sampler=order,
             drop_last=True,
-            collate_fn=as_it_is,
+            collate_fn=identity_collate,
             num_workers=workers,
             generator=torch.Generator(),
         )
@@ -74,5 +76,5 @@ class Loader(DataLoader[Batch]):
         self.skipped = state["given"]
 
 
-def as_it_is(batch: Any) -> Any:
+def identity_collate(batch: Any) -> Any:
     return batch

@@ -15,7 +15,7 @@ from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files
 from zoo.data.resumable import Batch
-from zoo.data.streaming import Inside, Piece, Pieces, inside, look
+from zoo.data.streaming import ImageEntry, Inside, StreamedImages, inside, look
 from zoo.data.user_images import OwnPictures, Unreadable
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
@@ -57,15 +57,15 @@ class Shards(OwnPictures):
         parts = [chosen.__getitems__(some) for some in indices]
         return Images(*(torch.cat(side) for side in zip(*parts, strict=True)))
 
-    def dataset(self, pieces: list[Piece], labels: bool) -> Pieces:
-        return Pieces(pieces, self.size, labels, self.channels, self.unreadable, self.root)
+    def dataset(self, pieces: list[ImageEntry], labels: bool) -> StreamedImages:
+        return StreamedImages(pieces, self.size, labels, self.channels, self.unreadable, self.root)
 
-    def pieces(self, split: Split) -> list[Piece]:
+    def pieces(self, split: Split) -> list[ImageEntry]:
         self.check(self.inventory)
         return [self.everything[i] for i in every_tenth(len(self.everything), split).tolist()]
 
     @property
-    def everything(self) -> list[Piece]:
+    def everything(self) -> list[ImageEntry]:
         """Where all pictures are, in the order of their names."""
         return self.listed.pieces
 
@@ -78,13 +78,13 @@ class Shards(OwnPictures):
     def listed(self) -> Inside:
         """That, and by name why tar files, files in them and folders cannot be read."""
         faults = {self.relative(path): why for path, why in self.listing.faults.items()}
-        places, found = self.listing.files, list[Piece]()
+        places, found = self.listing.files, list[ImageEntry]()
         parents = {p: i for i, p in enumerate(sorted({parent(path) for path in places}))}
         for path in places:
             label = parents[parent(path)]
             if path.suffix.lower() != ".tar":
                 size = path.stat().st_size if path.is_file() else 0
-                found.append(Piece(str(path), 0, size, label))
+                found.append(ImageEntry(str(path), 0, size, label))
                 continue
             try:
                 pieces, bad = inside(path, label)

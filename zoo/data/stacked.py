@@ -6,7 +6,7 @@ https://arxiv.org/abs/1705.07761.
 
 import torch
 
-from zoo.data.images import Images, Source, Split
+from zoo.data.images import DatasetInfo, Images, Split
 from zoo.data.mnist import MNIST
 
 SIZES: dict[Split, int] = {"train": 128_000, "test": 26_000}
@@ -18,7 +18,7 @@ class StackedMNIST(MNIST):
     The digits of a split are drawn at random from that split of MNIST, by a seed that is fixed.
     """
 
-    source = Source(
+    source = DatasetInfo(
         "Stacked-MNIST",
         "http://yann.lecun.com/exdb/mnist",
         "CC BY-SA 3.0, by LeCun & Cortes",

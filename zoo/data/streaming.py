@@ -17,7 +17,7 @@ from zoo.data.user_images import Unreadable, grey
 from zoo.errors import BadRecipe
 
 
-class Piece(NamedTuple):
+class ImageEntry(NamedTuple):
     """Where a picture's bytes are: in a file of its own, or inside of a tar file."""
 
     path: str
@@ -48,7 +48,7 @@ class Piece(NamedTuple):
         return f"{shown}:{''.join(names[:1])}"
 
 
-class BrokenPiece(BadRecipe):
+class UnreadableImage(BadRecipe):
     """A picture that cannot be read, in one line also when it comes from a worker process, where
     torch writes the traceback before it."""
 
@@ -56,13 +56,13 @@ class BrokenPiece(BadRecipe):
         super().__init__(message.strip().rpartition("BrokenPiece: ")[2])
 
 
-class Pieces(Dataset[Batch]):
+class StreamedImages(Dataset[Batch]):
     """Pictures decoded when they are asked for. By `skip` the next one takes the place of one
     that cannot be; else that raises BrokenPiece."""
 
     def __init__(
         self,
-        pieces: list[Piece],
+        pieces: list[ImageEntry],
         size: int,
         labels: bool,
         channels: int = 3,
@@ -92,14 +92,14 @@ class Pieces(Dataset[Batch]):
                 return square(piece.content(), self.size)[0], piece.label
             except BadPicture as fault:
                 if self.unreadable == "stop":
-                    raise BrokenPiece(
+                    raise UnreadableImage(
                         f"{shown(piece.name(self.root))} {fault}. Mend it or move it away, or "
                         "leave out such pictures by --data.init_args.unreadable skip"
                     ) from fault
-        raise BrokenPiece(f"none of the {len(self.pieces):,} pictures can be read")
+        raise UnreadableImage(f"none of the {len(self.pieces):,} pictures can be read")
 
 
-def look(piece: Piece, size: int) -> tuple[Header, bool] | BadPicture:
+def look(piece: ImageEntry, size: int) -> tuple[Header, bool] | BadPicture:
     """What a picture is and whether it is grey, or why it cannot be read."""
     try:
         pixels, header = square(piece.content(), size)
@@ -111,7 +111,7 @@ def look(piece: Piece, size: int) -> tuple[Header, bool] | BadPicture:
 class Inside(NamedTuple):
     """The pictures of a tar file, and by name why others of its files cannot be read."""
 
-    pieces: list[Piece]
+    pieces: list[ImageEntry]
     faults: dict[str, str]
 
 
@@ -138,7 +138,9 @@ def inside(path: Path, label: int) -> Inside:
     found = [m for m in found if f"{m.name.rpartition('.')[0]}.cls" not in faults]
     return Inside(
         [
-            Piece(str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label))
+            ImageEntry(
+                str(path), m.offset_data, m.size, classes.get(m.name.rpartition(".")[0], label)
+            )
             for m in found
         ],
         faults,

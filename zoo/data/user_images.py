@@ -11,17 +11,17 @@ import yaml
 from torch import Tensor
 
 from zoo.data.arrays import noise
-from zoo.data.images import ImageData, Source, Split
+from zoo.data.images import DatasetInfo, ImageDataModule, Split
 from zoo.data.inventory import NAMED, Inventory, named
 from zoo.errors import BadRecipe, MissingData
-from zoo.files import replacing
+from zoo.files import atomic_write
 
 Unreadable = Literal["stop", "skip"]
 INVENTORY = "pictures.yaml"
 LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
 
 
-class OwnPictures(ImageData):
+class OwnPictures(ImageDataModule):
     """Every picture below `root`, its centre square antialiased to (channels, size, size).
 
     `channels` is 1 where every file is of a grey kind, unless given. `unreadable` pictures stop a
@@ -30,7 +30,7 @@ class OwnPictures(ImageData):
     be read, and MissingData where there are none.
     """
 
-    source = Source("your own pictures", "not published", "unknown", "unknown")
+    source = DatasetInfo("your own pictures", "not published", "unknown", "unknown")
     usual_size = 64
     extractor = "squeezenet"
     reference = "train"
@@ -127,15 +127,15 @@ class OwnPictures(ImageData):
     def report(self, inventory: Inventory, folder: Path) -> None:
         """Print what the folder holds, and keep it in the run folder."""
         print(*inventory.lines(), sep="\n", file=sys.stderr)
-        with replacing(folder / INVENTORY) as beside:
+        with atomic_write(folder / INVENTORY) as beside:
             words = yaml.safe_dump(inventory.as_data(), sort_keys=False, allow_unicode=True)
             beside.write_text(words, encoding="utf-8", errors="backslashreplace")
 
-    def cut_down(self, n: int, root: str) -> None:
+    def limit_to(self, n: int, root: str) -> None:
         if not self.given:
             images = noise(n, self.channels, self.size)
             self.splits = dict.fromkeys(get_args(Split), images)
-        super().cut_down(n, root)
+        super().limit_to(n, root)
 
 
 def grey(pixels: Tensor) -> Tensor:

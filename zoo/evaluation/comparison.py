@@ -57,7 +57,7 @@ def compare(a: str, b: str) -> str:
     width = max(len(str(one["metric"])) for one, _ in pairs)
     lines = [f"{'':<{width}}  {title(a):>24}  {title(b):>24}"]
     for one, other in pairs:
-        refuse_to_mix(one, other)
+        check_comparable(one, other)
         line = f"{one['metric']:<{width}}  {shown(one):>24}  {shown(other):>24}  "
         lines += [(line + verdict(one, other)).rstrip()]
     return "\n".join(lines)
@@ -68,7 +68,7 @@ def title(name: str) -> str:
     return printable(catalog.stem(name.removesuffix(".json")), 24)
 
 
-def refuse_to_mix(one: Record, other: Record) -> None:
+def check_comparable(one: Record, other: Record) -> None:
     """Numbers of different protocols are not compared, nor what is no number."""
     for record in (one, other):
         if isinstance(record["value"], float) and not math.isfinite(record["value"]):

@@ -5,9 +5,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo.core.protocols import Sampler
+from zoo.core.protocols import SupportsSampling
 from zoo.data.features import extract
-from zoo.data.images import ImageData, normalise
+from zoo.data.images import ImageDataModule, normalize
 from zoo.errors import ZooError
 from zoo.evaluation.records import Protocol
 from zoo.evaluation.samples import SUPPORT, find_space
@@ -15,14 +15,14 @@ from zoo.metrics.checks import require_images
 from zoo.metrics.manifold import distances
 from zoo.metrics.support import nearest_pairs
 from zoo.plotting import pictures
-from zoo.pretrained.weights import read
+from zoo.pretrained.weights import load
 
 PAIRS, SAMPLES, NEIGHBOURS = 32, 24, 3
 GAP = 12
 
 
-def draw(
-    path: Path, data: ImageData, protocol: Protocol, folder: Path, device: str | None = None
+def draw_figures(
+    path: Path, data: ImageDataModule, protocol: Protocol, folder: Path, device: str | None = None
 ) -> list[Path]:
     """Two PNG files in a folder: the 32 nearest pairs among 2,000 samples, nearest first,
     and the first 24 samples, each followed by the three training images nearest to it.
@@ -30,8 +30,8 @@ def draw(
     Nearest is meant in the extractor's space, among the training images that are measured. Raises
     ZooError for a model that draws nothing.
     """
-    model, name = read(path, device), path.stem
-    if not isinstance(model, Sampler):
+    model, name = load(path, device), path.stem
+    if not isinstance(model, SupportsSampling):
         raise ZooError(f"{name} draws no images: there are no pictures of them to be made")
     space = find_space(data, protocol, model.device)
     images = model.sample(SUPPORT, seed=0).cpu()
@@ -39,7 +39,7 @@ def draw(
     pairs = images[nearest_pairs(features, PAIRS).cpu()]
     require_images("a picture of neighbours", NEIGHBOURS, space.sides["train"])
     found = distances(features[:SAMPLES], space.sides["train"]).topk(NEIGHBOURS, largest=False)
-    trained = normalise(data.images("train").pixels[found.indices.cpu().flatten()])
+    trained = normalize(data.images("train").pixels[found.indices.cpu().flatten()])
     beside = torch.cat([images[:SAMPLES, None], trained.unflatten(0, (-1, NEIGHBOURS))], dim=1)
     shown = {"pairs": strips(pairs, across=4), "neighbours": strips(beside, across=3)}
     for kind, picture in shown.items():

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.module import CHUNK, Animal
-from zoo.data.images import Images, Split, normalise
+from zoo.core.module import CHUNK, ZooModule
+from zoo.data.images import Images, Split, normalize
 from zoo.errors import UnknownName
 from zoo.metrics.checks import NotEnough, require_finite, require_images
 
@@ -44,16 +44,18 @@ def find_protocol(name: str, device: torch.device) -> Protocol:
     return PROTOCOLS[name]._replace(images=ON_CUDA) if many else PROTOCOLS[name]
 
 
-def first(images: Images, n: int) -> Images:
+def take(images: Images, n: int) -> Images:
     return Images(images.pixels[:n], images.labels[:n])
 
 
 @torch.no_grad()
-def each(model: Animal, pixels: Tensor, through: Callable[[Tensor], Tensor], title: str) -> Tensor:
+def map_batches(
+    model: ZooModule, pixels: Tensor, through: Callable[[Tensor], Tensor], title: str
+) -> Tensor:
     """`through` of images (n, channels, h, w) in uint8, normalised on the model's device, in chunks
     with a progress bar; its results on the CPU."""
     chunks = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([through(normalise(x.to(model.device))).cpu() for x in chunks])
+    return torch.cat([through(normalize(x.to(model.device))).cpu() for x in chunks])
 
 
 class MetricWarning(UserWarning):
@@ -61,7 +63,7 @@ class MetricWarning(UserWarning):
 
 
 @contextmanager
-def left_out(metric: str) -> Iterator[None]:
+def skip_if_not_measurable(metric: str) -> Iterator[None]:
     """Within, too few images leave a metric out, which a warning names."""
     try:
         yield

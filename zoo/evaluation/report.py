@@ -13,19 +13,19 @@ import torch
 import zoo.data
 from zoo.core.module import Autoencoder
 from zoo.core.provenance import hardware, versions
-from zoo.data.images import ImageData
+from zoo.data.images import ImageDataModule
 from zoo.data.user_images import OwnPictures
 from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
 from zoo.evaluation.estimate import expected_seconds
-from zoo.evaluation.records import each
-from zoo.files import replacing
+from zoo.evaluation.records import map_batches
+from zoo.files import atomic_write
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.checkpoints import read_checkpoint, revive
+from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
 from zoo.pretrained.extractors import load_extractor
 from zoo.pretrained.training_modules import checkpoint_of
-from zoo.pretrained.weights import find_device, read, sha256, write
+from zoo.pretrained.weights import find_device, load, save, sha256
 
 
 class Report(TypedDict):
@@ -47,14 +47,14 @@ class Measured(TypedDict):
     versions: dict[str, str]
 
 
-def data_of(recipe: str) -> ImageData:
+def data_of(recipe: str) -> ImageDataModule:
     """The data set of a recipe, by its name or file; raises UnknownName and BadRecipe."""
-    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe(recipe)
+    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe_path(recipe)
     data = catalog.read_recipe(path, ("data",))["data"]
     return build_data(str(data["class_path"]), data.get("init_args") or {})  # type: ignore[arg-type]
 
 
-def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
+def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageDataModule:
     """A data set of zoo.data with arguments; raises UnknownName and BadRecipe."""
     module, _, name = class_path.rpartition(".")
     if name not in zoo.data.__all__ or not f"{module}.".startswith("zoo.data."):
@@ -66,15 +66,15 @@ def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageData:
 
 
 @contextmanager
-def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]]:
+def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageDataModule]]:
     """The weights file behind a name, and the data of the recipe named or its own; of a run or a
     checkpoint a file is made for as long as it is measured. Raises ZooError."""
-    from zoo.evaluation.training_data import Terms, find_learned
+    from zoo.evaluation.training_data import Terms, find_training_data
 
     own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
     if checkpoint is None:
-        path = catalog.locate(name)
-        if recipe is None and own not in catalog.recipes():
+        path = catalog.weights_path(name)
+        if recipe is None and own not in catalog.list_recipes():
             raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
         data = data_of(recipe or own)
         if recipe is None:
@@ -82,12 +82,12 @@ def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageData]
         yield path, data
         return
     state = read_checkpoint(checkpoint)
-    model = revive(checkpoint, state)
-    data = data_of(recipe) if recipe else find_learned(checkpoint, state, None, Terms()).data
+    model = model_from_checkpoint(checkpoint, state)
+    data = data_of(recipe) if recipe else find_training_data(checkpoint, state, None, Terms()).data
     if isinstance(model, Autoencoder):
-        model.fit_sampler(each(model, data.images("train").pixels, model.encode, "codes"))
+        model.fit_sampler(map_batches(model, data.images("train").pixels, model.encode, "codes"))
     with TemporaryDirectory(prefix="zoo-") as aside:
-        write(model, path := Path(aside) / f"{own}.safetensors")
+        save(model, path := Path(aside) / f"{own}.safetensors")
         yield path, data
 
 
@@ -103,7 +103,7 @@ def check_card(path: Path, title: str) -> None:
         )
 
 
-def with_extractor(protocol: Protocol, data: ImageData) -> Protocol:
+def with_extractor(protocol: Protocol, data: ImageDataModule) -> Protocol:
     """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
     weights cannot be had, which is printed."""
     if not protocol.extractor and isinstance(data, OwnPictures):
@@ -117,12 +117,12 @@ def with_extractor(protocol: Protocol, data: ImageData) -> Protocol:
 
 def evaluate(
     path: Path,
-    data: ImageData,
+    data: ImageDataModule,
     protocol: Protocol = PROTOCOLS["full"],
     device: str | None = None,
 ) -> list[Record]:
     """Every metric that the model in a weights file can be measured by, headline first."""
-    model = read(path, device)
+    model = load(path, device)
     state = torch.get_rng_state()
     torch.manual_seed(0)
     try:
@@ -137,7 +137,9 @@ def evaluate(
     return records
 
 
-def report(path: Path, data: ImageData, protocol: Protocol, device: str | None = None) -> Report:
+def report(
+    path: Path, data: ImageDataModule, protocol: Protocol, device: str | None = None
+) -> Report:
     """Evaluate, and say of what, where and with which versions."""
     start = time.monotonic()
     records = evaluate(path, data, protocol, device)
@@ -155,9 +157,11 @@ def report(path: Path, data: ImageData, protocol: Protocol, device: str | None =
     }
 
 
-def expectation(path: Path, data: ImageData, protocol: Protocol, device: str | None) -> str:
+def describe_duration(
+    path: Path, data: ImageDataModule, protocol: Protocol, device: str | None
+) -> str:
     """How long that will take, in words."""
-    model = read(path, device)
+    model = load(path, device)
     with torch.random.fork_rng(devices=[]):
         seconds = expected_seconds(model, data, protocol)
     minutes = seconds / 60
@@ -165,7 +169,7 @@ def expectation(path: Path, data: ImageData, protocol: Protocol, device: str | N
     return length + "s" * (minutes >= 1.5)
 
 
-def enter(path: Path, found: Report) -> None:
+def write_to_card(path: Path, found: Report) -> None:
     """Write what was found into the card beside a weights file; raises BadCard without one."""
     place = path.with_suffix(".md")
     if path.parent == catalog.WEIGHTS and not catalog.is_clone():
@@ -175,5 +179,5 @@ def enter(path: Path, found: Report) -> None:
         raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
     check_card(path, found["data"])
     facts = card.facts | {"metrics": found["metrics"], "measured": found["measured"]}
-    with replacing(place) as beside:
+    with atomic_write(place) as beside:
         beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")

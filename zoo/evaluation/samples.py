@@ -9,19 +9,19 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.module import CHUNK, Animal, ConditionalModel
-from zoo.core.protocols import ChunkedSampler, Sampler
+from zoo.core.module import CHUNK, ConditionalModel, ZooModule
+from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 from zoo.data.features import extract, real_features
-from zoo.data.images import ImageData, Split
+from zoo.data.images import ImageDataModule, Split
 from zoo.data.stacked import StackedMNIST
-from zoo.evaluation.records import Protocol, Record, left_out, rounded
+from zoo.evaluation.records import Protocol, Record, rounded, skip_if_not_measurable
 from zoo.metrics.checks import NotEnough
 from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception
 from zoo.metrics.extrapolation import frechet_infinity
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.manifold import density_coverage, precision_recall, radii
-from zoo.metrics.memorization import memorisation
+from zoo.metrics.memorization import memorization
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import support_size
@@ -51,7 +51,7 @@ class Space(NamedTuple):
         return metric_name(kind, self.name)
 
 
-def find_space(data: ImageData, protocol: Protocol, device: torch.device) -> Space:
+def find_space(data: ImageDataModule, protocol: Protocol, device: torch.device) -> Space:
     """That of the protocol, or of the data; raises UnknownName and MissingData."""
     name = protocol.extractor or data.extractor
     extractor = load_extractor(name, device)
@@ -60,19 +60,22 @@ def find_space(data: ImageData, protocol: Protocol, device: torch.device) -> Spa
     return Space(name, extractor, protocol.against or data.reference, sides)
 
 
-def of_samples(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[Record]:
+def sample_metrics(model: ZooModule, data: ImageDataModule, protocol: Protocol) -> Iterator[Record]:
     """Distances, coverage, memorisation and modes: the mean over seeds, and their spread."""
     space = find_space(data, protocol, model.device)
     is_stacked = isinstance(data, StackedMNIST) and isinstance(space.extractor, ClassifierFeatures)
     n = STACKED if is_stacked and protocol.name == "full" else protocol.images
     runs, few, right = [], torch.empty(0), []
     for seed in range(protocol.seeds):
-        fake = draw(model, space, n, seed)
+        fake = sample_features(model, space, n, seed)
         few = fake[:SUPPORT] if seed == 0 else few
-        found = chain(compared(space, fake[: protocol.images], protocol), told(space, fake))
+        found = chain(
+            distance_metrics(space, fake[: protocol.images], protocol),
+            classifier_metrics(space, fake),
+        )
         runs.append([*tqdm(found, f"metrics of seed {seed}", leave=False, disable=None)])
         if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
-            right.append(space.extractor.classes(fake).flatten() == model.in_turn(len(fake)))
+            right.append(space.extractor.classes(fake).flatten() == model.cyclic_labels(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
     shared |= {"extractor": space.name, "extractor_sha256": space.extractor.sha256()}
     for same in zip(*runs, strict=True):
@@ -81,15 +84,15 @@ def of_samples(model: Animal, data: ImageData, protocol: Protocol) -> Iterator[R
         yield {**same[0], "value": rounded(values.mean()), **spread, **shared}
     if right:
         names = data.classes or tuple(map(str, range(int(model.hparams["classes"]))))
-        yield obedience(torch.stack(right), names) | shared
-    with left_out(space.metric("support")):
+        yield conditional_accuracy(torch.stack(right), names) | shared
+    with skip_if_not_measurable(space.metric("support")):
         yield support(space, few) | shared | {"seeds": 1}
 
 
-def draw(model: Animal, space: Space, n: int, seed: int) -> Tensor:
+def sample_features(model: ZooModule, space: Space, n: int, seed: int) -> Tensor:
     """Features (n, d) of what the model samples."""
-    assert isinstance(model, Sampler)
-    chunks = model.sample_chunks(n, seed) if isinstance(model, ChunkedSampler) else None
+    assert isinstance(model, SupportsSampling)
+    chunks = model.sample_chunks(n, seed) if isinstance(model, SupportsChunkedSampling) else None
     if chunks is None:
         pixels = to_uint8(model.sample(n, seed))
     else:
@@ -98,7 +101,7 @@ def draw(model: Animal, space: Space, n: int, seed: int) -> Tensor:
     return extract(space.extractor, pixels, f"samples of seed {seed}")
 
 
-def compared(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:
+def distance_metrics(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:
     """One draw of samples (m, d) beside the real side; balls are of as many images on each side, as
     in their papers."""
     real, train, held_out = space.real, space.sides["train"], space.sides["test"]
@@ -106,30 +109,30 @@ def compared(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]
     if protocol.name == "full":
         distances["fd-infinity"] = frechet_infinity
     for kind, distance in distances.items():
-        with left_out(space.metric(kind)):
-            yield from entered(space, {kind: float(distance(real, fake))}, len(real), len(fake))
+        with skip_if_not_measurable(space.metric(kind)):
+            yield from to_records(space, {kind: float(distance(real, fake))}, len(real), len(fake))
     n = min(len(real), len(fake))
     for kind, balls in (("precision", precision_recall), ("density", density_coverage)):
-        with left_out(space.metric(kind)):
-            yield from entered(space, balls(real[:n], fake[:n])._asdict(), n, n)
-    with left_out(space.metric("memorised")):
-        copied = memorisation(fake, train, held_out).share
+        with skip_if_not_measurable(space.metric(kind)):
+            yield from to_records(space, balls(real[:n], fake[:n])._asdict(), n, n)
+    with skip_if_not_measurable(space.metric("memorised")):
+        copied = memorization(fake, train, held_out).share
         sides: Record = {"split": "train", "real": len(train), "held_out": len(held_out)}
         yield {"metric": space.metric("memorised"), "value": copied, **sides, "fake": len(fake)}
 
 
-def entered(space: Space, values: dict[str, float], real: int, fake: int) -> Iterator[Record]:
+def to_records(space: Space, values: dict[str, float], real: int, fake: int) -> Iterator[Record]:
     """Records of metrics by their kinds."""
     for kind, value in values.items():
         shared: Record = {"split": space.split, "real": real, "fake": fake}
         yield {"metric": space.metric(kind), "value": value, **shared}
 
 
-def told(space: Space, fake: Tensor) -> Iterator[Record]:
+def classifier_metrics(space: Space, fake: Tensor) -> Iterator[Record]:
     """What a classifier finds in one draw of samples, where the extractor is one."""
     values: dict[str, float] = {}
     if isinstance(space.extractor, Inception):
-        with left_out("is"):
+        with skip_if_not_measurable("is"):
             values = {"is": inception_score(space.extractor.logits(fake))}
     if isinstance(space.extractor, ClassifierFeatures):
         found = space.extractor.classes(fake)
@@ -146,7 +149,7 @@ def told(space: Space, fake: Tensor) -> Iterator[Record]:
         yield {"metric": metric, "value": value, "fake": len(fake)}
 
 
-def obedience(right: Tensor, names: Sequence[str]) -> Record:
+def conditional_accuracy(right: Tensor, names: Sequence[str]) -> Record:
     """How often a classifier of the data finds the class that was asked for, and how often of each
     class; right (seeds, n) in bool, the classes having been asked for in turn."""
     right = right.double()

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.data.images import ImageData, Source
+from zoo.data.images import DatasetInfo, ImageDataModule
 from zoo.errors import BadWeights, ZooError
 from zoo.evaluation.report import build_data, data_of
 from zoo.pretrained.checkpoints import read_checkpoint
@@ -12,10 +12,10 @@ from zoo.text import printable
 UNKNOWN = "unknown"
 
 
-class Learned(NamedTuple):
+class TrainingData(NamedTuple):
     """The data set, built again to measure on, and the facts of it that a card states."""
 
-    data: ImageData
+    data: ImageDataModule
     facts: dict[str, object]
     licence: str
 
@@ -27,9 +27,9 @@ class Terms(NamedTuple):
     terms: str | None = None
 
 
-def find_learned(
+def find_training_data(
     checkpoint: Path, state: dict[str, object], recipe: Path | None, terms: Terms
-) -> Learned:
+) -> TrainingData:
     """What a checkpoint learned from: by `recipe`, else by the recipe of its run, else by its own
     record. Raises BadWeights where they contradict each other, and ZooError where all are missing.
     """
@@ -49,10 +49,10 @@ def find_learned(
             f"{checkpoint} learned from {seen['class']}, the recipe {named} names {kind}. Name the "
             "recipe of this checkpoint by --recipe"
         )
-    return Learned(data, facts(data, seen, terms), license_of(data, terms))
+    return TrainingData(data, facts(data, seen, terms), license_of(data, terms))
 
 
-def facts(data: ImageData, seen: dict[str, object], terms: Terms) -> dict[str, object]:
+def facts(data: ImageDataModule, seen: dict[str, object], terms: Terms) -> dict[str, object]:
     """Name, address and terms; count and digest of the images that a training saw and, where the
     data set is no longer the same, of those that the metrics are measured on."""
     source = data.source
@@ -64,12 +64,12 @@ def facts(data: ImageData, seen: dict[str, object], terms: Terms) -> dict[str, o
     return found | ({"measured_on": here} if then and then != here else {})
 
 
-def license_of(data: ImageData, terms: Terms) -> str:
+def license_of(data: ImageDataModule, terms: Terms) -> str:
     """The license of weights that were learned from a data set."""
-    return stated(data.source.weights_licence, terms.license, "license", data.source)
+    return stated(data.source.weights_license, terms.license, "license", data.source)
 
 
-def stated(known: str, given: str | None, option: str, source: Source) -> str:
+def stated(known: str, given: str | None, option: str, source: DatasetInfo) -> str:
     """What is known, else what was given; raises ZooError for what contradicts it."""
     given = " ".join(printable(given or "").split())
     if given in ("", known):
@@ -88,15 +88,15 @@ def recipe_beside(checkpoint: Path) -> Path | None:
     return path if path.is_file() else None
 
 
-def source_of(checkpoint: Path) -> Source:
+def source_of(checkpoint: Path) -> DatasetInfo:
     """Where the data of a checkpoint comes from; raises ZooError."""
     if recipe := recipe_beside(checkpoint):
         return data_of(str(recipe)).source
-    return find_learned(checkpoint, read_checkpoint(checkpoint), None, Terms()).data.source
+    return find_training_data(checkpoint, read_checkpoint(checkpoint), None, Terms()).data.source
 
 
 def seen_in(state: dict[str, object]) -> dict[str, object]:
-    """The record that ImageData leaves in a checkpoint; empty in one without."""
+    """The record that ImageDataModule leaves in a checkpoint; empty in one without."""
     for part in state.values():
         seen = part.get("seen") if isinstance(part, dict) else None
         if isinstance(seen, dict) and isinstance(seen.get("class"), str):

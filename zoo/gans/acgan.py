@@ -72,7 +72,7 @@ class ACGAN(ConditionalAdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 3: the discriminator ascends L_C + L_S, the generator L_C - L_S."""
         D, G = self.discriminator, self.generator
-        real, y = self.labelled(batch)
+        real, y = self.labeled_batch(batch)
         fake = G(self.prior(len(real)), y)
 
         with self.turn("discriminator") as descend:

@@ -76,9 +76,9 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
         super().on_train_batch_start(batch, batch_idx)
         done = self.progress()
         left, game = 1.0 - done, self.hparams["adversarial_lr"]
-        self.pace("autoencoder", lr=(self.hparams["lr"] * left + game * done) * left)
-        self.pace("discriminator", lr=self.hparams["discriminator_lr"] * left)
-        self.pace("encoder", lr=game * left)
+        self.update_optimizer("autoencoder", lr=(self.hparams["lr"] * left + game * done) * left)
+        self.update_optimizer("discriminator", lr=self.hparams["discriminator_lr"] * left)
+        self.update_optimizer("encoder", lr=game * left)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""

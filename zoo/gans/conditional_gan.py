@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from zoo.core.adversarial import ConditionalAdversarialModule
-from zoo.gans.gan import Descent, Maxout, constrain, initialize
-from zoo.layers.mlp import Brightness
+from zoo.gans.gan import Maxout, MomentumAdversarialModule, apply_max_norm_, initialize
+from zoo.layers.mlp import ToUnitRange
 from zoo.losses.adversarial import non_saturating
 
 
@@ -44,7 +44,7 @@ class Discriminator(nn.Module):
         super().__init__()
         self.classes, fifth = classes, math.ceil(width / 4.8)
         self.image = nn.Sequential(
-            Brightness(), nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width)
+            ToUnitRange(), nn.Flatten(), nn.Dropout(0.2), Maxout(channels * size**2, width)
         )
         self.label = Maxout(classes, fifth)
         self.joint = nn.Sequential(
@@ -61,7 +61,7 @@ class Discriminator(nn.Module):
         return self.joint(torch.cat([self.image(x), self.label(told)], 1))
 
 
-class ConditionalGAN(Descent, ConditionalAdversarialModule):
+class ConditionalGAN(MomentumAdversarialModule, ConditionalAdversarialModule):
     """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
     of it. Learning rate and momentum are the paper's, too, but only the discriminator has
     dropout."""
@@ -86,12 +86,12 @@ class ConditionalGAN(Descent, ConditionalAdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Equation 2, by Algorithm 1 of Goodfellow et al., 2014."""
         D, G = self.discriminator, self.generator
-        real, y = self.labelled(batch)
+        real, y = self.labeled_batch(batch)
         fake = G(self.prior(len(real)), y)
 
         with self.turn("discriminator") as descend:
             descend(non_saturating.discriminator(D(real, y), D(fake.detach(), y)))
-        constrain(D)
+        apply_max_norm_(D)
 
         with self.turn("generator") as descend:
             descend(non_saturating.generator(D(fake, y)))

@@ -14,7 +14,7 @@ from zoo.core.adversarial import AdversarialModule
 from zoo.gans.dcgan import Generator
 from zoo.gans.wgan_gp import Critic
 from zoo.losses.adversarial import non_saturating
-from zoo.losses.penalties import data_penalty
+from zoo.losses.penalties import dragan_penalty
 
 
 class DRAGAN(AdversarialModule):
@@ -52,7 +52,7 @@ class DRAGAN(AdversarialModule):
         fake = G(self.prior(len(real)))
 
         with self.turn("discriminator") as descend:
-            slope = self.hparams["penalty"] * data_penalty(D, real)
+            slope = self.hparams["penalty"] * dragan_penalty(D, real)
             descend(non_saturating.discriminator(D(real), D(fake.detach())) + slope)
 
         with self.turn("generator") as descend:

@@ -14,7 +14,7 @@ from torch.optim import SGD, Optimizer
 
 from zoo.core.adversarial import AdversarialModule
 from zoo.errors import BadRecipe, UnknownName
-from zoo.layers.mlp import Brightness
+from zoo.layers.mlp import ToUnitRange
 from zoo.losses.adversarial import minimax, non_saturating
 
 LOSSES = {"minimax": minimax, "non-saturating": non_saturating}
@@ -56,7 +56,7 @@ class Discriminator(nn.Sequential):
 
     def __init__(self, width: int, size: int, channels: int) -> None:
         super().__init__(
-            Brightness(),  # as the authors have it
+            ToUnitRange(),  # as the authors have it
             nn.Flatten(),
             nn.Dropout(0.2),
             Maxout(channels * size**2, width),
@@ -79,7 +79,7 @@ def initialize(network: nn.Module, spread: float) -> None:
 
 
 @torch.no_grad()
-def constrain(network: nn.Module, length: float = 1.9365) -> None:
+def apply_max_norm_(network: nn.Module, length: float = 1.9365) -> None:
     """Shorten the weights of every unit to `length`, as the authors do; at their learning rate the
     discriminator is thrown off without it. Hinton et al., 2012, https://arxiv.org/abs/1207.0580"""
     for layer in network.modules():
@@ -87,7 +87,7 @@ def constrain(network: nn.Module, length: float = 1.9365) -> None:
             layer.weight.renorm_(2, 0, length)
 
 
-class Descent(AdversarialModule):
+class MomentumAdversarialModule(AdversarialModule):
     """Both players move by SGD, as in the authors' configuration: after every step the learning
     rate `lr` is divided by `decay`, and momentum rises evenly from `momentum` to `final_momentum`,
     where it is at the end of the training; where no end is known, it stays. Raises BadRecipe for a
@@ -113,7 +113,7 @@ class Descent(AdversarialModule):
             "generator": sgd(self.generator.parameters()),
         }
 
-    def warmth(self, player: str) -> float:
+    def lr_scale(self, player: str) -> float:
         """What a player's learning rate is multiplied by."""
         return 1.0
 
@@ -122,14 +122,14 @@ class Descent(AdversarialModule):
         lr = self.hparams["lr"] * self.hparams["decay"] ** -self.trainer.global_step
         first, last = self.hparams["momentum"], self.hparams["final_momentum"]
         momentum = first + (last - first) * self.progress()
-        for player in self.names:
+        for player in self.player_names:
             reached = self.optimizer(player).param_groups[0]["momentum"]
             nearest = min if last < first else max  # a longer resume does not go back
             momentum = nearest(momentum, reached)
-            self.pace(player, lr=lr * self.warmth(player), momentum=momentum)
+            self.update_optimizer(player, lr=lr * self.lr_scale(player), momentum=momentum)
 
 
-class GAN(Descent):
+class GAN(MomentumAdversarialModule):
     """Networks, learning rate and momentum are those of the authors' MNIST model, whose momentum
     rises for 250 epochs. Over `warm_up` steps, none in the paper, the discriminator's learning rate
     rises evenly to the generator's: where classes lie far apart, one that learns fast from the
@@ -157,23 +157,23 @@ class GAN(Descent):
         self.discriminator = Discriminator(math.ceil(width / 5), size, channels)
 
     @property
-    def batch_parts(self) -> int:
+    def sub_batches(self) -> int:
         return int(self.hparams["steps"])
 
-    def warmth(self, player: str) -> float:
+    def lr_scale(self, player: str) -> float:
         risen = (self.trainer.global_step + 1) / (self.hparams["warm_up"] + 1)
         return min(1.0, risen) if player == "discriminator" else 1.0
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
         D, G, loss = self.discriminator, self.generator, LOSSES[self.hparams["loss"]]
-        shares = self.shares(batch[0])
+        shares = self.split_batch(batch[0])
 
         for real in shares:  # ascend log D(x) + log(1 - D(G(z)))
             with self.turn("discriminator") as descend:
                 fake = G(self.prior(len(real)))
                 descend(loss.discriminator(D(real), D(fake)))
-            constrain(D)
+            apply_max_norm_(D)
 
         with self.turn("generator") as descend:  # descend log(1 - D(G(z))), or ascend log D(G(z))
             descend(loss.generator(D(G(self.prior(len(shares[0]))))))

@@ -15,14 +15,14 @@ from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
 from zoo.core.adversarial import AdversarialModule
-from zoo.core.module import apply
+from zoo.core.module import eval_in_chunks
 from zoo.gans import dcgan
 from zoo.layers.noise import normal, uniform
 from zoo.layers.precision import at_least_float32
 from zoo.losses.adversarial import non_saturating
 
 
-class Recogniser(nn.Module):
+class DiscriminatorWithQ(nn.Module):
     """Images (n, channels, size, size) to logits (n,) of being real and to Q's parameters
     (n, categories + 2 * continuous), which share all but the last layers."""
 
@@ -50,7 +50,7 @@ class InfoGAN(AdversarialModule):
     is lambda for the continuous codes, of which an image can tell any number of nats; it is one for
     the categories (section 6)."""
 
-    ships = ()  # Q, which encodes, is a part of the discriminator
+    inference_modules = ()  # Q, which encodes, is a part of the discriminator
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class InfoGAN(AdversarialModule):
         self.save_hyperparameters()
         latent, codes = noise + categories + continuous, categories + 2 * continuous
         self.generator = dcgan.Generator(latent, width, size, channels)
-        self.discriminator = Recogniser(codes, width, size, channels)
+        self.discriminator = DiscriminatorWithQ(codes, width, size, channels)
         self.apply(dcgan.initialize).to(memory_format=torch.channels_last)
 
     def players(self) -> dict[str, Optimizer]:
@@ -92,7 +92,7 @@ class InfoGAN(AdversarialModule):
         return sum(self.sizes())
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         return 2  # batch norm of Q's dense layer
 
     def sizes(self) -> tuple[int, int, int]:
@@ -100,7 +100,7 @@ class InfoGAN(AdversarialModule):
         hparams = self.hparams
         return hparams["noise"], hparams["categories"], hparams["continuous"]
 
-    def information(self, code: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+    def mutual_information_bound(self, code: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """L_I(G, Q) of the categories and of the continuous codes, scalars in nats: the bound of
         equation 5 on the mutual information of codes of z and their images, from Q's parameters."""
         noise, categories, continuous = self.sizes()
@@ -126,36 +126,36 @@ class InfoGAN(AdversarialModule):
         with self.turn("discriminator") as descend:
             (real_source, _), (fake_source, code) = D(real), D(fake.detach())
             loss = non_saturating.discriminator(real_source, fake_source)
-            descend(loss - self.gain(*self.information(code, z)))
+            descend(loss - self.gain(*self.mutual_information_bound(code, z)))
 
         with self.turn("generator") as descend:
             source, code = D(fake)
-            of_category, of_continuous = self.information(code, z)
+            of_category, of_continuous = self.mutual_information_bound(code, z)
             descend(non_saturating.generator(source) - self.gain(of_category, of_continuous))
-        self.note({"information": of_category + of_continuous})
+        self.log_on_interval({"information": of_category + of_continuous})
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to what Q makes of them, (n, latent): nothing of the
         noise, which is zero; probabilities of the categories; means of the continuous codes."""
         noise, categories, continuous = self.sizes()
-        x = self.as_images(x)
-        code = apply(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1])
+        x = self.validate_images(x)
+        code = eval_in_chunks(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1])
         code = at_least_float32(code)
         logits, mean, _ = code.split((categories, continuous, continuous), dim=1)
         return torch.cat([code.new_zeros(len(x), noise), logits.softmax(1), mean], 1)
 
-    def sort(self, x: Tensor) -> Tensor:
+    def predict_category(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to the likeliest category (n,)."""
         noise, categories, _ = self.sizes()
         return self.encode(x)[:, noise : noise + categories].argmax(1)
 
-    def sweeps(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
+    def traverse_codes(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
         """What figure 2 draws: latents z (n, latent) in every category, (n * categories, latent),
         then with each continuous code from -reach to +reach times its standard deviation in the
         prior, the others staying: (n * steps, latent) each."""
         check_count(steps, "steps")
         noise, categories, continuous = self.sizes()
-        z = self.as_latents(z)
+        z = self.validate_latents(z)
         every, each = z.repeat_interleave(categories, 0), torch.eye(categories, device=z.device)
         every[:, noise : noise + categories] = each.repeat(len(z), 1)
         values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5

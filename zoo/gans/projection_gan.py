@@ -13,8 +13,8 @@ from torch.optim import Adam, Optimizer
 from zoo.core.adversarial import ConditionalAdversarialModule
 from zoo.layers.convnets import widening
 from zoo.layers.norms import ConditionalBatchNorm2d
-from zoo.layers.resnets import Up, initialize, trunk
-from zoo.layers.spectral import normalised, one_iteration
+from zoo.layers.resnets import ResBlockUp, backbone, initialize
+from zoo.layers.spectral import apply_spectral_norm, one_iteration
 from zoo.losses.adversarial import hinge
 
 
@@ -25,7 +25,7 @@ class Generator(nn.Module):
         super().__init__()
         norm = partial(ConditionalBatchNorm2d, classes=classes)
         self.start = nn.Sequential(nn.Linear(latent, width * 16), nn.Unflatten(1, (width, 4, 4)))
-        self.blocks = nn.ModuleList(Up(width, width, norm) for _ in widening(width, size))
+        self.blocks = nn.ModuleList(ResBlockUp(width, width, norm) for _ in widening(width, size))
         self.end = nn.Sequential(
             nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, channels, 3, padding=1), nn.Tanh()
         )
@@ -43,11 +43,11 @@ class Discriminator(nn.Module):
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
-        self.phi = nn.Sequential(*trunk(channels, width, size))
+        self.phi = nn.Sequential(*backbone(channels, width, size))
         self.psi = nn.Linear(width, 1)
         self.embedding = nn.Embedding(classes, width)
         nn.init.xavier_uniform_(self.embedding.weight)
-        normalised(self.apply(initialize))
+        apply_spectral_norm(self.apply(initialize))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
         seen = self.phi(x)
@@ -75,7 +75,7 @@ class ProjectionGAN(ConditionalAdversarialModule):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def batch_parts(self) -> int:
+    def sub_batches(self) -> int:
         return int(self.hparams["discriminator_steps"])
 
     def players(self) -> dict[str, Optimizer]:
@@ -89,7 +89,7 @@ class ProjectionGAN(ConditionalAdversarialModule):
         """A batch carries one share of images for each step of the discriminator; fakes are of
         the real images' classes."""
         D, G = self.discriminator, self.generator
-        shares = [self.shares(part) for part in self.labelled(batch)]
+        shares = [self.split_batch(part) for part in self.labeled_batch(batch)]
 
         for real, y in zip(*shares, strict=True):
             with self.turn("discriminator") as descend, one_iteration(D):

@@ -13,8 +13,8 @@ from torch.optim import Adam, Optimizer
 from zoo.core.adversarial import AdversarialModule
 from zoo.layers.attention import SelfAttention
 from zoo.layers.convnets import widening
-from zoo.layers.resnets import Up, initialize, trunk
-from zoo.layers.spectral import normalised, one_iteration
+from zoo.layers.resnets import ResBlockUp, backbone, initialize
+from zoo.layers.spectral import apply_spectral_norm, one_iteration
 from zoo.losses.adversarial import hinge
 
 
@@ -22,7 +22,7 @@ class Generator(nn.Sequential):
     """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
-        first, *later = (Up(width, width) for _ in widening(width, size))
+        first, *later = (ResBlockUp(width, width) for _ in widening(width, size))
         super().__init__(
             nn.Linear(latent, width * 16),
             nn.Unflatten(1, (width, 4, 4)),
@@ -35,14 +35,14 @@ class Generator(nn.Sequential):
             nn.Conv2d(width, channels, 3, padding=1),
             nn.Tanh(),
         )
-        normalised(self.apply(initialize))
+        apply_spectral_norm(self.apply(initialize))
 
 
 class Discriminator(nn.Sequential):
     """Images (n, channels, size, size) to logits (n,): how real each one looks."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
-        first, *later = trunk(channels, width, size)
+        first, *later = backbone(channels, width, size)
         super().__init__(
             first,
             SelfAttention(width),
@@ -50,7 +50,7 @@ class Discriminator(nn.Sequential):
             nn.Linear(width, 1),
             nn.Flatten(0),
         )
-        normalised(self.apply(initialize))
+        apply_spectral_norm(self.apply(initialize))
 
 
 class SAGAN(AdversarialModule):

@@ -13,8 +13,8 @@ from torch.optim import Adam, Optimizer
 from zoo.core.adversarial import AdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
-from zoo.layers.resnets import Up, initialize, trunk
-from zoo.layers.spectral import normalised, one_iteration
+from zoo.layers.resnets import ResBlockUp, backbone, initialize
+from zoo.layers.spectral import apply_spectral_norm, one_iteration
 from zoo.losses.adversarial import hinge
 
 
@@ -25,7 +25,7 @@ class Generator(nn.Sequential):
         super().__init__(
             nn.Linear(latent, width * 16),
             nn.Unflatten(1, (width, 4, 4)),
-            *(Up(width, width) for _ in widening(width, size)),
+            *(ResBlockUp(width, width) for _ in widening(width, size)),
             nn.BatchNorm2d(width),
             nn.ReLU(),
             nn.Conv2d(width, channels, 3, padding=1),
@@ -39,11 +39,11 @@ class Discriminator(nn.Sequential):
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         super().__init__(
-            *trunk(channels, width, size),
+            *backbone(channels, width, size),
             nn.Linear(width, 1),
             nn.Flatten(0),
         )
-        normalised(self.apply(initialize))
+        apply_spectral_norm(self.apply(initialize))
 
 
 class SNGAN(AdversarialModule):
@@ -68,7 +68,7 @@ class SNGAN(AdversarialModule):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def batch_parts(self) -> int:
+    def sub_batches(self) -> int:
         return int(self.hparams["discriminator_steps"])
 
     def players(self) -> dict[str, Optimizer]:
@@ -81,7 +81,7 @@ class SNGAN(AdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """A batch carries one share of images for each step of the discriminator."""
         D, G = self.discriminator, self.generator
-        shares = self.shares(batch[0])
+        shares = self.split_batch(batch[0])
 
         for real in shares:
             with self.turn("discriminator") as descend, one_iteration(D):

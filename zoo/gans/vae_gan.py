@@ -13,7 +13,7 @@ from torch.nn.functional import softplus
 from torch.optim import Optimizer, RMSprop
 
 from zoo.core.adversarial import EncodingAdversarialModule
-from zoo.core.module import apply
+from zoo.core.module import eval_in_chunks
 from zoo.gans import dcgan
 from zoo.layers.convnets import Encoder
 from zoo.layers.precision import at_least_float32
@@ -62,7 +62,7 @@ class VAEGAN(EncodingAdversarialModule):
 
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
-        features = at_least_float32(self.encoder(self.as_images(x)))
+        features = at_least_float32(self.encoder(self.validate_images(x)))
         mean, log_variance = features.chunk(2, dim=1)
         return Normal(mean, (log_variance / 2).exp(), validate_args=False)
 
@@ -74,7 +74,7 @@ class VAEGAN(EncodingAdversarialModule):
         with self.turn("encoder") as descend:
             q = self.posterior(x)
             prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-            likeness = self.likeness(D(G(q.rsample().to(x)))[1], D(x)[1])
+            likeness = self.feature_nll(D(G(q.rsample().to(x)))[1], D(x)[1])
             descend(prior + likeness)
 
         z = self.posterior(x).rsample().detach().to(x)
@@ -83,17 +83,19 @@ class VAEGAN(EncodingAdversarialModule):
         with self.turn("generator") as descend:
             (again_logits, features), (fake_logits, _) = D(again), D(fake)
             realism = non_saturating.generator(again_logits) + non_saturating.generator(fake_logits)
-            descend(self.hparams["gamma"] * self.likeness(features, D(x)[1]) + realism)
+            descend(self.hparams["gamma"] * self.feature_nll(features, D(x)[1]) + realism)
 
         with self.turn("discriminator") as descend:
             (real, _), (made, _), (drawn, _) = (D(images.detach()) for images in (x, again, fake))
             descend(softplus(-real).mean() + softplus(made).mean() + softplus(drawn).mean())
 
-    def likeness(self, features: Tensor, real: Tensor) -> Tensor:
+    def feature_nll(self, features: Tensor, real: Tensor) -> Tensor:
         """Minus the log-likelihood of the real images' features (n, d) under normals of variance
         one, up to a constant; in nats per image."""
         return at_least_float32(features - real).square().sum(1).mean() / 2
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
-        return apply(self.encoder, self.as_images(x), lambda chunk: self.posterior(chunk).mean)
+        return eval_in_chunks(
+            self.encoder, self.validate_images(x), lambda chunk: self.posterior(chunk).mean
+        )

@@ -59,7 +59,7 @@ class WGANGP(AdversarialModule):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def batch_parts(self) -> int:
+    def sub_batches(self) -> int:
         return int(self.hparams["critic_steps"])
 
     def players(self) -> dict[str, Optimizer]:
@@ -72,7 +72,7 @@ class WGANGP(AdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Algorithm 1; a batch carries one share of images for each step of the critic."""
         D, G = self.critic, self.generator
-        shares = self.shares(batch[0])
+        shares = self.split_batch(batch[0])
 
         for real in shares:  # lines 2-10
             with self.turn("critic") as descend:

@@ -9,7 +9,7 @@ from torch.nn.functional import pad
 from zoo.errors import UnknownName
 
 
-def colour(x: Tensor) -> Tensor:
+def color(x: Tensor) -> Tensor:
     """Brightness, saturation and contrast, each of every image its own."""
     brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1).to(x)
     x = x + brightness - 0.5
@@ -47,7 +47,7 @@ def covered(n: int, side: int, device: torch.device) -> Tensor:
 
 
 POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
-    "colour": colour,
+    "colour": color,
     "translation": translation,
     "cutout": cutout,
 }

@@ -8,18 +8,18 @@ from torch import Tensor, nn
 Hidden = Callable[[int, int], nn.Module]
 
 
-def tanh(a: int, b: int) -> nn.Sequential:
+def linear_tanh(a: int, b: int) -> nn.Sequential:
     """The hidden layer of the first VAEs."""
     return nn.Sequential(nn.Linear(a, b), nn.Tanh())
 
 
-def normalised(a: int, b: int) -> nn.Sequential:
+def linear_bn_relu(a: int, b: int) -> nn.Sequential:
     """One with batch norm, as deep VAEs need it. Sonderby et al., 2016,
     https://arxiv.org/abs/1602.02282"""
     return nn.Sequential(nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU())
 
 
-class Brightness(nn.Module):
+class ToUnitRange(nn.Module):
     """Pixels in [-1, 1] to [0, 1]: where black is nothing, Adam has less of a mean to fight."""
 
     def forward(self, x: Tensor) -> Tensor:
@@ -36,11 +36,11 @@ class Encoder(nn.Sequential):
         size: int,
         channels: int = 3,
         depth: int = 1,
-        hidden: Hidden = tanh,
+        hidden: Hidden = linear_tanh,
     ) -> None:
         widths = [channels * size * size, *[width] * depth]
         super().__init__(
-            Brightness(),
+            ToUnitRange(),
             nn.Flatten(),
             *(hidden(a, b) for a, b in pairwise(widths)),
             nn.Linear(widths[-1], features),
@@ -57,7 +57,7 @@ class Decoder(nn.Sequential):
         size: int,
         channels: int = 3,
         depth: int = 1,
-        hidden: Hidden = tanh,
+        hidden: Hidden = linear_tanh,
     ) -> None:
         widths = [features, *[width] * depth]
         super().__init__(

@@ -19,13 +19,13 @@ from zoo.layers.precision import at_least_float32
 class Quantizer(nn.Module):
     """The nearest of `size` codes for each vector of a map (n, dim, h, w).
 
-    `codebook` is (size, dim); `counts` (size,) is how often a batch uses each code, as a moving
-    average of weight `decay`, and all zero until the codebook has started. A code used less often
-    than `least` is dead. On several processes the codebooks stay the same.
+    `codebook` is (size, dim). `cluster_size` (size,) is the moving average, with weight `decay`, of
+    how often a batch uses each code; it is zero until the codebook is initialized. A code used less
+    often than `least` is dead. All processes keep the same codebook.
     """
 
     codebook: Tensor
-    counts: Tensor
+    cluster_size: Tensor
 
     def __init__(self, size: int, dim: int, decay: float = 0.99, least: float = 1.0) -> None:
         super().__init__()
@@ -36,52 +36,52 @@ class Quantizer(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move or convert it, but never to half precision, in which moving averages stand still."""
         super()._apply(fn, recurse)
-        self.codebook, self.counts = map(at_least_float32, (self.codebook, self.counts))
+        self.codebook, self.cluster_size = map(at_least_float32, (self.codebook, self.cluster_size))
         return self
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """The quantised map (n, dim, h, w), whose gradient passes straight on to z, and its codes
         (n, h, w). In training the codebook moves afterwards; raises BadRecipe where the first
         batch is too small for it to start."""
-        if self.training and not self.counts.any():
-            self.start(rows(z))
-        codes = self.codes(z)
-        quantised = self.look_up(codes)
+        if self.training and not self.cluster_size.any():
+            self.start(flatten_vectors(z))
+        codes = self.encode_indices(z)
+        quantised = self.embed_indices(codes)
         if self.training:
-            self.follow(rows(z), codes.flatten())
+            self.update_ema(flatten_vectors(z), codes.flatten())
         return z + (quantised - z).detach(), codes  # section 3.2: the gradient is copied
 
     @torch.no_grad()
-    def codes(self, z: Tensor) -> Tensor:
+    def encode_indices(self, z: Tensor) -> Tensor:
         """The nearest code of each vector: (n, h, w). Equation 1."""
-        vectors = rows(z)
+        vectors = flatten_vectors(z)
         codebook = self.codebook.to(vectors)
         with torch.autocast(z.device.type, enabled=False):  # rounded distances mistake neighbours
             scores = vectors @ codebook.T - codebook.square().sum(1) / 2
         return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))
 
-    def look_up(self, codes: Tensor) -> Tensor:
+    def embed_indices(self, codes: Tensor) -> Tensor:
         """Codes (n, h, w) to their vectors (n, dim, h, w)."""
         return embedding(codes, self.codebook).movedim(-1, 1)
 
     @torch.no_grad()
-    def follow(self, vectors: Tensor, codes: Tensor) -> None:
+    def update_ema(self, vectors: Tensor, codes: Tensor) -> None:
         """Move each code towards the mean of its vectors: appendix A.1."""
         assigned = one_hot(codes, len(self.codebook)).to(vectors.dtype)  # (vectors, size)
         with torch.autocast(vectors.device.type, enabled=False):
-            n, m = agreed_sum(assigned.sum(0)), agreed_sum(assigned.T @ vectors)
-        sums = self.decay * self.counts.unsqueeze(1) * self.codebook + (1 - self.decay) * m
-        self.counts.mul_(self.decay).add_((1 - self.decay) * n)
-        self.codebook.copy_(sums / self.counts.clamp(min=1e-9).unsqueeze(1))
-        self.revive(vectors)
+            n, m = all_reduce_sum(assigned.sum(0)), all_reduce_sum(assigned.T @ vectors)
+        sums = self.decay * self.cluster_size.unsqueeze(1) * self.codebook + (1 - self.decay) * m
+        self.cluster_size.mul_(self.decay).add_((1 - self.decay) * n)
+        self.codebook.copy_(sums / self.cluster_size.clamp(min=1e-9).unsqueeze(1))
+        self.expire_codes(vectors)
 
-    def revive(self, vectors: Tensor) -> None:
+    def expire_codes(self, vectors: Tensor) -> None:
         """Set dead codes upon vectors of the batch, drawn at random."""
-        dead = self.counts < self.least
+        dead = self.cluster_size < self.least
         if dead.any():
             chosen = torch.randint(len(vectors), dead.shape, device=vectors.device)
-            self.codebook[dead] = of_rank_zero(vectors[chosen])[dead]
-            self.counts[dead] = self.least
+            self.codebook[dead] = broadcast_rank_zero(vectors[chosen])[dead]
+            self.cluster_size[dead] = self.least
 
     def start(self, vectors: Tensor) -> None:
         """Set the codebook upon the centres of k-means over a batch of vectors."""
@@ -96,23 +96,25 @@ class Quantizer(nn.Module):
         found = KMeans(size, n_init=1, random_state=0).fit(vectors.cpu().numpy())
         counts = torch.bincount(torch.from_numpy(found.labels_).long(), minlength=size)
         centres = torch.from_numpy(found.cluster_centers_)
-        self.codebook.copy_(of_rank_zero(centres.to(self.codebook)))
-        self.counts.copy_(of_rank_zero(counts.to(self.counts)).clamp(min=self.least))
+        self.codebook.copy_(broadcast_rank_zero(centres.to(self.codebook)))
+        self.cluster_size.copy_(
+            broadcast_rank_zero(counts.to(self.cluster_size)).clamp(min=self.least)
+        )
 
 
-def rows(z: Tensor) -> Tensor:
+def flatten_vectors(z: Tensor) -> Tensor:
     """Each vector of a map (n, dim, h, w), in float32 or better: (n h w, dim)."""
     return at_least_float32(z.detach()).movedim(1, -1).flatten(0, -2)
 
 
-def agreed_sum(values: Tensor) -> Tensor:
+def all_reduce_sum(values: Tensor) -> Tensor:
     """The sum of every process's values; alone, the values."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(values)
     return values
 
 
-def of_rank_zero(values: Tensor) -> Tensor:
+def broadcast_rank_zero(values: Tensor) -> Tensor:
     """The first process's values; alone, the values."""
     if distributed.is_available() and distributed.is_initialized():
         values = values.contiguous()

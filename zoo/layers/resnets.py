@@ -11,7 +11,7 @@ from torch.nn.functional import interpolate
 from zoo.layers.convnets import widening
 
 
-class Up(nn.Module):
+class ResBlockUp(nn.Module):
     """Maps (n, a, h, w) to (n, b, 2h, 2w); a conditional `norm` takes labels (n,) as well."""
 
     def __init__(self, a: int, b: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> None:
@@ -25,7 +25,7 @@ class Up(nn.Module):
         return self.second(self.other_norm(h, *labels).relu()) + double(self.skip(x))
 
 
-class Down(nn.Module):
+class ResBlockDown(nn.Module):
     """Maps (n, a, h, w) to (n, b, h / 2, w / 2), or of the same size unless it halves.
 
     The first block of a network sees pixels, which are not rectified.
@@ -50,15 +50,15 @@ class Sum(nn.Module):
         return x.sum((2, 3))
 
 
-def trunk(channels: int, width: int, size: int) -> list[nn.Module]:
+def backbone(channels: int, width: int, size: int) -> list[nn.Module]:
     """A discriminator's layers, from images (n, channels, size, size) to features (n, width): at 32
     pixels two blocks that halve and two that do not (Miyato et al., 2018, table 4)."""
     halvings = len(widening(width, size)) - 1
     return [
-        Down(channels, width, first=True),
-        *(Down(width, width) for _ in range(halvings - 1)),
-        Down(width, width, halve=False),
-        Down(width, width, halve=False),
+        ResBlockDown(channels, width, first=True),
+        *(ResBlockDown(width, width) for _ in range(halvings - 1)),
+        ResBlockDown(width, width, halve=False),
+        ResBlockDown(width, width, halve=False),
         nn.ReLU(),
         Sum(),
     ]

@@ -38,7 +38,7 @@ class GaussianMixtureSampler(nn.Module):
         self.means.copy_(torch.from_numpy(mixture.means_))
         self.scales.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
 
-    def draw(self, n: int, seed: int | None = None) -> Tensor:
+    def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Codes (n, latent); a seed gives the same ones on every device, and more of them continue
         the fewer."""
         components, latent = self.means.shape

@@ -10,7 +10,7 @@ from torch.nn.utils import parametrize
 from torch.nn.utils.parametrizations import spectral_norm
 
 
-def normalised(network: nn.Module) -> nn.Module:
+def apply_spectral_norm(network: nn.Module) -> nn.Module:
     """Divide every layer's weight by its largest singular value, by torch's parametrisation."""
     for layer in list(network.modules()):
         if isinstance(layer, nn.Conv2d | nn.Linear | nn.Embedding):
@@ -31,7 +31,7 @@ def restored(kind: type[nn.Module], state: dict[str, Any]) -> nn.Module:
     plain = nn.Parameter(kept.weight.original.detach())
     layer.__dict__ |= state | {"_modules": modules, "_parameters": {"weight": plain}}
     layer._parameters |= state["_parameters"]
-    normalised(layer)
+    apply_spectral_norm(layer)
     layer.get_submodule("parametrizations").register_module("weight", kept.weight)
     return layer
 

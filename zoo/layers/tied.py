@@ -4,7 +4,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 
-class Transposed(nn.Module):
+class TiedLinear(nn.Module):
     """The transpose of a dense layer, with a bias of its own: (n, b) back to (n, a).
 
     The weight stays the other layer's, its one owner: it is counted, stored and loaded once, and

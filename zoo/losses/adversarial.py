@@ -52,13 +52,17 @@ wasserstein = AdversarialLoss(
 )
 
 
-def more_real(these: Tensor, others: Tensor) -> Tensor:
+def relativistic_logistic(these: Tensor, others: Tensor) -> Tensor:
     """Minus the log of how likely these logits are to be of more real images than the others'."""
     return softplus(others.mean() - these).mean()
 
 
 # Jolicoeur-Martineau, 2018, equations 10 and 11: the average RaSGAN.
 relativistic = RelativisticLoss(
-    discriminator=lambda real, fake: more_real(real, fake) + softplus(fake - real.mean()).mean(),
-    generator=lambda real, fake: more_real(fake, real) + softplus(real - fake.mean()).mean(),
+    discriminator=lambda real, fake: (
+        relativistic_logistic(real, fake) + softplus(fake - real.mean()).mean()
+    ),
+    generator=lambda real, fake: (
+        relativistic_logistic(fake, real) + softplus(real - fake.mean()).mean()
+    ),
 )

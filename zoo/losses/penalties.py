@@ -30,7 +30,7 @@ def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
     return (gradient(critic, between).norm(dim=1) - 1).square().mean()
 
 
-def data_penalty(critic: Critic, real: Tensor) -> Tensor:
+def dragan_penalty(critic: Critic, real: Tensor) -> Tensor:
     """Slope one around the real images (n, c, h, w), at most half a standard deviation away.
 
     Kodali et al., 2017, algorithm 1, https://arxiv.org/abs/1705.07215

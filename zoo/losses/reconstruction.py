@@ -23,7 +23,7 @@ def pixel_error(images: Tensor, true: Tensor) -> Tensor:
     return (at_least_float32(images) - at_least_float32(true)).div(2).square().flatten(1).mean(1)
 
 
-def cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
+def binary_cross_entropy(logits: Tensor, x: Tensor) -> Tensor:
     """In nats per image: the brightness in [0, 1] of a pixel of x, which is in [-1, 1], is taken as
     the probability of white. Logits are shaped as x is, (n, channels, size, size)."""
     logits, white = at_least_float32(logits), (at_least_float32(x) + 1) / 2

@@ -10,7 +10,7 @@ from torch.nn.functional import softplus
 from zoo.losses.adversarial import AdversarialLoss, non_saturating
 
 
-def one_sided(real: float = 0.9) -> AdversarialLoss:
+def smooth_one_sided(real: float = 0.9) -> AdversarialLoss:
     """The non-saturating loss with `real` instead of one as the real images' label.
 
     Salimans et al., 2016, section 3.4, https://arxiv.org/abs/1606.03498
@@ -31,7 +31,7 @@ def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
     return (real.flatten(1).mean(0) - fake.flatten(1).mean(0)).square().sum()
 
 
-def noisy(x: Tensor, std: float) -> Tensor:
+def add_instance_noise(x: Tensor, std: float) -> Tensor:
     """Instance noise: images (n, c, h, w) that no discriminator tells apart with certainty.
 
     Sonderby et al., 2017, https://arxiv.org/abs/1610.04490

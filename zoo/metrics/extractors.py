@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.core.protocols import Classifier
 from zoo.errors import BadWeights, MissingData
 
@@ -64,7 +64,7 @@ class ClassifierFeatures(Extractor):
     """What the last layer of a classifier of the zoo sees: 84 units of a LeNet, for each channel
     where it was trained on grey images."""
 
-    def __init__(self, classifier: Animal, sha256: str) -> None:
+    def __init__(self, classifier: ZooModule, sha256: str) -> None:
         super().__init__()
         self.classifier, self.digest = classifier.eval(), sha256
         self.number = int(classifier.hparams["classes"])

@@ -13,7 +13,7 @@ from zoo.metrics.extractors import Extractor
 Value = TypeVar("Value", bound=Tensor | tuple[float, float])
 
 
-class Features(Metric, Generic[Value]):
+class FeatureMetric(Metric, Generic[Value]):
     """`measure(real, fake)` of the features of all images, on whichever rank they were seen: such
     as `frechet_between`, `kernel_distance`, `precision_recall` or `density_coverage`.
 
@@ -42,7 +42,7 @@ class Features(Metric, Generic[Value]):
             return None
         return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
 
-    def know(self, real: Tensor) -> None:
+    def add_real(self, real: Tensor) -> None:
         """See real images whose features (n, d) are known already."""
         self.real.append(real)
 

@@ -47,11 +47,11 @@ def radii(features: Tensor, k: int) -> Tensor:
     reach = features.new_empty(len(features))
     for rows, farthest in zip(features.split(CHUNK), reach.split(CHUNK), strict=True):
         nearest = torch.cdist(rows, features).topk(candidates, largest=False).indices
-        farthest.copy_(apart(rows[:, None], features[nearest]).sort(1).values[:, k])
+        farthest.copy_(split_neighbors(rows[:, None], features[nearest]).sort(1).values[:, k])
     return reach
 
 
-def apart(x: Tensor, y: Tensor) -> Tensor:
+def split_neighbors(x: Tensor, y: Tensor) -> Tensor:
     """Distances of rows (..., d) to their partners, the same in either order."""
     return (x - y).square().sum(-1).sqrt()
 
@@ -66,7 +66,7 @@ def inside(rows: Tensor, others: Tensor, reach: Tensor, border: bool) -> Tensor:
     near = product < reach
     error = 1e-6 * others.norm(dim=1).max()
     i, j = ((product - reach).abs() <= error).nonzero(as_tuple=True)
-    exact, limit = apart(rows[i], others[j]), reach[i, j]
+    exact, limit = split_neighbors(rows[i], others[j]), reach[i, j]
     near[i, j] = exact <= limit if border else exact < limit
     return near
 

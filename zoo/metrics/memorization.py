@@ -13,7 +13,7 @@ from zoo.metrics.checks import NotEnough, require_features, require_images
 from zoo.metrics.manifold import CHUNK
 
 
-class Memorisation(NamedTuple):
+class Memorization(NamedTuple):
     """About half of the samples of a generator that has learned and not memorised are nearer to a
     training image than the median held-out image is; the medians are distances."""
 
@@ -39,7 +39,7 @@ def nearest(features: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
     return (features - among[indices]).norm(dim=1), indices
 
 
-def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorisation:
+def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorization:
     """The share of fakes (n, d) nearer to their nearest training row (m, d) than the median
     held-out row (k, d) is to its own, and the median distance of each.
 
@@ -51,4 +51,4 @@ def memorisation(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorisation:
     samples, others = nearest(fake, train)[0], nearest(held_out, train)[0]
     median = others.quantile(0.5)
     share = (samples < median).double().mean()
-    return Memorisation(share.item(), samples.quantile(0.5).item(), median.item())
+    return Memorization(share.item(), samples.quantile(0.5).item(), median.item())

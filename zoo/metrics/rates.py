@@ -24,7 +24,7 @@ def psnr(images: Tensor, true: Tensor) -> Tensor:
     return -10 * pixel_error(images, true).log10()
 
 
-def quantised(codes: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+def quantized(codes: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     """Codes (n, latent) on 2^bits even steps from the least to the greatest value of each latent:
     which step (n, latent), from 0 on, and its middle (n, latent)."""
     require_images("a quantisation", 1, codes)

@@ -9,7 +9,7 @@ from zipfile import ZipFile
 from numpy.lib import format as npy
 from torch import Tensor
 
-from zoo.files import replacing
+from zoo.files import atomic_write
 
 ENDINGS = (".npy", ".npz")
 NAME = "arr_0.npy"  # of the array in a .npz, as `np.savez` calls it
@@ -18,7 +18,7 @@ NAME = "arr_0.npy"  # of the array in a .npz, as `np.savez` calls it
 def save(chunks: Iterator[Tensor], n: int, path: Path) -> None:
     """Write n images, which come as chunks (m, channels, h, w) in uint8, as one uint8 array
     (n, h, w, channels) into a .npy or .npz file; only a chunk of them is in memory."""
-    with replacing(path) as beside, opened(beside, path.suffix) as file:
+    with atomic_write(path) as beside, opened(beside, path.suffix) as file:
         for number, pixels in enumerate(chunks):
             rows = pixels.permute(0, 2, 3, 1).contiguous().numpy()
             if number == 0:

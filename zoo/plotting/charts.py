@@ -73,13 +73,13 @@ def chart(curves: Sequence[Curve], x_title: str, y_title: str, logarithmic: bool
     pen.text(((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 10), x_title, "ms")
     pen.text((LEFT - 46, 10), y_title, "la")
     for curve, ink in zip(curves, PALETTE, strict=False):
-        draw(pen, curve, x, y, ink)
+        draw_curve(pen, curve, x, y, ink)
     legend(pen, [curve.name for curve in curves])
     small = canvas.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
     return torch.from_numpy(np.array(small)).permute(2, 0, 1)
 
 
-def draw(pen: "Pen", curve: Curve, x: Axis, y: Axis, ink: str) -> None:
+def draw_curve(pen: "Pen", curve: Curve, x: Axis, y: Axis, ink: str) -> None:
     """The band, the line, and a dot for each point."""
     across = [x.point(value) for value in curve.x]
     low, middle, high = (

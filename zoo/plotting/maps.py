@@ -13,7 +13,7 @@ from zoo.plotting.charts import PALETTE
 SIDE, MARGIN = 960, 36  # of the picture, in pixels
 DOT, FINE = 2.2, 4  # a dot's radius; it is drawn so many times larger, then made smooth
 
-Colour = tuple[int, ...]
+Color = tuple[int, ...]
 
 
 def flattened(codes: Tensor, seed: int = 0) -> Tensor:
@@ -28,17 +28,17 @@ def flattened(codes: Tensor, seed: int = 0) -> Tensor:
     return torch.from_numpy(tsne.fit_transform(codes.double().cpu().numpy()))
 
 
-def draw(places: Tensor, pixels: Tensor, labels: Tensor, names: Sequence[str] = ()) -> Tensor:
+def plot_map(places: Tensor, pixels: Tensor, labels: Tensor, names: Sequence[str] = ()) -> Tensor:
     """A picture (3, h, w) in uint8: a dot in its class's colour for each of places (n, 2), as many
     of the images (n, channels, size, size) in uint8 as find room, and each class's name."""
     spots = on_canvas(places)
     canvas = dots(spots, labels)
     pixels = interpolate(pixels, scale_factor=max(1, 32 // pixels.shape[-1]))
     for i in apart(spots, pixels.shape[-1] + 2):
-        paste(canvas, pixels[i], spots[i], colour(int(labels[i])))
+        paste(canvas, pixels[i], spots[i], color(int(labels[i])))
     for label in labels.unique().tolist():
         name = names[label] if label < len(names) else str(label)
-        write(canvas, name, densest(spots[labels == label]), colour(label))
+        write(canvas, name, densest(spots[labels == label]), color(label))
     few = canvas.quantize(256, kmeans=2, dither=Image.Dither.NONE).convert(
         "RGB"
     )  # a third of the file
@@ -51,7 +51,7 @@ def on_canvas(places: Tensor) -> Tensor:
     return MARGIN + (places - low) / (high - low).clamp(min=1e-9) * (SIDE - 2 * MARGIN)
 
 
-def colour(label: int) -> Colour:
+def color(label: int) -> Color:
     return ImageColor.getrgb(PALETTE[label % len(PALETTE)])
 
 
@@ -60,7 +60,7 @@ def dots(spots: Tensor, labels: Tensor) -> Image.Image:
     large, radius = Image.new("RGB", (SIDE * FINE, SIDE * FINE), "white"), DOT * FINE
     pen = ImageDraw.Draw(large)
     for (x, y), label in zip((spots * FINE).tolist(), labels.tolist(), strict=True):
-        pale = tuple(round(255 - 0.55 * (255 - level)) for level in colour(label))
+        pale = tuple(round(255 - 0.55 * (255 - level)) for level in color(label))
         pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=pale)
     return large.resize((SIDE, SIDE), Image.Resampling.BOX)
 
@@ -74,7 +74,7 @@ def apart(spots: Tensor, side: int) -> Iterator[int]:
             yield i
 
 
-def paste(canvas: Image.Image, pixels: Tensor, spot: Tensor, ink: Colour) -> None:
+def paste(canvas: Image.Image, pixels: Tensor, spot: Tensor, ink: Color) -> None:
     """A grey image as if it were printed in ink, black being paper; a coloured one in a frame."""
     x, y = (spot - pixels.shape[-1] / 2).round().int().tolist()
     if len(pixels) == 3:
@@ -95,7 +95,7 @@ def densest(spots: Tensor) -> Tensor:
     return spots[near.sum(1).argmax()]
 
 
-def write(canvas: Image.Image, name: str, spot: Tensor, ink: Colour) -> None:
+def write(canvas: Image.Image, name: str, spot: Tensor, ink: Color) -> None:
     """A name over a spot, within the canvas, rimmed in white."""
     font, pen = ImageFont.load_default(24), ImageDraw.Draw(canvas)
     half = pen.textlength(name, font) / 2 + 6

@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate, pad
 from zoo.core.module import ConditionalModel
 from zoo.data.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import ZooError
-from zoo.files import replacing
+from zoo.files import atomic_write
 
 BORDER = 2
 PIXELS = 2**26  # of a picture that is read
@@ -50,14 +50,14 @@ def rows(*sides: Tensor, columns: int = 8) -> Tensor:
     return torch.stack(filled, dim=1).flatten(0, 2)
 
 
-def beside(*pictures: Tensor, gap: int = 6) -> Tensor:
+def hstack(*pictures: Tensor, gap: int = 6) -> Tensor:
     """Pictures (channels, h, w) of one height in uint8, left to right, white between them."""
     white = pictures[0].new_full((*pictures[0].shape[:2], gap), 255)
     parts = [part for picture in pictures for part in (white, picture)]
     return torch.cat(parts[1:], dim=2)
 
 
-def below(*pictures: Tensor, gap: int = 12) -> Tensor:
+def vstack(*pictures: Tensor, gap: int = 12) -> Tensor:
     """Pictures (3, h, w) in uint8, each below the other, in the middle of white."""
     width = max(picture.shape[2] for picture in pictures)
     lines = []
@@ -86,7 +86,7 @@ def save(picture: Tensor, path: Path) -> None:
     image = Image.fromarray(levels[:, :, 0] if (levels == levels[:, :, :1]).all() else levels)
     if image.mode == "RGB" and image.getcolors(256):
         image = image.convert("P", palette=Image.Palette.ADAPTIVE)
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         image.save(beside, "PNG", optimize=True)
 
 

@@ -6,16 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.errors import BadCard, BadRecipe, UnknownName, ZooError
-from zoo.files import at_home
+from zoo.files import expand_user
 from zoo.pretrained.cards import Card
-from zoo.pretrained.hub import Place
+from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.plain_yaml import NotPlain, read_yaml
 from zoo.text import brief
 
 if TYPE_CHECKING:
     import torch
 
-    from zoo.core.module import Animal
+    from zoo.core.module import ZooModule
+
 
 PACKAGE = Path(__file__).resolve().parents[1]
 CLONE = PACKAGE.parent  # or site-packages
@@ -25,7 +26,7 @@ RECIPES = HOME / "recipes"
 RUN_REMEDY = "is a run without card yet: make weights and card of it with `zoo export RUN NAME`"
 
 
-def names(pattern: str = "*") -> list[str]:
+def list_models(pattern: str = "*") -> list[str]:
     """The models with trained weights whose names match, as `*-celeba`, sorted; of some there is
     only a card here, which says where their weights are."""
     parts = [os.path.splitext(file) for file in os.listdir(WEIGHTS)] if WEIGHTS.is_dir() else []
@@ -33,15 +34,15 @@ def names(pattern: str = "*") -> list[str]:
     return sorted(stem for stem in stems if fnmatch(stem, pattern))
 
 
-def recipes() -> list[str]:
+def list_recipes() -> list[str]:
     """All that `zoo fit` can raise, sorted."""
     return sorted(path.stem for path in RECIPES.glob("*.yaml"))
 
 
-def recipe(name: str) -> Path:
+def recipe_path(name: str) -> Path:
     """The recipe of that name; raises UnknownName."""
-    if name not in recipes():
-        raise UnknownName("recipe", name, recipes(), "`zoo list --recipes`")
+    if name not in list_recipes():
+        raise UnknownName("recipe", name, list_recipes(), "`zoo list --recipes`")
     return RECIPES / f"{name}.yaml"
 
 
@@ -79,7 +80,7 @@ def card(name: str | Path) -> Card:
     return Card.read(WEIGHTS / f"{name}.md")
 
 
-def locate(name: str | Path) -> Path:
+def weights_path(name: str | Path) -> Path:
     """The weights file behind a name, a path, or a repository `owner/name[@revision]` of the Hub,
     from where it is fetched once; raises ZooError."""
     if is_path(name):
@@ -93,7 +94,7 @@ def locate(name: str | Path) -> Path:
     return path if path.is_file() else fetched(card(name))
 
 
-def picture(name: str | Path) -> Path:
+def preview_path(name: str | Path) -> Path:
     """The first samples of that name, beside that file, or in that repository, in a PNG; raises
     ZooError."""
     if is_path(name):
@@ -108,7 +109,7 @@ def picture(name: str | Path) -> Path:
 
 def fetched(card: Card) -> Path:
     """The weights of a card of the zoo, from the repository that it names; raises ZooError."""
-    place = Place.named(str(card.facts.get("hub")))
+    place = RepoRef.named(str(card.facts.get("hub")))
     if place is None:
         raise ZooError(f"the weights of {card.name} are not here, and its card names no repository")
     from zoo.pretrained.hub import fetch
@@ -120,14 +121,14 @@ def expand(given: list[str]) -> list[str]:
     """Names, of which a folder of weights files stands for these."""
     found = []
     for name in given:
-        files = [] if name in names() else files_in(name, "*.safetensors")
+        files = [] if name in list_models() else files_in(name, "*.safetensors")
         found += [str(file) for file in files] or [name]
     return found
 
 
 def stem(name: str) -> str:
     """What a name, a file or a repository is called by itself, as its recipe if it has one."""
-    place = None if is_path(name) else Place.named(name)
+    place = None if is_path(name) else RepoRef.named(name)
     own = place.repository if place else name.removesuffix(".safetensors")
     return own.rstrip("/").rpartition("/")[2]
 
@@ -143,24 +144,24 @@ def is_run(name: str | Path) -> bool:
     """Whether a name that no model of the zoo has is that of a checkpoint or of a run folder."""
     if str(name).endswith(".ckpt"):
         return True
-    return str(name) not in names() and bool(files_in(name, "*.ckpt"))
+    return str(name) not in list_models() and bool(files_in(name, "*.ckpt"))
 
 
 def files_in(folder: str | Path, pattern: str) -> list[Path]:
     """The files of a folder that match, sorted; none where it is no folder."""
-    path = at_home(folder)
+    path = expand_user(folder)
     return sorted(path.glob(pattern)) if os.path.isdir(path) else []
 
 
 def file_of(name: str | Path) -> Path:
     """The weights file at a path; raises ZooError."""
-    path = at_home(name)
+    path = expand_user(name)
     if is_run(path):
         raise ZooError(f"{name} {RUN_REMEDY}")
     if path.is_dir():
         raise ZooError(f"{name} is a folder: name a .safetensors file in it")
     if not os.path.isfile(path):
-        raise ZooError(f"there is no file {name}: give its path, or a name from zoo.names()")
+        raise ZooError(f"there is no file {name}: give its path, or a name from zoo.list_models()")
     return path
 
 
@@ -175,22 +176,22 @@ def beside(name: str | Path, ending: str) -> Path:
     return path
 
 
-def place_of(name: str) -> Place | None:
+def place_of(name: str) -> RepoRef | None:
     """The repository that a name means, None for a model of the zoo; raises UnknownName."""
     if is_run(name):
         raise ZooError(f"{name} {RUN_REMEDY}")
     place = repository(name)
-    if place is None and name not in names():
-        if name in recipes():
+    if place is None and name not in list_models():
+        if name in list_recipes():
             raise ZooError(f"{name} has a recipe but no weights yet: run `zoo fit {name}`")
-        raise UnknownName("model", name, names(), "`zoo list`")
+        raise UnknownName("model", name, list_models(), "`zoo list`")
     return place
 
 
-def repository(name: str) -> Place | None:
+def repository(name: str) -> RepoRef | None:
     """The repository of the Hub that a name means, None for other names; raises ZooError where
     a file or a folder here could be meant as well."""
-    place = None if is_path(name) else Place.named(name)
+    place = None if is_path(name) else RepoRef.named(name)
     here = [path for path in (name, f"{name}.safetensors") if os.path.exists(path)]
     if place is None or place.revision or not here:
         return place
@@ -214,12 +215,12 @@ def output_folder(name: str) -> Path:
     return Path(name) if is_clone() and Path.cwd() == HOME else Path()
 
 
-def load(name: str | Path, device: "str | torch.device | None" = None) -> "Animal":
+def load(name: str | Path, device: "str | torch.device | None" = None) -> "ZooModule":
     """The trained model of that name, in that file, or in that repository `owner/name[@revision]`
     of the Hugging Face Hub, in evaluation mode on `device` (CPU).
 
     Raises UnknownName with the near ones, and BadWeights for a file that is not as it should be.
     """
-    from zoo.pretrained.weights import read
+    from zoo.pretrained.weights import load
 
-    return read(locate(name), device)
+    return load(weights_path(name), device)

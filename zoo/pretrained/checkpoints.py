@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.errors import BadCard, BadRecipe, BadWeights
 from zoo.pretrained.card_schema import AMOUNT, TEXT, Schema, check
 from zoo.pretrained.headers import build_meta, check_arguments, compare, find_class
@@ -80,7 +80,7 @@ def check_contents(path: Path, state: object) -> None:
         raise BadWeights(str(error)) from error
 
 
-class Saved(NamedTuple):
+class SavedCheckpoint(NamedTuple):
     """A checkpoint and when it was made: at which step, and at which time in seconds."""
 
     step: int
@@ -107,12 +107,12 @@ def newest_checkpoint(folders: Iterable[Path]) -> Path:
     )
 
 
-def time_of(run: list[Saved]) -> float:
+def time_of(run: list[SavedCheckpoint]) -> float:
     """When a run was saved last, by a checkpoint that can be read if there is one."""
     return next((saved.time for saved in run if saved.step < UNREAD), run[0].time)
 
 
-def saved(folder: Path) -> list[Saved]:
+def saved(folder: Path) -> list[SavedCheckpoint]:
     """The checkpoints of a run folder, those of most steps first; of as many, the latest.
 
     File times do not survive copies: a run's time is what its logbook notes as `saved_at`, and that
@@ -121,23 +121,23 @@ def saved(folder: Path) -> list[Saved]:
     return sorted((saved_at(path) for path in folder.glob("*.ckpt")), reverse=True)
 
 
-def saved_at(path: Path) -> Saved:
+def saved_at(path: Path) -> SavedCheckpoint:
     """At which step and when a checkpoint was made."""
     time = path.stat().st_mtime
     try:
         state = unpickle(path)
         check_contents(path, state)
     except (*DAMAGE, UnpicklingError, BadWeights):
-        return Saved(UNREAD, time, path)
+        return SavedCheckpoint(UNREAD, time, path)
     step: int = state["global_step"]  # type: ignore[assignment]
     noted = state["callbacks"].get("Logbook", {}).get("saved_at")  # type: ignore[attr-defined]
     try:
-        return Saved(step, datetime.fromisoformat(str(noted)).timestamp(), path)
+        return SavedCheckpoint(step, datetime.fromisoformat(str(noted)).timestamp(), path)
     except (ValueError, OverflowError, OSError):
-        return Saved(step, time, path)
+        return SavedCheckpoint(step, time, path)
 
 
-def revive(path: Path, state: dict[str, object]) -> Animal:
+def model_from_checkpoint(path: Path, state: dict[str, object]) -> ZooModule:
     """The model in a checkpoint: its average, where one was kept; raises BadWeights.
 
     It is judged as a weights file is, on the meta device against the tensors that are there, before

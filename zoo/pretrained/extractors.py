@@ -29,9 +29,9 @@ def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     }
     if name in others:
         return others[name]().to(device)
-    ours = [*catalog.names("lenet-*"), *catalog.names("resnet-*")]
+    ours = [*catalog.list_models("lenet-*"), *catalog.list_models("resnet-*")]
     if name in ours:
-        return ClassifierFeatures(catalog.load(name, device), sha256(catalog.locate(name)))
+        return ClassifierFeatures(catalog.load(name, device), sha256(catalog.weights_path(name)))
     raise UnknownName("extractor", name, [*others, *ours])
 
 

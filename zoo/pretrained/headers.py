@@ -16,7 +16,7 @@ from typing import Literal, get_args, get_origin, get_type_hints
 import torch
 from torch import Tensor
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.errors import BadWeights, UnknownName
 from zoo.pretrained.limits import LimitOperations
 from zoo.text import brief
@@ -30,7 +30,7 @@ PACKAGE = Path(__file__).parents[1]
 Plain = object  # of JSON: numbers, strings, lists and objects of them
 
 
-def header(model: Animal) -> dict[str, str]:
+def header(model: ZooModule) -> dict[str, str]:
     """What rebuilds the model, as a safetensors header takes it: one key, so that bytes repeat."""
     kind = type(model)
     class_path = f"{kind.__module__}.{kind.__qualname__}"
@@ -42,7 +42,7 @@ def header(model: Animal) -> dict[str, str]:
     return {"zoo": json.dumps({"format": FORMAT, "class": class_path, "arguments": arguments})}
 
 
-def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
+def build(path: Path, metadata: Mapping[str, str] | None) -> ZooModule:
     """The class that a header names, on the meta device: no memory, no initial weights."""
     header = parse(path, metadata)
     kind = find_class(path, header["class"])
@@ -50,7 +50,7 @@ def build(path: Path, metadata: Mapping[str, str] | None) -> Animal:
     return build_meta(path, kind, arguments)
 
 
-def build_meta(path: Path, kind: type[Animal], arguments: dict[str, Plain]) -> Animal:
+def build_meta(path: Path, kind: type[ZooModule], arguments: dict[str, Plain]) -> ZooModule:
     """A model on the meta device, within limits; raises BadWeights."""
     try:
         with torch.device("meta"), LimitOperations():
@@ -69,7 +69,7 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
     except (ValueError, TypeError, RecursionError) as error:
         raise BadWeights(f"the zoo header of {path} is not JSON: {error}") from error
     if not isinstance(header, dict) or not {"class", "arguments"} <= header.keys():
-        raise BadWeights(f"{path} has no zoo header: was it written by zoo.write or zoo export?")
+        raise BadWeights(f"{path} has no zoo header: was it written by zoo.save or zoo export?")
     if header.get("format") != FORMAT:
         raise BadWeights(
             f"{path} is in format {brief(header.get('format'))}, this zoo reads {FORMAT!r}"
@@ -77,7 +77,7 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
     return header
 
 
-def find_class(path: Path, class_path: Plain) -> type[Animal]:
+def find_class(path: Path, class_path: Plain) -> type[ZooModule]:
     """The class of the zoo that a header names, and no other."""
     class_path = class_path if isinstance(class_path, str) else brief(class_path)
     match = CLASS_PATH.fullmatch(class_path)
@@ -87,7 +87,7 @@ def find_class(path: Path, class_path: Plain) -> type[Animal]:
         raise BadWeights(f"{path} names the class {brief(class_path)}: {error}")
     kind = getattr(import_module(match[1]), match[2], None)
     at_home = getattr(kind, "__module__", None) == match[1]
-    animal = isinstance(kind, type) and issubclass(kind, Animal) and not inspect.isabstract(kind)
+    animal = isinstance(kind, type) and issubclass(kind, ZooModule) and not inspect.isabstract(kind)
     if kind is None or not (at_home and animal):
         raise BadWeights(f"{path} names {class_path}, which is not a model of the zoo")
     return kind
@@ -98,7 +98,7 @@ def file_of(module: str) -> Path:
     return (PACKAGE.parent / module.replace(".", "/")).with_suffix(".py")
 
 
-def check_arguments(path: Path, kind: type[Animal], arguments: Plain) -> dict[str, Plain]:
+def check_arguments(path: Path, kind: type[ZooModule], arguments: Plain) -> dict[str, Plain]:
     """Arguments out of a header, as `kind` declares them."""
     if not isinstance(arguments, dict):
         raise BadWeights(f"{path}: the header's arguments are not an object but {brief(arguments)}")

@@ -15,14 +15,14 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.errors import BadWeights, ZooError
-from zoo.files import replacing
+from zoo.files import atomic_write
 from zoo.pretrained.headers import REMEDY, build, compare, header
 from zoo.pretrained.limits import HEADER
 
 
-class Absent(nn.Module):
+class MissingModule(nn.Module):
     """Stands where a part did not ship."""
 
     def __init__(self, part: str) -> None:
@@ -45,33 +45,37 @@ def sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def shipped(model: Animal) -> dict[str, Tensor]:
+def inference_state_dict(model: ZooModule) -> dict[str, Tensor]:
     """The tensors that a weights file of this model holds, by name."""
     state = model.state_dict()
-    return {k: v for k, v in state.items() if not model.ships or k.split(".")[0] in model.ships}
+    return {
+        k: v
+        for k, v in state.items()
+        if not model.inference_modules or k.split(".")[0] in model.inference_modules
+    }
 
 
-def left_out(model: Animal) -> dict[str, Tensor]:
+def training_state_dict(model: ZooModule) -> dict[str, Tensor]:
     """The tensors that a weights file of this model leaves out, by name."""
-    ships = shipped(model)
+    ships = inference_state_dict(model)
     return {name: tensor for name, tensor in model.state_dict().items() if name not in ships}
 
 
-def write(model: Animal, path: str | Path) -> None:
-    """Write a model of the zoo where `read` finds it: beside the target first, then renamed.
+def save(model: ZooModule, path: str | Path) -> None:
+    """Write a model of the zoo where `load` finds it: beside the target first, then renamed.
 
-    A model in bfloat16, float16 or float64 is written as float32, in which `read` gives it back.
+    A model in bfloat16, float16 or float64 is written as float32, in which `load` gives it back.
     Raises BadWeights for a class of one's own, and for numbers that are not finite in float32.
     """
-    save(shipped(model), header(model), Path(path))
+    save_tensors(inference_state_dict(model), header(model), Path(path))
 
 
-def save(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
+def save_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
     """Write tensors, floating point as float32: beside the target first, then renamed."""
     plain = {name: stored(tensor).contiguous() for name, tensor in tensors.items()}
     for broken in (name for name, tensor in plain.items() if not tensor.isfinite().all()):
         raise BadWeights(f"{broken} is not finite: take a checkpoint from before that")
-    with replacing(path) as beside:
+    with atomic_write(path) as beside:
         beside.write_bytes(serialize(plain, metadata))
 
 
@@ -81,16 +85,16 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def read(path: str | Path, device: str | torch.device | None = None) -> Animal:
+def load(path: str | Path, device: str | torch.device | None = None) -> ZooModule:
     """The model in a weights file, in evaluation mode on `device` (CPU); raises BadWeights,
     and ZooError for a device that is not there."""
     path, place = Path(path), find_device(device)
     with opened(path) as file:
         model = build(path, file.metadata())
-        tensors = matching(path, file, shipped(model))
-    for part in [part for part, _ in model.named_children() if model.ships]:
-        if part not in model.ships:
-            setattr(model, part, Absent(part))
+        tensors = matching(path, file, inference_state_dict(model))
+    for part in [part for part, _ in model.named_children() if model.inference_modules]:
+        if part not in model.inference_modules:
+            setattr(model, part, MissingModule(part))
     model.load_state_dict(tensors, assign=True)
     return model.to(place).eval()
 

@@ -9,24 +9,26 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from zoo.core.module import Animal, Autoencoder
-from zoo.core.protocols import Sampler
+from zoo.core.module import Autoencoder, ZooModule
+from zoo.core.protocols import SupportsSampling
 from zoo.core.provenance import commit
-from zoo.data.images import ImageData
+from zoo.data.images import ImageDataModule
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
-from zoo.evaluation.records import each
-from zoo.evaluation.report import expectation, report, with_extractor
-from zoo.evaluation.training_data import UNKNOWN, Learned, Terms, find_learned
+from zoo.evaluation.records import map_batches
+from zoo.evaluation.report import describe_duration, report, with_extractor
+from zoo.evaluation.training_data import UNKNOWN, Terms, TrainingData, find_training_data
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint, revive
-from zoo.pretrained.weights import read, sha256, shipped, write
+from zoo.pretrained.checkpoints import model_from_checkpoint, newest_checkpoint, read_checkpoint
+from zoo.pretrained.weights import inference_state_dict, load, save, sha256
 from zoo.publishing.reference import differences, recipe_of
 
 EXPORTS = Path("exports")  # below the current folder
-UNSEEN = "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
+UNREVIEWED = (
+    "Nobody has looked at its samples yet: say here what it is good at and what it gets wrong."
+)
 
 
 def export(
@@ -41,20 +43,20 @@ def export(
 ) -> Card:
     """Write weights, picture and card of a checkpoint, or of a run folder's newest good one.
 
-    The card states the data that the run saw, and numbers read off the written file; the prose, and
-    what its paper reported, are kept from the old card. `tell` is given what to expect, in words.
+    The card states the data that the run saw, and metrics of the written file; the prose and the
+    paper's values are kept from the old card. `tell` is called with the expected duration.
     Raises BadWeights for what `recipe` did not make, ZooError where the data is not known or,
     without `force`, files of another model or data set would be replaced.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     state = read_checkpoint(checkpoint)
-    model = revive(checkpoint, state)
-    learned = find_learned(checkpoint, state, recipe, terms or Terms())
+    model = model_from_checkpoint(checkpoint, state)
+    learned = find_training_data(checkpoint, state, recipe, terms or Terms())
     reference = recipe or recipe_of(checkpoint, name, model, learned.data)
     old = replaced(folder / f"{name}.md", model, learned.facts["name"], force)
     changed = differences(model, reference) if reference else {}
     extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
-    with files_of(model, name, folder, learned.data) as path:
+    with write_files(model, name, folder, learned.data) as path:
         usable = feasible(path, learned.data, protocol, tell)
         card = Card(name, facts(path, reference, state, learned, usable) | extra, old.prose)
         path.with_suffix(".md").write_text(str(card), encoding="utf-8")
@@ -62,29 +64,29 @@ def export(
 
 
 @contextmanager
-def files_of(model: Animal, name: str, folder: Path, data: ImageData) -> Iterator[Path]:
+def write_files(model: ZooModule, name: str, folder: Path, data: ImageDataModule) -> Iterator[Path]:
     """A weights file and its picture, aside; they are put into the folder, with what was written
     beside them, when all went well."""
     if isinstance(model, Autoencoder):
         pixels = data.images("train").pixels
-        model.fit_sampler(each(model, pixels, model.encode, "codes"))
+        model.fit_sampler(map_batches(model, pixels, model.encode, "codes"))
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
-        write(model, path)
-        pictures.save(picture(read(path)), path.with_suffix(".png"))
+        save(model, path)
+        pictures.save(render_preview(load(path)), path.with_suffix(".png"))
         yield path
         for ending in (".safetensors", ".png", ".md"):
             os.replace(path.with_suffix(ending), folder / f"{name}{ending}")
 
 
 def feasible(
-    path: Path, data: ImageData, protocol: Protocol, tell: Callable[[str], None] | None
+    path: Path, data: ImageDataModule, protocol: Protocol, tell: Callable[[str], None] | None
 ) -> Protocol:
-    """The protocol as it can be followed here; `tell` is given how long it will take."""
+    """The protocol as it can be followed here; `tell` is called with the expected duration."""
     protocol = with_extractor(protocol, data)
     if tell:
-        length = expectation(path, data, protocol, None)
+        length = describe_duration(path, data, protocol, None)
         tell(f"measuring by the {protocol.name} protocol takes {length} here")
     return protocol
 
@@ -96,10 +98,10 @@ class Kept(NamedTuple):
     paper: object
 
 
-def replaced(path: Path, model: Animal, data: object, force: bool) -> Kept:
+def replaced(path: Path, model: ZooModule, data: object, force: bool) -> Kept:
     """What a new card keeps of the one at a path. Raises ZooError where the files there are of
     another class or data set; by `force` they are replaced, and nothing is kept."""
-    new = Kept(f"# {path.stem}\n\n{UNSEEN}", None)
+    new = Kept(f"# {path.stem}\n\n{UNREVIEWED}", None)
     there = [path.with_suffix(e) for e in (".safetensors", ".png", ".md")]
     if not any(file.exists() for file in there):
         return new
@@ -125,9 +127,9 @@ def replaced(path: Path, model: Animal, data: object, force: bool) -> Kept:
     )
 
 
-def picture(model: Animal) -> Tensor:
+def render_preview(model: ZooModule) -> Tensor:
     """Eight rows of samples; of a model that draws nothing, the filters that it sees with."""
-    if isinstance(model, Sampler):
+    if isinstance(model, SupportsSampling):
         columns = pictures.columns(model)
         return pictures.grid(model.sample(8 * columns, seed=0), columns)
     filters = next(m.weight for m in model.modules() if isinstance(m, nn.Conv2d)).detach()
@@ -138,11 +140,11 @@ def facts(
     path: Path,
     recipe: Path | None,
     state: dict[str, object],
-    learned: Learned,
+    learned: TrainingData,
     protocol: Protocol,
 ) -> dict[str, object]:
     """The front matter."""
-    model = read(path)
+    model = load(path)
     kind = type(model)
     parameters = {name for name, _ in model.named_parameters()}
     found = report(path, learned.data, protocol)
@@ -150,11 +152,13 @@ def facts(
         "name": path.stem,
         "class": f"{kind.__module__}.{kind.__qualname__}",
         "recipe": f"{recipe.parent.name}/{recipe.name}" if recipe else UNKNOWN,
-        "commit": logbook(state).get("commit", commit()),
+        "commit": run_metadata(state).get("commit", commit()),
         "licence": learned.licence,
         "data": learned.facts,
         "sha256": sha256(path),
-        "parameters": sum(v.numel() for k, v in shipped(model).items() if k in parameters),
+        "parameters": sum(
+            v.numel() for k, v in inference_state_dict(model).items() if k in parameters
+        ),
         "training": training(state),
         "metrics": found["metrics"],
         "measured": found["measured"],
@@ -163,7 +167,7 @@ def facts(
 
 def training(state: dict[str, object]) -> dict[str, object]:
     """How a checkpoint came about, as its logbook has it."""
-    book, averaged = logbook(state), "averaging_state" in state
+    book, averaged = run_metadata(state), "averaging_state" in state
     begun = {"begun_from": book["begun_from"]} if "begun_from" in book else {}
     return begun | {
         "hardware": book.get("hardware", "unknown"),
@@ -175,22 +179,22 @@ def training(state: dict[str, object]) -> dict[str, object]:
     }
 
 
-def logbook(state: dict[str, object]) -> dict[str, str | float]:
+def run_metadata(state: dict[str, object]) -> dict[str, str | float]:
     """What a checkpoint's logbook holds."""
     return state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
 
 
 def verify(name: str) -> list[str]:
-    """What was checked of a model and held, as `promises_kept` has it; raises ZooError."""
-    return promises_kept(catalog.card(name), catalog.locate(name), catalog.picture(name))
+    """What was checked of a model and held, as `verify_files` has it; raises ZooError."""
+    return verify_files(catalog.card(name), catalog.weights_path(name), catalog.preview_path(name))
 
 
-def promises_kept(card: Card, path: Path, sample: Path) -> list[str]:
+def verify_files(card: Card, path: Path, sample: Path) -> list[str]:
     """Digest, strict load, the picture from seed 0 within one grey level. Raises ZooError for the
     first promise of the card that is broken."""
     if (found := sha256(path)) != card.facts["sha256"]:
         raise ZooError(f"{path} is not the file of its card: its sha256 is {found}")
-    drawn, shown = picture(read(path)), pictures.read(sample)
+    drawn, shown = render_preview(load(path)), pictures.read(sample)
     if drawn.shape != shown.shape:
         raise ZooError(f"{sample} is {tuple(shown.shape)}, seed 0 draws {tuple(drawn.shape)}")
     if (off := int((drawn.int() - shown.int()).abs().max())) > 1:

@@ -13,10 +13,10 @@ from operator import itemgetter
 from pathlib import Path
 from urllib.parse import quote
 
-from zoo.files import replacing
+from zoo.files import atomic_write
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.hub import Place
+from zoo.pretrained.hub import RepoRef
 from zoo.text import markdown as escaped
 
 FOLDER = catalog.HOME / "benchmarks"
@@ -46,7 +46,7 @@ def rows(cards: Sequence[Card] | None = None) -> list[Row]:
     """One for every metric of every card, all that ship unless given: by data set, then metric, the
     best first."""
     if cards is None:
-        cards = [catalog.card(name) for name in catalog.names()]
+        cards = [catalog.card(name) for name in catalog.list_models()]
     found = [row for card in cards for row in rows_of(card)]
     return sorted(found, key=lambda row: (row["data"], row["metric"], rank(row)))
 
@@ -100,7 +100,7 @@ def links(names: Sequence[str], cards: Sequence[Card], folder: Path) -> Links:
     """Where, seen from a folder, cards lie, and their recipes if they are here."""
     found: Links = {}
     for name, card in zip(names, cards, strict=True):
-        place = Place.named(name)
+        place = RepoRef.named(name)
         file = Path(name) if catalog.is_path(name) else catalog.WEIGHTS / name
         relative = os.path.relpath(file.with_name(f"{catalog.stem(name)}.md").resolve(), folder)
         if place and not catalog.is_path(name):
@@ -180,7 +180,7 @@ def page(table: list[Row], headlines: dict[str, str]) -> str:
 
 def contents(folder: Path = FOLDER, names: Sequence[str] = ()) -> dict[str, str]:
     """The three files, by name, for a folder; of all models that ship unless named."""
-    chosen = list(names) or catalog.names()
+    chosen = list(names) or catalog.list_models()
     cards = [catalog.card(name) for name in chosen]
     table = rows(cards)
     headlines = {card.name: str(card.metrics[0]["metric"]) for card in cards}
@@ -194,6 +194,6 @@ def contents(folder: Path = FOLDER, names: Sequence[str] = ()) -> dict[str, str]
 def write(folder: Path = FOLDER, names: Sequence[str] = ()) -> list[Path]:
     """Write the three files; return their paths."""
     for name, text in contents(folder, names).items():
-        with replacing(folder / name) as beside:
+        with atomic_write(folder / name) as beside:
             beside.write_text(text, encoding="utf-8")
     return [folder / name for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html")]

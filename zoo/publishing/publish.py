@@ -19,42 +19,47 @@ from huggingface_hub.errors import (
     RevisionNotFoundError,
 )
 
-from zoo.core.module import Animal
-from zoo.core.protocols import Classifier, Encoder, Reconstructor, Sampler
+from zoo.core.module import ZooModule
+from zoo.core.protocols import (
+    Classifier,
+    SupportsEncoding,
+    SupportsReconstruction,
+    SupportsSampling,
+)
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
-from zoo.evaluation.comparison import refuse_to_mix, shown, verdict
+from zoo.evaluation.comparison import check_comparable, shown, verdict
 from zoo.evaluation.training_data import source_of
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.checkpoints import read_checkpoint, revive
+from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
 from zoo.pretrained.headers import header
-from zoo.pretrained.hub import Place
-from zoo.pretrained.hub.errors import API, in_words
-from zoo.pretrained.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, arrive, text
-from zoo.pretrained.hub.model_card import evaluation, read_page, write_page
-from zoo.pretrained.training_modules import checkpoint_of, write_opponents
-from zoo.pretrained.weights import read, sha256
-from zoo.publishing.export import export, promises_kept
+from zoo.pretrained.hub import RepoRef
+from zoo.pretrained.hub.errors import API, translate_errors
+from zoo.pretrained.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, resolve, text
+from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
+from zoo.pretrained.training_modules import checkpoint_of, save_training_modules
+from zoo.pretrained.weights import load, sha256
+from zoo.publishing.export import export, verify_files
 from zoo.publishing.leaderboard import rank
 
 RESULTS = ".eval_results/generative-zoo.yaml"
 NO_ANSWER = {"", "None", "unknown", "yours", "yours to decide"}  # of a card, on terms
 ALIKE = 0.05  # rms distance of two samples in [-1, 1]; models that ship have 0.5 to 0.7
 ABILITIES: tuple[tuple[type, str, str], ...] = (
-    (Sampler, "unconditional-image-generation", "images = model.sample(64, seed=0)"),
+    (SupportsSampling, "unconditional-image-generation", "images = model.sample(64, seed=0)"),
     (Classifier, "image-classification", "logits = model.classify(images)"),
-    (Encoder, "image-feature-extraction", "codes = model.encode(images)"),
-    (Reconstructor, "image-to-image", "again = model.reconstruct(images)"),
+    (SupportsEncoding, "image-feature-extraction", "codes = model.encode(images)"),
+    (SupportsReconstruction, "image-to-image", "again = model.reconstruct(images)"),
 )
 
 
-class Parcel(NamedTuple):
+class HubPackage(NamedTuple):
     """What a repository will hold, in a folder, with its card and its model."""
 
     folder: Path
     card: Card
-    model: Animal
+    model: ZooModule
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes by name, sorted."""
@@ -63,9 +68,9 @@ class Parcel(NamedTuple):
 
 
 @contextmanager
-def packed(
+def build_package(
     source: str, repository: str, protocol: Protocol = PROTOCOLS["full"]
-) -> Iterator[Parcel]:
+) -> Iterator[HubPackage]:
     """A parcel of a checkpoint or a run, which is exported first; of a name, as it ships; or of a
     weights file with card and picture beside it. Raises ZooError for one that `zoo verify` refuses.
     """
@@ -76,9 +81,12 @@ def packed(
             card, path, sample = originals(source)
         else:
             card, path, sample = exported(checkpoint, name, Path(aside), protocol)
-            write_opponents(revive(checkpoint, read_checkpoint(checkpoint)), Path(home) / OPPONENTS)
-        promises_kept(card, path, sample)
-        folder, model = Path(home), read(path)
+            save_training_modules(
+                model_from_checkpoint(checkpoint, read_checkpoint(checkpoint)),
+                Path(home) / OPPONENTS,
+            )
+        verify_files(card, path, sample)
+        folder, model = Path(home), load(path)
         shutil.copyfile(path, folder / WEIGHTS)
         shutil.copyfile(sample, folder / PICTURE)
         facts = {k: v for k, v in card.facts.items() if k not in ("hub", "opponents_sha256")}
@@ -86,8 +94,8 @@ def packed(
             facts["opponents_sha256"] = sha256(folder / OPPONENTS)
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         card = Card(card.name, facts | {"name": card.name, "class": kind}, card.prose)
-        dress(folder, card, repository, model)
-        yield Parcel(folder, card, model)
+        write_hub_files(folder, card, repository, model)
+        yield HubPackage(folder, card, model)
 
 
 def exported(
@@ -95,7 +103,7 @@ def exported(
 ) -> tuple[Card, Path, Path]:
     """Card, weights and picture that are made of a checkpoint."""
     terms = source_of(checkpoint)
-    check_terms(name, terms.weights_licence, terms.terms)  # measuring takes minutes
+    check_terms(name, terms.weights_license, terms.terms)  # measuring takes minutes
     card = export(checkpoint, name, aside, protocol)
     return card, aside / f"{name}.safetensors", aside / f"{name}.png"
 
@@ -103,18 +111,18 @@ def exported(
 def originals(source: str) -> tuple[Card, Path, Path]:
     """Card, weights and picture of a name or a file."""
     if catalog.is_path(source):
-        path = catalog.locate(source)
+        path = catalog.weights_path(source)
         return Card.read(path.with_suffix(".md")), path, path.with_suffix(".png")
     if catalog.repository(source):
         raise ZooError(f"{source} is published already: name a checkpoint, a file or a model here")
-    return catalog.card(source), catalog.locate(source), catalog.picture(source)
+    return catalog.card(source), catalog.weights_path(source), catalog.preview_path(source)
 
 
-def dress(folder: Path, card: Card, repository: str, model: Animal) -> None:
+def write_hub_files(folder: Path, card: Card, repository: str, model: ZooModule) -> None:
     """Write what is for the Hub: the page, the header as config.json, the evaluation results."""
     found = [(task, use) for kind, task, use in ABILITIES if isinstance(model, kind)]
     task, use = found[0] if found else ("other", "print(model)")
-    (folder / CARD).write_text(write_page(card, repository, task, use), encoding="utf-8")
+    (folder / CARD).write_text(write_model_card(card, repository, task, use), encoding="utf-8")
     config = json.loads(header(model)["zoo"])
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if results := evaluation(card, repository):
@@ -122,10 +130,10 @@ def dress(folder: Path, card: Card, repository: str, model: Animal) -> None:
         (folder / RESULTS).write_text(results, encoding="utf-8")
 
 
-def inspect(parcel: Parcel, place: Place, force: bool = False) -> str | None:
+def check_package(parcel: HubPackage, place: RepoRef, force: bool = False) -> str | None:
     """Refuse, with a ZooError, what has no terms, has collapsed, or by its headline metric is
     worse than what is published there already; the last unless forced. The commit that it was
-    compared with, empty where nothing is published, None where forced: `send` wants to know."""
+    compared with, empty where nothing is published, None where forced, for `push_to_hub`."""
     terms = parcel.card.within("data").get("terms")
     check_terms(parcel.card.name, parcel.card.facts["licence"], terms)
     check_variety(parcel.card, parcel.model)
@@ -142,12 +150,12 @@ def check_terms(name: str, licence: object, terms: object) -> None:
         )
 
 
-def check_variety(card: Card, model: Animal) -> None:
+def check_variety(card: Card, model: ZooModule) -> None:
     """No class is missing, and samples are not all alike."""
     missing = [r["value"] for r in card.metrics if r["metric"] == "missing-classes"]
     if missing and float(missing[0]) >= 1:
         raise ZooError(f"{card.name} draws next to nothing of {missing[0]:g} classes: train it on")
-    if isinstance(model, Sampler):
+    if isinstance(model, SupportsSampling):
         samples = model.sample(64, seed=0).flatten(1)
         apart_by = float(torch.pdist(samples).mean() / samples.shape[1] ** 0.5)
         if not apart_by >= ALIKE:  # nan is no answer either
@@ -157,7 +165,7 @@ def check_variety(card: Card, model: Animal) -> None:
             )
 
 
-def check_progress(card: Card, place: Place) -> str:
+def check_progress(card: Card, place: RepoRef) -> str:
     """The headline metric is not worse than the published one by more than the intervals. The
     commit of the published one, if there is one."""
     (old, commit), new = published(place), card.metrics[0]
@@ -165,7 +173,7 @@ def check_progress(card: Card, place: Place) -> str:
     if not same:
         raise ZooError(f"{place} has no {new['metric']} to compare with; --force does without")
     try:
-        refuse_to_mix(same[0], new)
+        check_comparable(same[0], new)
     except ZooError as error:
         raise ZooError(f"{error}; --force does without") from error
     if rank(new) > rank(same[0]) and verdict(same[0], new) != "not distinguishable":
@@ -176,30 +184,30 @@ def check_progress(card: Card, place: Place) -> str:
     return commit
 
 
-def published(place: Place) -> tuple[Card | None, str]:
+def published(place: RepoRef) -> tuple[Card | None, str]:
     """The card that is there already, and at which commit; raises ZooError for a repository of
     something else."""
-    with in_words(place):
+    with translate_errors(place):
         try:
-            pinned, page = arrive(place)
-            return read_page(text(page), pinned), str(pinned.revision)
+            pinned, page = resolve(place)
+            return read_model_card(text(page), pinned), str(pinned.revision)
         except (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError):
             return None, ""
         except BadCard as error:
             raise ZooError(f"{error}. --force publishes over it") from error
 
 
-def send(
-    parcel: Parcel,
-    place: Place,
+def push_to_hub(
+    parcel: HubPackage,
+    place: RepoRef,
     private: bool = False,
     create_pr: bool = False,
     compared: str | None = None,
 ) -> CommitInfo:
     """Make the repository, the branch, and one commit of all files or, if asked, a pull request
-    of them, on top of the commit that the model was `compared` with; raises ZooError."""
+    of them, on top of the commit that the model was `distance_metrics` with; raises ZooError."""
     repository, revision = place
-    with in_words(place):
+    with translate_errors(place):
         API.create_repo(repository, private=private or None, exist_ok=True)
         if private and not API.model_info(repository).private:
             raise ZooError(f"{repository} is public already: leave out --private, or rename")
@@ -219,7 +227,7 @@ def send(
         )
 
 
-def check_new(place: Place, head: str | None) -> None:
+def check_new(place: RepoRef, head: str | None) -> None:
     """Raise ZooError unless a card that is there now is that of the main branch, from which a new
     branch with this head was made."""
     repository, revision = place
@@ -227,7 +235,9 @@ def check_new(place: Place, head: str | None) -> None:
         raise ZooError(f"{place} was published by somebody in between: publish again")
 
 
-def changes(parcel: Parcel, there: list[str]) -> list[CommitOperationDelete | CommitOperationAdd]:
+def changes(
+    parcel: HubPackage, there: list[str]
+) -> list[CommitOperationDelete | CommitOperationAdd]:
     """All files, and less those that are there and belong to a model no longer."""
     files = parcel.files()
     stale = {OPPONENTS, RESULTS} - set(files)

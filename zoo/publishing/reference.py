@@ -3,28 +3,28 @@
 import inspect
 from pathlib import Path
 
-from zoo.core.module import Animal
-from zoo.data.images import ImageData
+from zoo.core.module import ZooModule
+from zoo.data.images import ImageDataModule
 from zoo.errors import BadWeights
 from zoo.evaluation.report import data_of
 from zoo.evaluation.training_data import recipe_beside
 from zoo.pretrained import catalog
 
 
-def recipe_of(checkpoint: Path, name: str, model: Animal, data: ImageData) -> Path | None:
+def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ImageDataModule) -> Path | None:
     """The zoo's recipe of that name where it names the same data set, else that of the run.
 
     Raises BadWeights for a model of another class than the zoo's recipe of that name.
     """
     begun = recipe_beside(checkpoint)
-    if name not in catalog.recipes():
+    if name not in catalog.list_recipes():
         return begun
-    theirs = catalog.recipe(name)
+    theirs = catalog.recipe_path(name)
     differences(model, theirs)
     return theirs if type(data_of(name)) is type(data) else begun
 
 
-def differences(model: Animal, recipe: Path) -> dict[str, object]:
+def differences(model: ZooModule, recipe: Path) -> dict[str, object]:
     """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
     wanted = catalog.read_recipe(recipe)["model"]
     kind = type(model)

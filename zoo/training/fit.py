@@ -17,15 +17,22 @@ from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from zoo.callbacks import Checkpoint, Guard, Logbook, Pace
+from zoo.callbacks import Checkpoint, DivergenceGuard, RunMetadata, ThroughputMonitor
 from zoo.errors import BadRecipe, ZooError
-from zoo.files import replacing
-from zoo.pretrained.training_modules import begin
+from zoo.files import atomic_write
+from zoo.pretrained.training_modules import init_from_pretrained
 from zoo.training.config_checks import Parser, check, check_resumed, foreign_code, translated
 from zoo.training.loggers import add_csv, default_loggers, place_loggers
-from zoo.training.resuming import Restoring
-from zoo.training.run_folders import RUN, Run, claimed, forget_unbegun, place, stopped_by
-from zoo.training.smoke_test import cut_down, toy
+from zoo.training.resuming import CheckedRestore
+from zoo.training.run_folders import (
+    RUN,
+    Run,
+    lock_folder,
+    prepare_run,
+    remove_unstarted,
+    stopped_by,
+)
+from zoo.training.smoke_test import shrink, smoke_test_overrides
 
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
 CONFIG = ("--config", "-c")
@@ -52,18 +59,18 @@ class AutoTrainer(Trainer):
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, precision=precision, **kwargs)  # type: ignore[arg-type]
-        self._checkpoint_connector = Restoring(self)
+        self._checkpoint_connector = CheckedRestore(self)
 
 
 class SaveRecipe(SaveConfigCallback):
     """Writes `recipe.yaml` into the run folder, wherever the loggers write."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        with replacing(Path(trainer.default_root_dir) / "recipe.yaml") as beside:
+        with atomic_write(Path(trainer.default_root_dir) / "recipe.yaml") as beside:
             self.parser.save(self.config, beside, skip_none=False, overwrite=True, multifile=False)
 
 
-class Fit(LightningCLI):
+class FitCLI(LightningCLI):
     """LightningCLI with checkpoints, a logbook from which a card is written, and a guard."""
 
     @staticmethod
@@ -73,9 +80,9 @@ class Fit(LightningCLI):
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        parser.add_lightning_class_args(Logbook, "logbook")
-        parser.add_lightning_class_args(Guard, "guard")
-        parser.add_lightning_class_args(Pace, "pace")
+        parser.add_lightning_class_args(RunMetadata, "logbook")
+        parser.add_lightning_class_args(DivergenceGuard, "guard")
+        parser.add_lightning_class_args(ThroughputMonitor, "pace")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
         parser.add_argument("--from", type=str | None, help=FROM)
 
@@ -116,18 +123,18 @@ class Fit(LightningCLI):
 
     def begin(self, origin: str) -> None:
         """Start from weights that are there, and note from which."""
-        origin, anew = begin(self.model, origin)
+        origin, anew = init_from_pretrained(self.model, origin)
         print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
-            if isinstance(callback, Logbook):
+            if isinstance(callback, RunMetadata):
                 callback.entries["begun_from"] = origin
 
 
-class Fast(Fit):
+class SmokeTest(FitCLI):
     """The same on a few images: a check that everything runs."""
 
     def before_fit(self) -> None:
-        cut_down(self.datamodule, self.trainer)
+        shrink(self.datamodule, self.trainer)
 
 
 def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Path:
@@ -143,13 +150,13 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     warn_of_code(recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG))
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
-    run = place(f"{name}-fast" if fast else name, recipe, overrides)
+    run = prepare_run(f"{name}-fast" if fast else name, recipe, overrides)
     if fast:
-        run = run._replace(overrides=[*toy(recipe, run.overrides), *run.overrides])
-    with quiet(), claimed(run.folder):
+        run = run._replace(overrides=[*smoke_test_overrides(recipe, run.overrides), *run.overrides])
+    with quiet(), lock_folder(run.folder):
         os.environ[RUN] = str(run.folder)
         try:
-            train(Fast if fast else Fit, run)
+            train(SmokeTest if fast else FitCLI, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
         except OSError as error:
@@ -158,7 +165,7 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
             raise stopped(stop, run.folder) from None
         finally:
             del os.environ[RUN]
-            forget_unbegun(run.folder)
+            remove_unstarted(run.folder)
     return run.folder
 
 
@@ -182,7 +189,7 @@ def warn_of_code(*recipes: Path) -> None:
             )
 
 
-def train(kind: type[Fit], run: Run, at_once: bool = True) -> Fit:
+def train(kind: type[FitCLI], run: Run, at_once: bool = True) -> FitCLI:
     """Parse, build and fit, with all that is made in the run's folder; or parse and build alone."""
     folder = str(run.folder)
     settings = ["--config", str(run.recipe), "--checkpoint.dirpath", folder]

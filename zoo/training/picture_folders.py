@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import torch
 
-from zoo.core.module import Animal
+from zoo.core.module import ZooModule
 from zoo.data import ImageFolder
 from zoo.data.user_images import Unreadable
 from zoo.errors import BadRecipe
@@ -31,7 +31,7 @@ PICTURES = ("SampleGrid", "Reconstructions")
 AVERAGES = ("EMAWeightAveraging", "EMAWithWarmup")
 
 
-class Wanted(NamedTuple):
+class FolderRequest(NamedTuple):
     """What a command asks for: its words without `--data`, the folder, and the recipe."""
 
     words: list[str]
@@ -59,7 +59,7 @@ def both_ways(name: str) -> list[tuple[str, str]]:
     return [(part, end), (part, f"init_args.{end}")]
 
 
-def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
+def fit_to_folder(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
     """Overrides in which `--data FOLDER` has become what fits the recipe to the pictures in it.
 
     Those that were given come last and win. Raises BadRecipe for what is no folder, for pictures
@@ -76,15 +76,17 @@ def fitted(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
             *rest,
         ]  # the run's recipe holds the numbers
     settings = catalog.read_recipe(recipe)
-    wanted = Wanted(rest, folder, settings["model"], settings["data"], settings.get("trainer", {}))
-    pictures, own = look(wanted)
+    wanted = FolderRequest(
+        rest, folder, settings["model"], settings["data"], settings.get("trainer", {})
+    )
+    pictures, own = inspect_folder(wanted)
     callbacks = wanted.trainer.get("callbacks")
     if fast:
         return [*own, "--trainer.callbacks", json.dumps(fit_callbacks(callbacks, 1, 1)), *rest]
     return [*own, *length(wanted, pictures), *rest]
 
 
-def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
+def inspect_folder(wanted: FolderRequest) -> tuple[ImageFolder, list[str]]:
     """The pictures as the model will see them, and overrides that make both agree."""
     kind = class_at(str(wanted.model["class_path"]))
     usual = usual_arguments(kind, wanted.model)
@@ -107,7 +109,7 @@ def look(wanted: Wanted) -> tuple[ImageFolder, list[str]]:
     return pictures, words
 
 
-def opened(wanted: Wanted, usual: Mapping[str, object]) -> ImageFolder:
+def opened(wanted: FolderRequest, usual: Mapping[str, object]) -> ImageFolder:
     """The folder at the model's size, or smaller where the recipe leaves it to the pictures."""
     skip = wanted.given("data.unreadable") or arguments(wanted.data).get("unreadable")
     given = wanted.given("data.channels", "model.channels")
@@ -137,7 +139,7 @@ def usual_arguments(kind: type, settings: Settings) -> Settings:
     return {name: given.get(name, p.default) for name, p in parameters.items()}
 
 
-def batch_size(wanted: Wanted, n: int, kind: type, usual: Settings) -> int:
+def batch_size(wanted: FolderRequest, n: int, kind: type, usual: Settings) -> int:
     """That of the command or recipe, at most as many as there are images, and shared evenly by the
     parts that a training step needs."""
     recipe = arguments(wanted.data).get("batch_size") or 64
@@ -154,11 +156,11 @@ def batch_size(wanted: Wanted, n: int, kind: type, usual: Settings) -> int:
 def batch_needs(kind: type, usual: Settings) -> tuple[int, int]:
     """The parts that a training step splits a batch into, and the images that it needs: as the
     class declares them, 1 and 1 for a class that is not the zoo's."""
-    if not issubclass(kind, Animal):
+    if not issubclass(kind, ZooModule):
         return 1, 1
     with torch.device("meta"):
         model = kind(**usual)
-    return model.batch_parts, model.batch_parts * model.smallest_part
+    return model.sub_batches, model.sub_batches * model.min_sub_batch
 
 
 def classes(pictures: ImageFolder) -> int:
@@ -172,7 +174,7 @@ def classes(pictures: ImageFolder) -> int:
     return found
 
 
-def length(wanted: Wanted, pictures: ImageFolder) -> list[str]:
+def length(wanted: FolderRequest, pictures: ImageFolder) -> list[str]:
     """Epochs, and how often to log, to draw, to save and to average, by the number of pictures."""
     n, batch = pictures.count("train"), wanted.number("data.batch_size", pictures.batch_size)
     batches = max(1, n // batch)

@@ -16,7 +16,7 @@ from zoo.text import brief, printable
 UNFIT = (RuntimeError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
 
 
-class Restoring(_CheckpointConnector):
+class CheckedRestore(_CheckpointConnector):
     """Lightning's way to restore a checkpoint; raises BadWeights for a state of another shape or
     type than that of the training, and for one that is missing."""
 
@@ -43,14 +43,14 @@ class Restoring(_CheckpointConnector):
     def restore_loops(self) -> None:
         loops = self.trainer.fit_loop.state_dict()
         if self._loaded_checkpoint:
-            refuse_unlike(self._loaded_checkpoint["loops"]["fit_loop"], loops, "loops")
+            check_same_types(self._loaded_checkpoint["loops"]["fit_loop"], loops, "loops")
         super().restore_loops()
 
     def restore_optimizers(self) -> None:
         self.compare("optimizer_states", [each.state_dict() for each in self.trainer.optimizers])
         super().restore_optimizers()
         for optimizer in self.trainer.optimizers:
-            refuse_moments(optimizer)
+            check_moments(optimizer)
 
     def restore_lr_schedulers(self) -> None:
         schedules = [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs]
@@ -60,7 +60,7 @@ class Restoring(_CheckpointConnector):
     def compare(self, key: str, wanted: object) -> None:
         """Refuse a part of the loaded checkpoint that is unlike that of the new training."""
         if key in self._loaded_checkpoint:
-            refuse_unlike(self._loaded_checkpoint[key], wanted, key)
+            check_same_types(self._loaded_checkpoint[key], wanted, key)
 
 
 @contextmanager
@@ -76,7 +76,7 @@ def fitting(path: str | Path | None) -> Iterator[None]:
         ) from error
 
 
-def refuse_unlike(found: object, wanted: object, name: str) -> None:
+def check_same_types(found: object, wanted: object, name: str) -> None:
     """Raise TypeError for a state of other types than those `wanted`; None and lists of other
     lengths are left to whose they are, and so are names that only one of both has."""
     if isinstance(wanted, list) and name in ("optimizer_states", "lr_schedulers"):
@@ -84,11 +84,11 @@ def refuse_unlike(found: object, wanted: object, name: str) -> None:
     if isinstance(wanted, Mapping):
         require(isinstance(found, Mapping), found, wanted, name)
         for key in wanted.keys() & found.keys():  # type: ignore[attr-defined]
-            refuse_unlike(found[key], wanted[key], f"{name}.{key}")  # type: ignore[index]
+            check_same_types(found[key], wanted[key], f"{name}.{key}")  # type: ignore[index]
     elif isinstance(wanted, list | tuple):
         require(isinstance(found, list | tuple), found, wanted, name)
         for part in found if wanted else []:  # type: ignore[attr-defined]
-            refuse_unlike(part, wanted[0], name)
+            check_same_types(part, wanted[0], name)
     elif isinstance(wanted, int | float):
         require(isinstance(found, int | float), found, wanted, name)
     elif isinstance(wanted, str | Tensor):
@@ -102,7 +102,7 @@ def require(fits: bool, found: object, wanted: object, name: str) -> None:
         raise TypeError(f"{name} must be {kind}{size}, got {brief(found)}")
 
 
-def refuse_moments(optimizer: Optimizer) -> None:
+def check_moments(optimizer: Optimizer) -> None:
     """Raise ValueError for averages of gradients that are not of their parameter's shape."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():

@@ -24,20 +24,20 @@ class Run(NamedTuple):
     overrides: list[str]
 
 
-def place(name: str, recipe: Path, overrides: list[str]) -> Run:
+def prepare_run(name: str, recipe: Path, overrides: list[str]) -> Run:
     """Where to train; with `--ckpt_path last`, where the newest run can go on, as it began.
 
     Raises BadRecipe where there is none, or for overrides that a resumed model cannot follow, and
     BadWeights for a checkpoint that cannot be read.
     """
     if "--ckpt_path" not in overrides:
-        return Run(agreed(lambda: fresh_run(name)), recipe, overrides)
+        return Run(agree_on_folder(lambda: fresh_run(name)), recipe, overrides)
     at = overrides.index("--ckpt_path") + 1
     refuse_another_model(overrides)
     if overrides[at : at + 1] != ["last"]:
         read_checkpoint(Path(*overrides[at : at + 1]))
-        return Run(agreed(lambda: fresh_run(name)), recipe, overrides)
-    folder = agreed(lambda: newest_run(name))
+        return Run(agree_on_folder(lambda: fresh_run(name)), recipe, overrides)
+    folder = agree_on_folder(lambda: newest_run(name))
     overrides = [*overrides[:at], str(newest_checkpoint([folder])), *overrides[at + 1 :]]
     begun = folder / "recipe.yaml"
     return Run(folder, begun if begun.is_file() else recipe, overrides)
@@ -57,7 +57,7 @@ def is_first() -> bool:
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
-def agreed(choose: Callable[[], Path]) -> Path:
+def agree_on_folder(choose: Callable[[], Path]) -> Path:
     """The folder that the first of a training's processes chooses; the others are told."""
     if RUN in os.environ:
         return Path(os.environ[RUN])
@@ -91,7 +91,7 @@ def fresh_run(name: str) -> Path:
 
 
 @contextmanager
-def claimed(folder: Path) -> Iterator[None]:
+def lock_folder(folder: Path) -> Iterator[None]:
     """Hold a run folder against other trainings; raises BadRecipe while one is at work in it."""
     if not is_first():
         yield
@@ -105,7 +105,7 @@ def claimed(folder: Path) -> Iterator[None]:
                 f"{folder} is in use by another training: wait for its end, or leave out "
                 "--ckpt_path to start anew"
             ) from error
-        tidy(folder)
+        clean_up(folder)
         try:
             yield
         finally:
@@ -139,7 +139,7 @@ def stopped_by(error: OSError, folder: Path) -> ZooError:
     )
 
 
-def forget_unbegun(folder: Path) -> None:
+def remove_unstarted(folder: Path) -> None:
     """Take away the folder of a run that was refused before its first step."""
     log = folder / "log.txt"
     begun = log.is_file() and " begins at step " in log.read_text("utf-8")
@@ -152,7 +152,7 @@ def newest_run(name: str) -> Path:
     return newest_checkpoint([RUNS / name, *RUNS.glob(f"{escape(name)}.[0-9]*")]).parent
 
 
-def tidy(folder: Path) -> None:
+def clean_up(folder: Path) -> None:
     """Clear away what a kill in the middle of a save left, and keep the log of the run so far as
     metrics-1.csv and on: CSVLogger begins a new one."""
     for half in folder.glob(".*.part"):

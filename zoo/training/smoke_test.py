@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning import LightningDataModule, Trainer
 
-from zoo.data.images import ImageData
+from zoo.data.images import ImageDataModule
 from zoo.training.class_paths import arguments
 from zoo.training.config_checks import IMPORT_PATH, read_recipe
 
@@ -20,7 +20,7 @@ SHORT = {
 }
 
 
-def toy(recipe: Path, overrides: list[str]) -> list[str]:
+def smoke_test_overrides(recipe: Path, overrides: list[str]) -> list[str]:
     """Overrides that make a recipe small; a resumed model stays as it is."""
     words = [part for key, value in SHORT.items() for part in (f"--trainer.{key}", str(value))]
     settings = read_recipe(recipe)
@@ -46,10 +46,10 @@ def class_and_arguments(settings: dict[str, Any], part: str) -> tuple[str, dict[
     return str(named.get("class_path", "")), named.get("init_args") or {}
 
 
-def cut_down(data: LightningDataModule, trainer: Trainer) -> None:
+def shrink(data: LightningDataModule, trainer: Trainer) -> None:
     """A few batches of the data, noise where there are no files; callbacks at every occasion."""
-    if isinstance(data, ImageData):
-        data.cut_down(BATCHES * data.batch_size * trainer.world_size, trainer.default_root_dir)
+    if isinstance(data, ImageDataModule):
+        data.limit_to(BATCHES * data.batch_size * trainer.world_size, trainer.default_root_dir)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         for name, most in (("every_n_epochs", 1), ("n", 64)):
             if name in vars(callback):

@@ -31,7 +31,7 @@ class BetaTCVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         return 2  # the total correlation of one code is a constant
 
     def batches(self) -> int:
@@ -52,7 +52,7 @@ class BetaTCVAE(VAE):
         log_likelihood = self.log_likelihood(x, z).mean()
         images = len(x) * self.batches()
         information, correlation, divergence = decompose(q, z, images)
-        self.note({"log_likelihood": log_likelihood, "total_correlation": correlation})
+        self.log_on_interval({"log_likelihood": log_likelihood, "total_correlation": correlation})
         return information + self.hparams["beta"] * correlation + divergence - log_likelihood
 
 

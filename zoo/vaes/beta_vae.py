@@ -34,8 +34,8 @@ class BetaVAE(VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Section 5, where beta is called gamma."""
         x, _ = batch
-        log_likelihood, divergence = (term.mean() for term in self.bound(x))
+        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
         grown = min(1.0, self.trainer.global_step / self.hparams["steps"])
         C = grown * self.hparams["capacity"]
-        self.note({"log_likelihood": log_likelihood, "divergence": divergence})
+        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return self.hparams["beta"] * (divergence - C).abs() - log_likelihood

@@ -34,5 +34,5 @@ class FreeBitsVAE(VAE):
         q = self.posterior(x)
         log_likelihood = self.log_likelihood(x, q.rsample()).mean()
         divergences = kl_divergence(q, Normal(0.0, 1.0)).mean(0)  # (latent,)
-        self.note({"log_likelihood": log_likelihood, "divergence": divergences.sum()})
+        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergences.sum()})
         return divergences.clamp(min=self.hparams["free"]).sum() - log_likelihood

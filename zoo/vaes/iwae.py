@@ -33,6 +33,6 @@ class IWAE(VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend minus the bound of section 3; its gradient weighs each draw by its share."""
         x, _ = batch
-        bound = importance_weighted(self.log_weights(x, self.hparams["draws"]))
-        self.note({"bound": bound})
+        bound = importance_weighted(self.log_importance_weights(x, self.hparams["draws"]))
+        self.log_on_interval({"bound": bound})
         return -bound

@@ -87,12 +87,12 @@ class PixelCNN(nn.Module):
             left = layer(left, words)
         return self.head(left)
 
-    def nats(self, codes: Tensor, given: Tensor | None = None) -> Tensor:
+    def code_nll(self, codes: Tensor, given: Tensor | None = None) -> Tensor:
         """How much each grid (n, side, side) surprises, -log p: (n,)."""
         logits = self(codes, given).float()
         return cross_entropy(logits, codes, reduction="none").sum((1, 2))
 
-    def draw(self, chances: Tensor, given: Tensor | None = None) -> Tensor:
+    def sample_indices(self, chances: Tensor, given: Tensor | None = None) -> Tensor:
         """Grids (n, side, side), each code where its distribution function passes a chance in
         [0, 1): uniform chances (n, side, side) make samples. The rows above are looked at once
         a row."""

@@ -16,7 +16,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.checks import check_codes, check_latents
-from zoo.core.module import CHUNK, Animal, apply
+from zoo.core.module import CHUNK, ZooModule, eval_in_chunks
 from zoo.core.schedules import finite_steps
 from zoo.errors import BadRecipe
 from zoo.layers.noise import seeded
@@ -25,7 +25,7 @@ from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
 
 
-class QuantizedModel(Animal, ABC):
+class QuantizedModel(ZooModule, ABC):
     """An autoencoder of codes, and a prior over them; needs `hparams.lr` and `hparams.share`.
 
     The first `share` of the training is the autoencoder's, the rest the prior's; in each, Adam's
@@ -40,10 +40,10 @@ class QuantizedModel(Animal, ABC):
         self.resumed: tuple[int, int] | None = None  # a checkpoint's turn and step
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         """Codebooks that have not started need a vector for each of their codes."""
         grids = self.quantizers().items()
-        fresh = ((n, len(q.codebook)) for n, q in grids if not q.counts.any())
+        fresh = ((n, len(q.codebook)) for n, q in grids if not q.cluster_size.any())
         return max((ceil(codes / n) for n, codes in fresh), default=1)
 
     @abstractmethod
@@ -55,7 +55,7 @@ class QuantizedModel(Animal, ABC):
     def codebook_size(self) -> int:
         """Codes are from 0 to below this."""
 
-    def entries(self) -> int:
+    def codebook_entries(self) -> int:
         """How many entries the codebook has."""
         return self.codebook_size
 
@@ -64,19 +64,19 @@ class QuantizedModel(Animal, ABC):
         """Images (n, channels, size, size) to codes (n, positions)."""
 
     @abstractmethod
-    def look_up(self, codes: Tensor) -> Tensor:
+    def embed_indices(self, codes: Tensor) -> Tensor:
         """Codes (n, positions) to their vectors, one after another: (n, latent)."""
 
     @abstractmethod
-    def picture(self, z: Tensor) -> Tensor:
+    def decode_latents(self, z: Tensor) -> Tensor:
         """Vectors (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     @abstractmethod
-    def nats(self, codes: Tensor) -> Tensor:
+    def code_nll(self, codes: Tensor) -> Tensor:
         """How much the prior is surprised by the codes (n, positions) of images, -log p: (n,)."""
 
     @abstractmethod
-    def draw(self, chances: Tensor) -> Tensor:
+    def sample_indices(self, chances: Tensor) -> Tensor:
         """Codes (n, positions) of the prior, by uniform chances (n, positions) in [0, 1)."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -90,7 +90,7 @@ class QuantizedModel(Animal, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         steps = finite_steps(self.trainer.estimated_stepping_batches)
-        self.turn = turn = self.first_step_of_prior(round(self.hparams["share"] * steps))
+        self.turn = turn = self.prior_start_step(round(self.hparams["share"] * steps))
 
         def fall(step: int) -> float:
             done = step / turn if step < turn else (step - turn) / max(1, steps - turn)
@@ -100,7 +100,7 @@ class QuantizedModel(Animal, ABC):
         schedule = LambdaLR(adam, fall)
         return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
-    def first_step_of_prior(self, planned: int) -> int:
+    def prior_start_step(self, planned: int) -> int:
         """The planned step, but in a resumed training of another length: codes that a prior has
         begun to learn are kept, and no part is entered afterwards."""
         resumed, self.resumed = self.resumed, None
@@ -109,14 +109,14 @@ class QuantizedModel(Animal, ABC):
         turn, step = resumed
         return turn if step >= turn else max(planned, step)
 
-    def learns_codes(self) -> bool:
+    def in_codebook_stage(self) -> bool:
         """Whether it is the autoencoder's turn."""
         return self.trainer.global_step < self.turn
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, _ = batch
         error = squared_distance(self.reconstruct(x), x)
-        nats = self.nats(self.codes(x)).mean()
+        nats = self.code_nll(self.encode_indices(x)).mean()
         self.log_dict({"val/error": error, "val/nats": nats}, prog_bar=True, sync_dist=True)
 
     def check_codes(self, codes: Tensor) -> None:
@@ -125,19 +125,19 @@ class QuantizedModel(Animal, ABC):
         if self._trainer is None or not self._trainer.training:
             check_codes(codes, [(n, len(q.codebook)) for n, q in self.quantizers().items()])
 
-    def codes(self, x: Tensor) -> Tensor:
+    def encode_indices(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to codes (n, positions)."""
-        return apply(self, self.as_images(x), self.quantize)
+        return eval_in_chunks(self, self.validate_images(x), self.quantize)
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to their codes' vectors (n, latent)."""
-        return self.look_up(self.codes(x))
+        return self.embed_indices(self.encode_indices(x))
 
     def decode(self, z: Tensor) -> Tensor:
         """Vectors (n, latent) to images (n, channels, size, size) in [-1, 1]."""
         check_latents(z, self.hparams["dim"] * self.positions)
         z = z.to(self.parameter_dtype)
-        return at_least_float32(apply(self, z, self.picture))
+        return at_least_float32(eval_in_chunks(self, z, self.decode_latents))
 
     def reconstruct(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] through their codes."""
@@ -147,12 +147,14 @@ class QuantizedModel(Animal, ABC):
         """Images (n, channels, size, size) in [-1, 1], their codes drawn from the prior; a seed
         fixes them, and more of them continue the fewer."""
         chances = self.chances(n, seed)
-        return self.decode(self.look_up(apply(self, chances, self.draw)))
+        return self.decode(self.embed_indices(eval_in_chunks(self, chances, self.sample_indices)))
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
         """The images of `sample`, some after others: no more are in memory."""
         for chances in self.chances(n, seed).split(CHUNK):
-            yield self.decode(self.look_up(apply(self, chances, self.draw)))
+            yield self.decode(
+                self.embed_indices(eval_in_chunks(self, chances, self.sample_indices))
+            )
 
     def chances(self, n: int, seed: int | None) -> Tensor:
         """Uniform chances (n, positions) in float32, by which codes are drawn."""
@@ -161,7 +163,7 @@ class QuantizedModel(Animal, ABC):
         return draws.to(self.device)
 
 
-def shrunk(size: int, by: int) -> int:
+def downsampled_size(size: int, by: int) -> int:
     """The side of a map `by` times smaller than an image; raises BadRecipe."""
     if size < by or size % by:
         raise BadRecipe(f"size {size} is not a multiple of {by}: try 32")

@@ -47,7 +47,7 @@ class RAE(Autoencoder):
         code = at_least_float32(z).square().sum(1).mean() / 2
         squares = [at_least_float32(p).square().sum() for p in self.decoder.parameters()]
         weights = torch.stack(squares).sum()
-        self.note({"error": error, "code": code, "weights": weights})
+        self.log_on_interval({"error": error, "code": code, "weights": weights})
         return error + self.hparams["shrinkage"] * code + self.hparams["decay"] * weights
 
     def configure_optimizers(self) -> Optimizer:

@@ -13,7 +13,7 @@ from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
-from zoo.core.module import LatentVariableModel, apply
+from zoo.core.module import LatentVariableModel, eval_in_chunks
 from zoo.layers import convnets, mlp
 from zoo.layers.precision import at_least_float32
 
@@ -27,8 +27,8 @@ NETWORKS: dict[Network, tuple[Build, Build]] = {
     "dense": (mlp.Encoder, mlp.Decoder),  # one hidden layer: section 5
     "dense-2": (partial(mlp.Encoder, depth=2), partial(mlp.Decoder, depth=2)),
     "dense-2-norm": (
-        partial(mlp.Encoder, depth=2, hidden=mlp.normalised),
-        partial(mlp.Decoder, depth=2, hidden=mlp.normalised),
+        partial(mlp.Encoder, depth=2, hidden=mlp.linear_bn_relu),
+        partial(mlp.Decoder, depth=2, hidden=mlp.linear_bn_relu),
     ),
 }
 
@@ -60,12 +60,12 @@ class VAE(LatentVariableModel):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         return 2 if self.hparams["network"] == "dense-2-norm" else 1  # batch norm of dense layers
 
     def posterior(self, x: Tensor) -> Normal:
         """q(z | x), each (n, latent)."""
-        return diagonal_normal(self.encoder(self.as_images(x)))
+        return diagonal_normal(self.encoder(self.validate_images(x)))
 
     def likelihood(self, z: Tensor) -> Distribution:
         """p(x | z) of latents (..., latent), each (..., channels, size, size)."""
@@ -78,12 +78,12 @@ class VAE(LatentVariableModel):
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
         """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
         in nats."""
-        self.as_images(x)  # for its checks: a density has the precision of the images
+        self.validate_images(x)  # for its checks: a density has the precision of the images
         x = at_least_float32(x)
         target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
         return self.likelihood(z).log_prob(target).flatten(-3).sum(-1)
 
-    def pixel_noise(self) -> float | None:
+    def pixel_std(self) -> float | None:
         """The standard deviation of the density of pixels in [-1, 1]; none of a Bernoulli's."""
         return None if self.hparams["likelihood"] == "bernoulli" else self.hparams["noise"]
 
@@ -91,7 +91,7 @@ class VAE(LatentVariableModel):
         """log p(z) of latents (..., latent): (...), in nats."""
         return Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(-1)
 
-    def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats; their difference is
         the evidence lower bound (equation 10 with one sample)."""
         q = self.posterior(x)
@@ -99,7 +99,7 @@ class VAE(LatentVariableModel):
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         return self.log_likelihood(x, z), divergence
 
-    def log_weights(self, x: Tensor, k: int) -> Tensor:
+    def log_importance_weights(self, x: Tensor, k: int) -> Tensor:
         """log p(x, z) - log q(z | x) of k draws of z for each of the images x: (k, n), in nats."""
         check_count(k, "k", 1)
         q = self.posterior(x)
@@ -109,12 +109,12 @@ class VAE(LatentVariableModel):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend KL(q || p) - E_q log p(x | z)."""
         x, _ = batch
-        log_likelihood, divergence = (term.mean() for term in self.bound(x))
-        self.note({"log_likelihood": log_likelihood, "divergence": divergence})
+        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
+        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return divergence - log_likelihood
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        log_likelihood, divergence = self.bound(batch[0])
+        log_likelihood, divergence = self.elbo_terms(batch[0])
         self.log("val/elbo", (log_likelihood - divergence).mean(), prog_bar=True, sync_dist=True)
 
     def configure_optimizers(self) -> Optimizer:
@@ -122,12 +122,16 @@ class VAE(LatentVariableModel):
 
     def encode(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
-        return apply(self, self.as_images(x), lambda chunk: self.posterior(chunk).mean)
+        return eval_in_chunks(
+            self, self.validate_images(x), lambda chunk: self.posterior(chunk).mean
+        )
 
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to the likelihood's means (n, channels, size, size) in [-1, 1]."""
         return self.to_pixels(
-            apply(self, self.as_latents(z), lambda chunk: self.likelihood(chunk).mean)
+            eval_in_chunks(
+                self, self.validate_latents(z), lambda chunk: self.likelihood(chunk).mean
+            )
         )
 
     def to_pixels(self, mean: Tensor) -> Tensor:

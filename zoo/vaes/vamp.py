@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.nn.functional import hardtanh
 
-from zoo.core.module import apply
+from zoo.core.module import eval_in_chunks
 from zoo.layers.noise import seeded
 from zoo.vaes.vae import VAE, Likelihood, Network
 
@@ -37,10 +37,10 @@ class VampVAE(VAE):
         """Images u (components, channels, size, size) in [-1, 1]."""
         return hardtanh(self.inputs)
 
-    def bound(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images x, each (n,), in nats, from one draw of z,
         as the divergence from a mixture has no closed form."""
-        x, u = self.as_images(x), self.pseudo_inputs()
+        x, u = self.validate_images(x), self.pseudo_inputs()
         both = self.posterior(torch.cat([x, u]))  # in one batch, to be normalised alike
         (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))
         q = Normal(mean, std, validate_args=False)
@@ -58,7 +58,7 @@ class VampVAE(VAE):
         generator = seeded(n, seed)
         u = self.pseudo_inputs().detach()
         mean = self.encode(u)
-        std = apply(self, u, lambda chunk: self.posterior(chunk).stddev)
+        std = eval_in_chunks(self, u, lambda chunk: self.posterior(chunk).stddev)
         chosen = torch.randint(len(u), (n,), generator=generator).to(u.device)
         z = mean[chosen] + std[chosen] * super().prior(n, seed)
         return z.to(self.parameter_dtype)

@@ -11,7 +11,7 @@ from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
 from zoo.metrics.bounds import perplexity
 from zoo.vaes.pixel_cnn import PixelCNN
-from zoo.vaes.quantized import QuantizedModel, shrunk
+from zoo.vaes.quantized import QuantizedModel, downsampled_size
 
 
 class Residual(nn.Module):
@@ -78,7 +78,7 @@ class VQVAE(QuantizedModel):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.side = shrunk(size, 4)
+        self.side = downsampled_size(size, 4)
         self.positions = self.side**2
         self.encoder = Encoder(dim, width, channels)
         self.quantizer = Quantizer(codebook, dim)
@@ -96,35 +96,35 @@ class VQVAE(QuantizedModel):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend equation 3, whose middle term is the codebook's own; then -log p(codes)."""
         x, _ = batch
-        if self.learns_codes():
+        if self.in_codebook_stage():
             z = self.encoder(x)
             e, _ = self.quantizer(z)
             error = squared_distance(self.decoder(e.to(self.parameter_dtype)), x)
             commitment = squared_distance(z, e.detach())
-            usage = torch.tensor(perplexity(self.quantizer.counts))
-            self.note({"error": error, "commitment": commitment, "perplexity": usage})
+            usage = torch.tensor(perplexity(self.quantizer.cluster_size))
+            self.log_on_interval({"error": error, "commitment": commitment, "perplexity": usage})
             return error + self.hparams["commitment"] * commitment
-        nats = self.nats(self.codes(x)).mean()
-        self.note({"nats": nats})
+        nats = self.code_nll(self.encode_indices(x)).mean()
+        self.log_on_interval({"nats": nats})
         return nats
 
     def quantize(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to codes (n, size / 4 * size / 4)."""
-        return self.quantizer.codes(self.encoder(x)).flatten(1)
+        return self.quantizer.encode_indices(self.encoder(x)).flatten(1)
 
-    def look_up(self, codes: Tensor) -> Tensor:
+    def embed_indices(self, codes: Tensor) -> Tensor:
         self.check_codes(codes)
-        return self.quantizer.look_up(self.grid(codes)).flatten(1)
+        return self.quantizer.embed_indices(self.grid(codes)).flatten(1)
 
-    def picture(self, z: Tensor) -> Tensor:
+    def decode_latents(self, z: Tensor) -> Tensor:
         return self.decoder(z.unflatten(1, (-1, self.side, self.side)))
 
-    def nats(self, codes: Tensor) -> Tensor:
+    def code_nll(self, codes: Tensor) -> Tensor:
         self.check_codes(codes)
-        return self.prior.nats(self.grid(codes))
+        return self.prior.code_nll(self.grid(codes))
 
-    def draw(self, chances: Tensor) -> Tensor:
-        return self.prior.draw(self.grid(chances)).flatten(1)
+    def sample_indices(self, chances: Tensor) -> Tensor:
+        return self.prior.sample_indices(self.grid(chances)).flatten(1)
 
     def grid(self, codes: Tensor) -> Tensor:
         return codes.unflatten(1, (self.side, self.side))

@@ -33,7 +33,7 @@ class WAE(EncoderDecoder):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def smallest_part(self) -> int:
+    def min_sub_batch(self) -> int:
         return 2  # a discrepancy is one of pairs
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
@@ -42,7 +42,7 @@ class WAE(EncoderDecoder):
         z = self.encoder(x).to(x.dtype)
         cost = squared_distance(self.decoder(z), x)
         discrepancy = maximum_mean_discrepancy(self.prior(len(x)), z)
-        self.note({"cost": cost, "discrepancy": discrepancy})
+        self.log_on_interval({"cost": cost, "discrepancy": discrepancy})
         return cost + self.hparams["penalty"] * discrepancy
 
     def configure_optimizers(self) -> Optimizer:

@@ -29,7 +29,7 @@ class WarmUpVAE(VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
         x, _ = batch
-        log_likelihood, divergence = (term.mean() for term in self.bound(x))
+        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
         beta = min(1.0, self.trainer.global_step / self.hparams["steps"])
-        self.note({"log_likelihood": log_likelihood, "divergence": divergence})
+        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return beta * divergence - log_likelihood

@@ -6,7 +6,7 @@ from typing import NamedTuple
 NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(?!.*\.\.)(\w[\w./-]*))?")
 
 
-class Place(NamedTuple):
+class RepoRef(NamedTuple):
     """A repository of the Hub at a branch, a tag or a commit; at `main` where none is named."""
 
     repository: str
@@ -16,7 +16,7 @@ class Place(NamedTuple):
         return f"{self.repository}@{self.revision}" if self.revision else self.repository
 
     @classmethod
-    def named(cls, name: str) -> "Place | None":
+    def named(cls, name: str) -> "RepoRef | None":
         """What `owner/name[@revision]` names; None for a text of another form."""
         parts = NAME.fullmatch(name)
         return cls(parts[1], parts[2]) if parts else None

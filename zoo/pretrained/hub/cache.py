@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from huggingface_hub import CachedRevisionInfo, CacheNotFound, cached_assets_path, scan_cache_dir
 
-from zoo.files import replacing
-from zoo.pretrained.hub import Place
+from zoo.files import atomic_write
+from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import LIBRARY
 
 
@@ -20,30 +20,30 @@ class Fetched(NamedTuple):
     """A repository at a commit, its branches and tags, its size in bytes, whether it was checked:
     what was merely looked at, as by `zoo show`, was not."""
 
-    place: Place
+    place: RepoRef
     names: list[str]
     size: int
     checked: bool
 
 
-def record(place: Place) -> Path:
+def record(place: RepoRef) -> Path:
     """Where the record of a repository at a commit is kept."""
     name = f"{place.repository.replace('/', '--')}@{place.revision}.json"
     return cached_assets_path(LIBRARY, "fetched") / name
 
 
-def remember(place: Place, path: Path | None = None, digest: str = "") -> None:
+def remember(place: RepoRef, path: Path | None = None, digest: str = "") -> None:
     """Note that a revision was fetched and, given a file of it with its sha256, that it is good. A
     cache that cannot be written to is left as it is: files are checked again each time."""
     with suppress(OSError):
         if path is None and known(place):
             return
         facts = place._asdict() | ({} if path is None else {"sha256": digest, **state(path)})
-        with replacing(record(place)) as beside:
+        with atomic_write(record(place)) as beside:
             beside.write_text(json.dumps(facts), encoding="utf-8")
 
 
-def known(place: Place) -> dict[str, object]:
+def known(place: RepoRef) -> dict[str, object]:
     """The record of a repository at a commit; empty where there is none that can be read."""
     with suppress(OSError, ValueError, RecursionError):
         facts = json.loads(record(place).read_text(encoding="utf-8"))
@@ -52,7 +52,7 @@ def known(place: Place) -> dict[str, object]:
     return {}
 
 
-def digest_of(place: Place, path: Path) -> str:
+def digest_of(place: RepoRef, path: Path) -> str:
     """The sha256 that this very file had when it was checked, else nothing."""
     facts = known(place)
     with suppress(OSError):
@@ -87,14 +87,14 @@ def clear(chosen: list[Fetched]) -> None:
         record(entry.place).unlink(missing_ok=True)
 
 
-def cached() -> dict[Place, CachedRevisionInfo]:
+def cached() -> dict[RepoRef, CachedRevisionInfo]:
     """Every revision of every model in huggingface_hub's cache, whoever fetched it."""
     try:
         models = [repo for repo in scan_cache_dir().repos if repo.repo_type == "model"]
     except CacheNotFound:
         return {}
     return {
-        Place(model.repo_id, revision.commit_hash): revision
+        RepoRef(model.repo_id, revision.commit_hash): revision
         for model in models
         for revision in model.revisions
     }

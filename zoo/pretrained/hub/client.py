@@ -53,7 +53,7 @@ class Bounds:
     """What is asked for now, since when, and how many bytes an answer may have."""
 
     most: int = ANSWER
-    asked: tuple[str, ...] = ()
+    request: tuple[str, ...] = ()
     since: float = 0.0
 
 
@@ -121,8 +121,8 @@ def before(request: Request) -> None:
         return
     request.headers["accept-encoding"] = "identity"  # so that bytes are what they seem
     asked = (request.method, str(request.url), request.headers.get("range", ""))
-    if asked != bounds.asked:
-        bounds.asked, bounds.since = asked, time.monotonic()
+    if asked != bounds.request:
+        bounds.request, bounds.since = asked, time.monotonic()
     left = bounds.since + SILENCE - time.monotonic()
     if left < 0.5:
         raise Silent(
@@ -141,7 +141,7 @@ def after(response: Response) -> None:
     if bounds is None:
         return
     if response.status_code in BUSY:
-        bounds.asked = ()
+        bounds.request = ()
     for name in LONG_WAITS:
         response.headers.pop(name, None)
     if response.headers.get("content-encoding", "identity") != "identity":

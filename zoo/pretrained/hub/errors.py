@@ -21,7 +21,7 @@ from huggingface_hub.errors import (
 
 import zoo
 from zoo.errors import FULL, ZooError
-from zoo.pretrained.hub import Place
+from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.client import BUSY, HTTPError, bounded
 
 T = TypeVar("T")
@@ -33,7 +33,7 @@ constants.DOWNLOAD_CHUNK_SIZE = 2**20  # what a cut connection costs; 10 MB woul
 
 
 @contextmanager
-def in_words(place: Place) -> Iterator[None]:
+def translate_errors(place: RepoRef) -> Iterator[None]:
     """Bound what the Hub's client does, and turn what it raises into a ZooError of one line with a
     remedy."""
     with bounded(), translated(place):
@@ -41,7 +41,7 @@ def in_words(place: Place) -> Iterator[None]:
 
 
 @contextmanager
-def translated(place: Place) -> Iterator[None]:
+def translated(place: RepoRef) -> Iterator[None]:
     try:
         yield
     except HfHubHTTPError as error:
@@ -58,7 +58,7 @@ def translated(place: Place) -> Iterator[None]:
         raise ZooError(disk(place, error)) from error
 
 
-def patiently(ask: Callable[[], T], tries: int = 4) -> T:
+def retry(ask: Callable[[], T], tries: int = 4) -> T:
     """Ask again where the Hub is busy: its client does so for most requests, not for all."""
     for waited in range(tries - 1):
         try:
@@ -70,7 +70,7 @@ def patiently(ask: Callable[[], T], tries: int = 4) -> T:
     return ask()
 
 
-def refusal(place: Place, error: HfHubHTTPError) -> str:
+def refusal(place: RepoRef, error: HfHubHTTPError) -> str:
     """What the Hub answered."""
     status = error.response.status_code
     if status == 412:
@@ -109,7 +109,7 @@ def token() -> str:
     )
 
 
-def no_repository(place: Place) -> str:
+def no_repository(place: RepoRef) -> str:
     """Near names of the same owner; the Hub does not tell a private repository from none."""
     owner, _, name = place.repository.partition("/")
     others: list[str] = []
@@ -120,7 +120,7 @@ def no_repository(place: Place) -> str:
     return f"there is no repository {place.repository} on the Hub that you may see; {hint}"
 
 
-def no_revision(place: Place) -> str:
+def no_revision(place: RepoRef) -> str:
     """The branches and tags that are there."""
     known: list[str] = []
     with suppress(HTTPError, OSError):
@@ -131,7 +131,7 @@ def no_revision(place: Place) -> str:
     return f"{place.repository} has no branch, tag or commit {place.revision!r}; {hint}"
 
 
-def contents(place: Place) -> str:
+def contents(place: RepoRef) -> str:
     """What a repository holds instead of a model of the zoo."""
     files: list[str] = []
     with suppress(HTTPError, OSError):
@@ -145,7 +145,7 @@ def contents(place: Place) -> str:
     return f"{place} holds no model of the zoo ({shown}): its owner makes one with `zoo publish`"
 
 
-def absence(place: Place, error: Exception) -> str:
+def absence(place: RepoRef, error: Exception) -> str:
     """Why a file that is not in the cache cannot be fetched either."""
     cause = error.__cause__ or error
     if isinstance(cause, HfHubHTTPError):
@@ -160,7 +160,7 @@ def absence(place: Place, error: Exception) -> str:
     )
 
 
-def disk(place: Place, error: OSError) -> str:
+def disk(place: RepoRef, error: OSError) -> str:
     """What the disk, or the connection to it, did."""
     cache = constants.HF_HUB_CACHE
     if error.errno in FULL:

@@ -12,7 +12,7 @@ from huggingface_hub import EvalResult, EvalResultEntry, ModelCardData, eval_res
 from zoo.errors import BadCard
 from zoo.pretrained.card_schema import check_facts
 from zoo.pretrained.cards import Card, split
-from zoo.pretrained.hub import Place
+from zoo.pretrained.hub import RepoRef
 
 BEGIN, END = "<!-- card -->", "<!-- /card -->"
 DATA = {
@@ -20,11 +20,11 @@ DATA = {
     "Fashion-MNIST": "zalando-datasets/fashion_mnist",
     "MNIST": "ylecun/mnist",
 }
-LICENCES = re.compile(r"apache-2\.0|mit|isc|unlicense|cc0-1\.0|cc-by(-nc|-sa|-nc-sa|-nd)?-[34]\.0")
+LICENSES = re.compile(r"apache-2\.0|mit|isc|unlicense|cc0-1\.0|cc-by(-nc|-sa|-nc-sa|-nd)?-[34]\.0")
 PROTOCOL = ("split", "real", "fake", "seeds", "labels", "resize", "extractor", "unit")
 
 
-def write_page(card: Card, repository: str, task: str, use: str) -> str:
+def write_model_card(card: Card, repository: str, task: str, use: str) -> str:
     """README.md: metadata, samples, prose, and use in three lines, `use` being the third."""
     head = metadata(card, repository, task).to_yaml().strip()
     code = f'import zoo\nmodel = zoo.load("{repository}")\n{use}'
@@ -36,7 +36,7 @@ def write_page(card: Card, repository: str, task: str, use: str) -> str:
     )
 
 
-def read_page(text: str, place: Place) -> Card:
+def read_model_card(text: str, place: RepoRef) -> Card:
     """The card that a README.md holds; raises BadCard."""
     facts, body = split(text, f"the page of {place}")
     ours = facts.get("zoo")
@@ -53,7 +53,7 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
     family, *_, kind = str(facts["class"]).split(".")[1:]
     data = DATA.get(data_title(card))
     licence = str(facts["licence"]).lower()
-    known = LICENCES.fullmatch(licence) is not None
+    known = LICENSES.fullmatch(licence) is not None
     return ModelCardData(
         license=licence if known else "other",
         license_name=None if known else str(facts["licence"]),
@@ -70,7 +70,7 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
 
 def base(card: Card) -> str | None:
     """The repository that the training began from, if it began from one."""
-    origin = Place.named(str(card.within("training").get("begun_from")))
+    origin = RepoRef.named(str(card.within("training").get("begun_from")))
     return origin.repository if origin else None
 
 
