@@ -78,7 +78,7 @@ def main() -> None:
     warnings.filterwarnings("ignore", module="lightning")
     rows, strips = [], []
     for held_out, name in enumerate(FashionMNIST.classes):
-        data = FashionMNIST(size=28, batch_size=128, without=held_out)
+        data = FashionMNIST(size=28, batch_size=128, exclude_class=held_out)
         test = data.images("test")
         scores = judge(data, wanted.epochs)
         found = (anomaly_auroc(score, test.labels, held_out) for score in scores)

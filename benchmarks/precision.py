@@ -49,7 +49,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
     path = newest_checkpoint([folder])
     state = read_checkpoint(path)
     data = data_of(str(folder / "recipe.yaml"))
-    logbook = state["callbacks"]["Logbook"]  # type: ignore[index]
+    logbook = state["callbacks"]["RunMetadata"]  # type: ignore[index]
     return {
         "model": model,
         "precision": precision,

@@ -40,7 +40,7 @@ FACTS = {
     "name": "toy",
     "recipe": "recipes/toy.yaml",
     "commit": "abc",
-    "licence": "Apache-2.0",
+    "license": "Apache-2.0",
     "data": {"name": "Digits", "terms": "CC BY 4.0"},
     "parameters": 3,
     "training": {"minutes": 1},

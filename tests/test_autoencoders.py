@@ -486,7 +486,7 @@ def test_the_price_is_least_where_every_unit_has_its_target() -> None:
 
 def test_a_price_that_is_high_enough_brings_activity_to_its_target() -> None:
     torch.manual_seed(0)
-    model = SparseAutoencoder(size=8, latent=30, weight=100.0, lr=0.1)
+    model = SparseAutoencoder(size=8, latent=30, sparsity_weight=100.0, lr=0.1)
     train(model, images(200), 60, 50)
     assert isinstance(model, HasSparseCode)
     assert model.activity(images(200)).mean().item() == pytest.approx(0.05, abs=0.02)
@@ -495,7 +495,8 @@ def test_a_price_that_is_high_enough_brings_activity_to_its_target() -> None:
 def test_activity_is_priced_by_l1_too() -> None:
     torch.manual_seed(0)
     free, priced = (
-        SparseAutoencoder(size=8, latent=30, penalty="l1", weight=w, lr=0.1) for w in (0.0, 1.0)
+        SparseAutoencoder(size=8, latent=30, sparsity="l1", sparsity_weight=w, lr=0.1)
+        for w in (0.0, 1.0)
     )
     for model in free, priced:
         train(model, images(200), 20, 50)
@@ -540,7 +541,9 @@ def test_the_slope_in_closed_form_is_that_of_autograd() -> None:
 
 def test_a_price_on_the_slope_contracts() -> None:
     torch.manual_seed(0)
-    free, priced = (ContractiveAutoencoder(size=8, latent=7, penalty=p, lr=0.03) for p in (0, 1))
+    free, priced = (
+        ContractiveAutoencoder(size=8, latent=7, contractive_weight=p, lr=0.03) for p in (0, 1)
+    )
     for model in free, priced:
         train(model, images(), 50, 20)
     slopes = [model.slope(model.encode(images())).mean() for model in (free, priced)]

@@ -188,7 +188,7 @@ def test_watching_changes_no_weight(
 ) -> None:
     watches = [SampleGrid(n=8), FrechetDistance(n=100)]
     watches += [
-        ModeCollapse(every_n_steps=5, threshold=0.1, then="go back"),
+        ModeCollapse(every_n_steps=5, threshold=0.1, action="rollback"),
         ClassCoverage(every_n_steps=5),
     ]
     if build is vae:
@@ -232,7 +232,7 @@ def test_compiled_networks_are_the_same(folder: Path) -> None:
 
 
 def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
-    model = WGANGP(size=8, channels=1, width=8, latent=16, critic_steps=4)
+    model = WGANGP(size=8, channels=1, width=8, latent=16, discriminator_steps=4)
     with pytest.raises(BadRecipe, match="cannot be differentiated twice"):
         train(model, folder, Compile())
 
@@ -273,5 +273,7 @@ def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
 
 
 def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
-    with pytest.raises(BadRecipe, match="MeanImage needs a dense decoder of pixels, which VAE"):
+    with pytest.raises(
+        BadRecipe, match="InitOutputBias needs a dense decoder of pixels, which VAE"
+    ):
         train(vae(), folder, InitOutputBias())

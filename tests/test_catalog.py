@@ -13,7 +13,7 @@ CARD = """---
 name: toy
 recipe: recipes/toy.yaml
 commit: abc
-licence: Apache-2.0
+license: Apache-2.0
 data: {name: Toys}
 sha256: '00'
 parameters: 3

@@ -341,12 +341,12 @@ def test_three_digits_are_stacked(mnist: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_class_is_left_out_of_training_alone() -> None:
-    whole, without = Digits(), Digits(without=4)
+    whole, without = Digits(), Digits(exclude_class=4)
     known = whole.images("train").labels != 4
     assert torch.equal(without.images("train").pixels, whole.images("train").pixels[known])
     assert torch.equal(without.images("test").labels, whole.images("test").labels)
     assert without.digest("train") != whole.digest("train")
-    data = Digits(without=12)
+    data = Digits(exclude_class=12)
     for _ in range(2):
         with pytest.raises(BadRecipe, match="has no class 12"):
             data.images("train")

@@ -126,7 +126,7 @@ def test_every_recipe_trains_on_two(name: str, folder: Path) -> None:
 def test_one_run_folder_and_an_exact_resume(folder: Path) -> None:
     """By the command; the stop was asked of one rank, and all of them left."""
     runs = sorted(path.name for path in (folder / "runs").iterdir())
-    assert runs == ["dcgan-digits-fast", "dcgan-digits-fast.2"]
+    assert runs == ["dcgan-digits-smoke-test", "dcgan-digits-smoke-test.2"]
     whole, rest = (torch.load(folder / "runs" / r / "last.ckpt", weights_only=True) for r in runs)
     assert list(differences(whole, rest)) == []
     assert len(whole["streams"]) == 2
@@ -142,7 +142,7 @@ def test_lightning_launches_ranks_too(tmp_path: Path) -> None:
         "zoo",
         "fit",
         "vae-digits",
-        "--fast",
+        "--smoke-test",
         "--trainer.accelerator",
         "cpu",
         "--trainer.devices",
@@ -154,5 +154,5 @@ def test_lightning_launches_ranks_too(tmp_path: Path) -> None:
         timeout=1200,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stdout + answer.stderr
-    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["vae-digits-fast"]
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["vae-digits-smoke-test"]
     assert answer.stdout.count("it runs; at this size") == 1

@@ -43,9 +43,18 @@ def shells(here: Path) -> Path:
 
 
 def test_the_words_of_the_command_are_told_apart() -> None:
-    words = ["fit", "own-pictures", "--data", "x", "--name", "shells", "--fast", "--model.width=3"]
+    words = [
+        "fit",
+        "own-pictures",
+        "--data",
+        "x",
+        "--name",
+        "shells",
+        "--smoke-test",
+        "--model.width=3",
+    ]
     own, rest = split_fit(words)
-    assert own == ["fit", "own-pictures", "--name", "shells", "--fast"]
+    assert own == ["fit", "own-pictures", "--name", "shells", "--smoke-test"]
     assert rest == ["--data", "x", "--model.width=3"]
     own, rest = split_fit(["fit", "--name=shells", "--config", "mine.yaml", "--data=x"])
     assert own == ["fit", "--config", "mine.yaml", "--name=shells"]
@@ -165,19 +174,19 @@ def test_from_a_folder_to_a_card(
     data = card.facts["data"]
     assert data["name"] == "my shells (own pictures)"
     assert (data["terms"], data["images"]) == ("my own", 108)
-    assert card.facts["licence"] == "CC0-1.0"
+    assert card.facts["license"] == "CC0-1.0"
     assert zoo.load(here / "exports" / "shells.safetensors").sample(2).shape == (2, 3, 8, 8)
 
 
 def test_own_pictures_at_toy_size(here: Path, shells: Path) -> None:
-    main(["fit", "own-pictures", "--fast", *QUIET])
-    main(["fit", "own-pictures", "--fast", "--data", str(shells), "--name", "a", *QUIET])
+    main(["fit", "own-pictures", "--smoke-test", *QUIET])
+    main(["fit", "own-pictures", "--smoke-test", "--data", str(shells), "--name", "a", *QUIET])
     made = {path.name for path in (here / "runs").iterdir()}
-    assert made == {"own-pictures-fast", "a-fast"}
+    assert made == {"own-pictures-smoke-test", "a-smoke-test"}
 
 
 def test_a_recipe_that_measures_distances_needs_no_network(here: Path, shells: Path) -> None:
-    main(["fit", "acgan-fashion-mnist", "--fast", "--data", str(shells), *QUIET])
+    main(["fit", "acgan-fashion-mnist", "--smoke-test", "--data", str(shells), *QUIET])
 
 
 @pytest.mark.parametrize("name", ["a #b", "1e5", "null", "[x"])

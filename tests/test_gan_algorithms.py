@@ -308,7 +308,11 @@ def zhang_2019(model: SAGAN) -> None:
 
 
 CASES = [
-    (GAN, {"loss": "minimax", "steps": 2, "decay": 1.1, "warm_up": 2}, goodfellow_2014),
+    (
+        GAN,
+        {"loss": "minimax", "discriminator_steps": 2, "decay": 1.1, "warm_up_steps": 2},
+        goodfellow_2014,
+    ),
     (LSGAN, {}, mao_2016),
     (GeometricGAN, {}, lim_2017),
     (RaGAN, {}, jolicoeur_martineau_2018),

@@ -120,7 +120,7 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
         with pytest.raises(ZooError, match="n must be a whole number >= 0, got -1"):
             model.sample(-1, seed)
     with pytest.raises(BadRecipe, match="must be >= 1, got 0"):
-        GAN(size=8, width=8, steps=0).split_batch(torch.zeros(4, 1))
+        GAN(size=8, width=8, discriminator_steps=0).split_batch(torch.zeros(4, 1))
     with pytest.raises(UnknownName, match="did you mean minimax"):
         GAN(loss="minmax")  # type: ignore[arg-type]
 
@@ -361,7 +361,7 @@ def test_colours_are_moved_as_the_authors_do(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_gradients_pass_through_augmentation() -> None:
     x = torch.rand(8, 3, 16, 16, requires_grad=True)
-    DiffAugment(("colour", "translation", "cutout"))(x).square().sum().backward()
+    DiffAugment(("color", "translation", "cutout"))(x).square().sum().backward()
     assert x.grad is not None
     assert (x.grad != 0).flatten(1).any(1).all()
 

@@ -47,7 +47,7 @@ def test_a_run_on_other_data_is_not_said_to_be_of_the_recipes(place: Path) -> No
     found = facts("vae-digits")
     data = found["data"]
     assert data["name"] == "shells (own pictures)"
-    assert data["terms"] == found["licence"] == "unknown"
+    assert data["terms"] == found["license"] == "unknown"
     assert data["images"] == 108
     assert found["recipe"] == "own/recipe.yaml"
     assert all(record["data"] == data["name"] for record in found["metrics"])
@@ -69,7 +69,7 @@ def test_a_run_on_the_recipes_data_is_of_the_recipe(place: Path) -> None:
     assert found["data"]["name"] == "Digits"
     assert found["data"]["images"] == 1500
     assert found["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
-    assert found["licence"] == "Apache-2.0"
+    assert found["license"] == "Apache-2.0"
 
 
 def test_a_checkpoint_by_itself_knows_its_data(place: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_terminal_is_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda words: next(answers))
     main(["export", "runs/own", "own", *QUICK])
-    assert facts("own")["licence"] == "MIT"
+    assert facts("own")["license"] == "MIT"
     assert facts("own")["data"]["terms"] == "unknown"
     assert verb.__name__ == "export"
 
@@ -155,5 +155,5 @@ def test_a_checkpoint_is_measured_on_what_it_learned_from(
 
 def test_terms_are_one_line(place: Path) -> None:
     main(["export", "runs/own", "a", *QUICK, "--license", "", "--terms", "my\x1b[31m\nown"])
-    assert facts("a")["licence"] == "unknown"
+    assert facts("a")["license"] == "unknown"
     assert facts("a")["data"]["terms"] == "my[31m own"

@@ -95,7 +95,7 @@ def test_a_codebook_of_which_half_is_used() -> None:
 
 
 def test_the_class_that_was_left_out_is_the_stranger() -> None:
-    data, model = Digits(without=3), zoo.load("vae-digits")
+    data, model = Digits(exclude_class=3), zoo.load("vae-digits")
     assert 3 not in data.images("train").labels
     assert (data.images("test").labels == 3).any()
     assert "anomaly-auroc" not in measured(model, Digits())

@@ -205,7 +205,7 @@ def test_evidence_of_an_alarm(tmp_path: Path) -> None:
 
 
 def test_stopping(tmp_path: Path) -> None:
-    watch = ModeCollapse(every_n_steps=5, then="stop")
+    watch = ModeCollapse(every_n_steps=5, action="stop")
     with pytest.warns(CollapseWarning, match="stopping here, as was asked"):
         trainer = train(gan(deaf=range(50)), tmp_path, watch)
     assert trainer.global_step == 30
@@ -214,7 +214,7 @@ def test_stopping(tmp_path: Path) -> None:
 @pytest.mark.parametrize("first", ["average", "monitor"])
 def test_going_back_restores_everything_in_place(tmp_path: Path, first: str) -> None:
     """Weights, both optimizers and the average, whichever callback comes first."""
-    watch = ModeCollapse(every_n_steps=5, threshold=LOW, then="go back")
+    watch = ModeCollapse(every_n_steps=5, threshold=LOW, action="rollback")
     average, diary = EMAWeightAveraging(decay=0.9), Diary()
     order = [average, watch] if first == "average" else [watch, average]
     model = gan(deaf=range(17, 31))
@@ -230,7 +230,7 @@ def test_going_back_restores_everything_in_place(tmp_path: Path, first: str) -> 
 
 
 def test_going_back_helps_three_times_at_most(tmp_path: Path) -> None:
-    watch = ModeCollapse(every_n_steps=5, threshold=LOW, then="go back")
+    watch = ModeCollapse(every_n_steps=5, threshold=LOW, action="rollback")
     told = alarms(gan(deaf=range(17, 999)), tmp_path, watch, steps=999)
     assert [alarm.split(":")[0] for alarm in told] == ["step 30", "step 45", "step 60", "step 75"]
     assert told[2].endswith("going back to step 15 (3 of 3 times)")
@@ -238,20 +238,20 @@ def test_going_back_helps_three_times_at_most(tmp_path: Path) -> None:
 
 
 def test_there_may_be_nothing_to_go_back_to(tmp_path: Path) -> None:
-    watch = ModeCollapse(every_n_steps=5, then="go back")
+    watch = ModeCollapse(every_n_steps=5, action="rollback")
     (alarm,) = alarms(gan(deaf=range(999)), tmp_path, watch, steps=999)
     assert alarm.startswith("step 30: ")
     assert alarm.endswith("stopping here, as there is no healthy state to go back to")
 
 
-@pytest.mark.parametrize("then", ["warn", "go back"])
+@pytest.mark.parametrize("then", ["warn", "rollback"])
 def test_a_resumed_run_watches_on(tmp_path: Path, then: str) -> None:
     """The looks before and after a checkpoint count together, and what is kept is known."""
     kept = tmp_path / "kept.ckpt"
-    watch = ModeCollapse(every_n_steps=5, threshold=LOW, then=then)
+    watch = ModeCollapse(every_n_steps=5, threshold=LOW, action=then)
     trainer = train(gan(deaf=range(17, 31)), tmp_path, watch, steps=23)
     trainer.save_checkpoint(kept)
-    again: Monitor = ModeCollapse(every_n_steps=5, threshold=LOW, then=then)
+    again: Monitor = ModeCollapse(every_n_steps=5, threshold=LOW, action=then)
     (alarm,) = alarms(gan(deaf=range(17, 31)), tmp_path, again, steps=35, resume=kept)
     assert alarm.startswith("step 30: ")
-    assert ("going back to step 15" in alarm) == (then == "go back")
+    assert ("going back to step 15" in alarm) == (then == "rollback")

@@ -100,13 +100,15 @@ def test_a_limit_on_instructions_counts(
 
 def test_a_run_records_its_precision(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`auto` is resolved before the recipe is saved: a resumed run computes as it began."""
-    run = Path("runs") / "wae-fashion-mnist-fast"
+    run = Path("runs") / "wae-fashion-mnist-smoke-test"
     monkeypatch.setattr(precision, "native_bfloat16", lambda: False)
-    began = fit("wae-fashion-mnist")["callbacks"]["Logbook"]["precision"]
+    began = fit("wae-fashion-mnist")["callbacks"]["RunMetadata"]["precision"]
     monkeypatch.setattr(precision, "native_bfloat16", lambda: True)
     more = fit("wae-fashion-mnist", "--ckpt_path", "last", "--trainer.max_epochs", "3")
     settings = yaml.safe_load((run / "recipe.yaml").read_text())["trainer"]
-    assert began == more["callbacks"]["Logbook"]["precision"] == settings["precision"] == "32-true"
+    assert (
+        began == more["callbacks"]["RunMetadata"]["precision"] == settings["precision"] == "32-true"
+    )
 
 
 def test_two_players_share_one_scaler(tmp_path: Path) -> None:
@@ -190,7 +192,7 @@ def test_the_last_good_weights_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     state = last("dcgan-digits")
     assert state["global_step"] == 3
     assert all(v.isfinite().all() for v in state["current_model_state"].values())
-    assert "Diverged" in (tmp_path / "runs" / "dcgan-digits-fast" / "log.txt").read_text()
+    assert "Diverged" in (tmp_path / "runs" / "dcgan-digits-smoke-test" / "log.txt").read_text()
 
 
 def test_a_length_beyond_the_limit() -> None:

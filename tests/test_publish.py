@@ -178,7 +178,7 @@ def test_private_revision_and_pull_request(
 
 def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
     main(["publish", "vae-digits", NAME])
-    old = {"opponents.safetensors": File(b"old"), "notes.txt": File(b"kept")}
+    old = {"discriminator.safetensors": File(b"old"), "notes.txt": File(b"kept")}
     hub.repositories[NAME].commit(held(hub) | old)
     main(["publish", "vae-digits", NAME])
     assert set(held(hub)) == FILES | {"notes.txt"}
@@ -190,8 +190,8 @@ def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("licence: Apache-2.0", "licence:", "does not say the licence of its weights"),
-        ("licence: Apache-2.0", "licence: yours to decide", "write them into its card"),
+        ("license: Apache-2.0", "license:", "does not say the license of its weights"),
+        ("license: Apache-2.0", "license: yours to decide", "write them into its card"),
         ("terms: CC BY 4.0, by Alpaydin & Kaynak", "terms: yours", "say the terms of its data"),
         ("\nsha256: ", "\nsha256: 00", "is not the file of its card"),
         ("metrics:\n", "metrics:\n- {metric: missing-classes, value: 2.0}\n", "of 2 classes"),
@@ -211,7 +211,7 @@ def test_terms_are_asked_for_before_a_checkpoint_is_measured(tmp_path: Path) -> 
     recipe["data"] = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "pictures"}}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     said = fails("publish", "last.ckpt", "someone/shells")
-    assert "shells does not say the licence of its weights and the terms of its data" in said
+    assert "shells does not say the license of its weights and the terms of its data" in said
     assert "`zoo export` it to a folder of yours, write them into its card there" in said
 
 

@@ -105,14 +105,14 @@ def test_a_class_that_is_none(
     (here / "importing.py").write_text("import nowhere")
     recipe = catalog.recipe_path("vae-digits").read_text()
     (here / "own.yaml").write_text(recipe.replace("zoo.vaes.vae.VAE", class_path))
-    assert words in refused("--config", "own.yaml", "--fast")
+    assert words in refused("--config", "own.yaml", "--smoke-test")
 
 
 @pytest.mark.parametrize(
     "recipe", ["linear-ae-fashion-mnist", "stacked-ae-greedy-fashion-mnist", "vq-vae-fashion-mnist"]
 )
 def test_a_schedule_needs_an_end(recipe: str) -> None:
-    words = refused(recipe, "--fast", "--trainer.max_epochs=-1", "--trainer.max_steps=-1")
+    words = refused(recipe, "--smoke-test", "--trainer.max_epochs=-1", "--trainer.max_steps=-1")
     assert "trainer.max_epochs" in words
 
 
@@ -123,8 +123,8 @@ def test_a_recipe_whose_run_would_be_another(name: str, here: Path) -> None:
 
 
 def test_two_callbacks_of_a_kind() -> None:
-    words = '[{"class_path": "zoo.callbacks.Logbook"}]'
-    assert "Logbook" in refused("vae-digits", "--fast", "--trainer.callbacks", words)
+    words = '[{"class_path": "zoo.callbacks.RunMetadata"}]'
+    assert "RunMetadata" in refused("vae-digits", "--smoke-test", "--trainer.callbacks", words)
 
 
 def test_a_logger_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,7 +39,7 @@ def test_killed_and_resumed_is_never_stopped(
 def test_fast_goes_all_the_way(here: Path) -> None:
     """From files that are there, and from none; what a run folder holds."""
     assert fit("vae-digits")["global_step"] == STEPS
-    run = here / "runs" / "vae-digits-fast"
+    run = here / "runs" / "vae-digits-smoke-test"
     made = {path.name for path in run.iterdir()}
     assert made >= {"last.ckpt", "recipe.yaml", "environment.yaml", "log.txt", "metrics.csv"}
     pictures = sorted(path.name for path in (run / "samples").iterdir())
@@ -79,7 +79,7 @@ def test_an_impatient_stop_is_a_quiet_one(saving: str, capsys: pytest.CaptureFix
     assert stop.value.code == 1
     assert "--ckpt_path" not in capsys.readouterr().out
     strike("dcgan-digits", 2, "SIGTERM")
-    assert "zoo fit dcgan-digits --fast --ckpt_path last" in capsys.readouterr().out
+    assert "zoo fit dcgan-digits --smoke-test --ckpt_path last" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("first", "then"), [(2, 5), (3, 5), (4, 6)])
@@ -151,7 +151,7 @@ def test_kill_9() -> None:
 def test_a_half_written_checkpoint_is_passed_over(here: Path) -> None:
     """The newest good one is found; what a kill left of a save is cleared away."""
     fit("vae-digits")
-    run = here / "runs" / "vae-digits-fast"
+    run = here / "runs" / "vae-digits-smoke-test"
     good = run / "good.ckpt"
     (run / "last.ckpt").rename(good)
     (run / "last.ckpt").write_bytes(good.read_bytes()[:-1000])
@@ -169,7 +169,7 @@ def test_a_half_written_checkpoint_is_passed_over(here: Path) -> None:
 def test_a_checkpoint_with_a_wrong_byte_is_passed_over(here: Path) -> None:
     """torch would load it."""
     fit("vae-digits")
-    run = here / "runs" / "vae-digits-fast"
+    run = here / "runs" / "vae-digits-smoke-test"
     content = bytearray((run / "last.ckpt").read_bytes())
     content[len(content) // 2] ^= 1
     (run / "wrong.ckpt").write_bytes(content)  # of two alike, the last by name comes first
@@ -181,14 +181,14 @@ def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
     """In a folder of its own; nothing is added to the run that it came from."""
     fit("vae-digits", "--trainer.max_epochs", "1")
     fit("vae-digits", "--ckpt_path", "last")
-    old = here / "runs" / "vae-digits-fast"
+    old = here / "runs" / "vae-digits-smoke-test"
     before = {path: path.stat().st_mtime for path in old.rglob("*")}
     quiet = "--trainer.enable_progress_bar", "false"
-    main(["fit", "--config", str(old / "recipe.yaml"), "--fast", *quiet])
+    main(["fit", "--config", str(old / "recipe.yaml"), "--smoke-test", *quiet])
     assert {path: path.stat().st_mtime for path in old.rglob("*")} == before
-    made = {path.name for path in (here / "runs" / "recipe-fast").iterdir()}
+    made = {path.name for path in (here / "runs" / "recipe-smoke-test").iterdir()}
     assert made >= {"last.ckpt", "recipe.yaml", "log.txt", "metrics.csv", "samples"}
-    assert "begins at step 0" in (here / "runs" / "recipe-fast" / "log.txt").read_text()
+    assert "begins at step 0" in (here / "runs" / "recipe-smoke-test" / "log.txt").read_text()
 
 
 def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
@@ -230,7 +230,7 @@ def test_other_batches_in_the_middle_of_an_epoch_are_refused() -> None:
 
 def test_a_run_folder_is_exported(here: Path) -> None:
     fit("vae-digits")
-    main(["export", "runs/vae-digits-fast", "vae-digits", "--to", "shipped", "--seeds", "1"])
+    main(["export", "runs/vae-digits-smoke-test", "vae-digits", "--to", "shipped", "--seeds", "1"])
     facts = zoo.Card.read(here / "shipped" / "vae-digits.md").facts
     assert facts["training"]["steps"] == STEPS
     assert facts["changed"] == {"width": 8}

@@ -53,7 +53,7 @@ def copy(node: object) -> Any:
         (["Digits"], []),
         (["state_dict"], {}),
         (["averaging_state"], None),
-        (["callbacks", "Logbook", "seconds"], "x"),
+        (["callbacks", "RunMetadata", "seconds"], "x"),
         (["callbacks", "Checkpoint"], 3),
         (["pytorch-lightning_version"], "x"),
     ],

@@ -17,7 +17,7 @@ from zoo.training.config_checks import foreign_code, read_recipe
 from zoo.training.run_folders import fresh_run, lock_folder, stopped_by
 
 pytestmark = pytest.mark.usefixtures("here")
-RUN = Path("runs") / "vae-digits-fast"
+RUN = Path("runs") / "vae-digits-smoke-test"
 
 
 def test_two_runs_never_share_a_folder() -> None:
@@ -30,7 +30,7 @@ def test_a_run_in_use_is_refused() -> None:
     fit("vae-digits")
     with lock_folder(RUN):
         before = {path: path.stat().st_mtime_ns for path in RUN.rglob("*")}
-        words = fails("fit", "vae-digits", "--fast", "--ckpt_path", "last", *QUIET)
+        words = fails("fit", "vae-digits", "--smoke-test", "--ckpt_path", "last", *QUIET)
         assert {path: path.stat().st_mtime_ns for path in RUN.rglob("*")} == before
     assert str(RUN) in words
     assert not (RUN / ".lock").exists()
@@ -72,12 +72,12 @@ def test_a_class_of_the_current_folder(
     settings = yaml.safe_load(catalog.recipe_path("vae-digits").read_text())
     settings["model"]["class_path"] = "own_vae.Own"
     Path("own.yaml").write_text(yaml.safe_dump(settings))
-    main(["fit", "--config", "own.yaml", "--fast", *QUIET])
+    main(["fit", "--config", "own.yaml", "--smoke-test", *QUIET])
     assert "own_vae.Own" in capsys.readouterr().err
-    resume = ["--fast", "--ckpt_path", "last", "--trainer.max_epochs", "3"]
+    resume = ["--smoke-test", "--ckpt_path", "last", "--trainer.max_epochs", "3"]
     main(["fit", "--config", "own.yaml", *resume, *QUIET])
     assert last("own")["epoch"] == 2
-    other = "runs/own-fast/last.ckpt"
+    other = "runs/own-smoke-test/last.ckpt"
     assert "width" in fails("fit", "--config", "own.yaml", "--ckpt_path", other)
 
 
@@ -124,8 +124,8 @@ def test_a_logger_of_a_recipe_needs_no_folder(logger: object) -> None:
     settings = read_recipe(catalog.recipe_path("vae-digits"))
     settings["trainer"]["logger"] = logger
     Path("own.yaml").write_text(yaml.safe_dump(settings))
-    main(["fit", "--config", "own.yaml", "--fast", *QUIET])
-    assert Path("runs/own-fast/metrics.csv").exists()
+    main(["fit", "--config", "own.yaml", "--smoke-test", *QUIET])
+    assert Path("runs/own-smoke-test/metrics.csv").exists()
     assert sorted(path.name for path in Path().iterdir()) == ["own.yaml", "runs"]
 
 
@@ -164,13 +164,13 @@ def test_a_longer_training_goes_on_along_the_longer_cycle() -> None:
 def test_runs_is_no_folder(here: Path) -> None:
     """Not even one to come: the link leads nowhere."""
     (here / "runs").symlink_to("nowhere/there")
-    assert "runs" in fails("fit", "vae-digits", "--fast")
+    assert "runs" in fails("fit", "vae-digits", "--smoke-test")
 
 
 def test_code_of_a_second_recipe_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     Path("helper.py").write_text("")
     Path("more.yaml").write_text("trainer: {callbacks: [helper.Callback]}")
-    fails("fit", "vae-digits", "--fast", "--config", "more.yaml")
+    fails("fit", "vae-digits", "--smoke-test", "--config", "more.yaml")
     assert "more.yaml" in capsys.readouterr().err
 
 

@@ -185,13 +185,13 @@ def test_a_card_that_is_no_text_or_too_large(tmp_path: Path) -> None:
 def test_no_text_commands_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     nasty = "fd\x1b]0;PWNED\x07\x1b[2J\u202eevil\u2066\x9b2J\nzoo: all is well"
     text = card_text(
-        sha256=nasty, licence=nasty, metrics=[{"metric": nasty, "value": 1, "unit": nasty}]
+        sha256=nasty, license=nasty, metrics=[{"metric": nasty, "value": 1, "unit": nasty}]
     )
     front, prose = text.removeprefix("---\n").split("\n---\n", 1)
     page = "---\nzoo:\n" + "".join(f"  {line}\n" for line in front.split("\n"))
     page += f"---\n<!-- card -->{prose}{nasty}<!-- /card -->"
     card = read_model_card(page, RepoRef("a/b"))
-    for found in (card.facts["sha256"], card.facts["licence"], card.metrics[0]["metric"]):
+    for found in (card.facts["sha256"], card.facts["license"], card.metrics[0]["metric"]):
         assert not set(str(found)) & set(ESCAPES)
     assert not set(str(card)) & (set(ESCAPES) - {"\n"})
     zoo.save(VAE(**SMALL), tmp_path / "a.safetensors")
@@ -295,7 +295,7 @@ def test_a_checkpoint_is_judged_before_memory_is_given(tmp_path: Path) -> None:
             read_checkpoint(checkpoint(path, model, **{key: value}))
     for book in ([], {"seconds": "x"}, {"hardware": 3}):
         with pytest.raises(BadWeights):
-            read_checkpoint(checkpoint(path, model, callbacks={"Logbook": book}))
+            read_checkpoint(checkpoint(path, model, callbacks={"RunMetadata": book}))
 
 
 def test_a_compressed_checkpoint_is_refused(tmp_path: Path) -> None:
@@ -311,7 +311,7 @@ def test_a_compressed_checkpoint_is_refused(tmp_path: Path) -> None:
 
 def test_the_newest_checkpoint_has_most_steps(tmp_path: Path) -> None:
     one, two = tmp_path / "one", tmp_path / "two"
-    saved = [{"Logbook": {"saved_at": f"2026-01-0{day}T00:00:00+00:00"}} for day in (1, 2)]
+    saved = [{"RunMetadata": {"saved_at": f"2026-01-0{day}T00:00:00+00:00"}} for day in (1, 2)]
     late = checkpoint(one / "last.ckpt", global_step=920)
     early = checkpoint(one / "epoch=1.ckpt", global_step=44)
     os.utime(late, (1000, 1000))
@@ -322,7 +322,7 @@ def test_the_newest_checkpoint_has_most_steps(tmp_path: Path) -> None:
     checkpoint(one / "last.ckpt", global_step=920, callbacks=saved[0])
     os.utime(other, (1, 1))
     assert newest_checkpoint([one, two]) == other
-    checkpoint(one / "last.ckpt", global_step=920, callbacks={"Logbook": {"saved_at": "soon"}})
+    checkpoint(one / "last.ckpt", global_step=920, callbacks={"RunMetadata": {"saved_at": "soon"}})
     assert newest_checkpoint([one, two]) == late  # whose file is of today
 
 
@@ -456,7 +456,7 @@ def test_facts_without_a_value_are_missing_facts(tmp_path: Path) -> None:
     path = tmp_path / "mine.safetensors"
     zoo.save(VAE(**SMALL), path)
     nothing = dict.fromkeys(("low", "high", "spread", "standard_error", "real", "seeds"))
-    training = dict.fromkeys(("minutes", "images_seen", "hardware", "weights", "begun_from"))
+    training = dict.fromkeys(("minutes", "images_seen", "hardware", "weights", "init_from"))
     record = {"metric": "fd-pixels", "value": 1} | nothing
     path.with_suffix(".md").write_text(
         card_text(**{"class": None, "training": training, "metrics": [record], "name": None})

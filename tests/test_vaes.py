@@ -60,7 +60,7 @@ def toy(kind: type[VAE], **own: float) -> VAE:
 
 def wae() -> WAE:
     torch.manual_seed(0)
-    return WAE(size=8, channels=1, latent=LATENT, width=8, penalty=7.0)
+    return WAE(size=8, channels=1, latent=LATENT, width=8, mmd_weight=7.0)
 
 
 def rae() -> RAE:

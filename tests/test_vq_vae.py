@@ -294,4 +294,8 @@ def test_a_size_that_shrinks_badly_is_refused(
 
 def test_a_training_may_be_all_of_one_part() -> None:
     for share in 0.0, 1.0:
-        fit(VQVAE(size=8, channels=1, width=8, codebook=6, dim=4, depth=2, share=share))
+        fit(
+            VQVAE(
+                size=8, channels=1, width=8, codebook=6, dim=4, depth=2, autoencoder_fraction=share
+            )
+        )

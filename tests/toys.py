@@ -1,4 +1,4 @@
-"""Any recipe at toy size, trained through `zoo fit --fast` or through its own Trainer."""
+"""Any recipe at toy size, trained through `zoo fit --smoke-test` or through its own Trainer."""
 
 import os
 import signal
@@ -49,7 +49,7 @@ class Strike(Callback):
 
 def fit(name: str, *overrides: str) -> Checkpoint:
     """Train by the command line, in the folder where we are; what last.ckpt then holds."""
-    main(["fit", name, "--fast", *QUIET, *overrides])
+    main(["fit", name, "--smoke-test", *QUIET, *overrides])
     return last(name)
 
 
@@ -87,7 +87,7 @@ class Toy:
 
 
 def last(name: str) -> Checkpoint:
-    return torch.load(Path("runs") / f"{name}-fast" / "last.ckpt", weights_only=True)
+    return torch.load(Path("runs") / f"{name}-smoke-test" / "last.ckpt", weights_only=True)
 
 
 def differences(one: object, other: object, place: str = "") -> Iterator[str]:
@@ -96,7 +96,12 @@ def differences(one: object, other: object, place: str = "") -> Iterator[str]:
         yield f"{place}: {one} {other}"
     elif isinstance(one, dict):
         yield from (f"{place}/{key}" for key in one.keys() ^ other.keys())
-        for key in one.keys() & other.keys() - {"dirpath", "last_model_path", "seconds", "Logbook"}:
+        for key in one.keys() & other.keys() - {
+            "dirpath",
+            "last_model_path",
+            "seconds",
+            "RunMetadata",
+        }:
             yield from differences(one[key], other[key], f"{place}/{key}")
     elif isinstance(one, list | tuple):
         yield from ([f"{place}: {len(one)}"] if len(one) != len(other) else [])

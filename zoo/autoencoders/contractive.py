@@ -23,7 +23,7 @@ class ContractiveAutoencoder(Autoencoder):
         size: int = 28,
         channels: int = 1,
         latent: int = 300,
-        penalty: float = 0.1,
+        contractive_weight: float = 0.1,
         components: int = 1,
         lr: float = 1e-3,
     ) -> None:
@@ -53,7 +53,7 @@ class ContractiveAutoencoder(Autoencoder):
         code = self.encoder(x)
         entropy, slope = binary_cross_entropy(self.decoder(code), x), self.slope(code).mean()
         self.log_on_interval({"cross_entropy": entropy, "slope": slope})
-        return entropy + self.hparams["penalty"] * slope
+        return entropy + self.hparams["contractive_weight"] * slope
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

@@ -27,8 +27,8 @@ class SparseAutoencoder(Autoencoder):
         size: int = 28,
         channels: int = 1,
         latent: int = 1000,
-        penalty: Literal["kl", "l1"] = "kl",
-        weight: float = 1.0,
+        sparsity: Literal["kl", "l1"] = "kl",
+        sparsity_weight: float = 1.0,
         target: float = 0.05,
         components: int = 1,
         lr: float = 1e-3,
@@ -47,7 +47,7 @@ class SparseAutoencoder(Autoencoder):
         return self.encode(x).mean(1)
 
     def price(self, code: Tensor) -> Tensor:
-        if self.hparams["penalty"] == "l1":
+        if self.hparams["sparsity"] == "l1":
             return l1(code)
         return target_activity(code, self.hparams["target"])
 
@@ -57,7 +57,7 @@ class SparseAutoencoder(Autoencoder):
         code = self.encoder(x)
         error, price = squared_error(self.decoder(code), x), self.price(code)
         self.log_on_interval({"squared_error": error, "price": price, "activity": code.mean()})
-        return error + self.hparams["weight"] * price
+        return error + self.hparams["sparsity_weight"] * price
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

@@ -16,7 +16,7 @@ from zoo.callbacks.rollback import rollback, snapshot
 from zoo.plotting.pictures import save
 
 Batch = tuple[Tensor, ...]
-Then = Literal["warn", "stop", "go back"]
+Action = Literal["warn", "stop", "rollback"]
 
 REMEMBERED = ("step", "learned", "ringing", "recent")
 RETURNS = 3  # a training that fails once more needs other settings, not other luck
@@ -86,8 +86,8 @@ class Monitor(Callback, ABC):
 
     metric_name: ClassVar[str]
 
-    def __init__(self, watch: AlarmState, then: Then) -> None:
-        self.watch, self.then = watch, then
+    def __init__(self, watch: AlarmState, action: Action) -> None:
+        self.watch, self.action = watch, action
         self.healthy: int | None = None  # the step to go back to
         self.returns = 0
 
@@ -120,7 +120,7 @@ class Monitor(Callback, ABC):
         """
         figure = trainer.strategy.broadcast(figure)  # all ranks take the same decision
         pl_module.log(self.metric_name, figure)
-        if self.then == "go back" and not self.watch.is_low(figure):
+        if self.action == "rollback" and not self.watch.is_low(figure):
             self.healthy = self.watch.step
             snapshot(trainer, self.checkpoint(trainer))
         if not self.watch.should_alarm(figure):
@@ -136,20 +136,20 @@ class Monitor(Callback, ABC):
             rollback(trainer, pl_module, self.checkpoint(trainer))
             self.returns += 1
             self.watch.forget()
-        elif self.then != "warn":
+        elif self.action != "warn":
             trainer.should_stop = True
 
     @property
     def goes_back(self) -> bool:
-        return self.then == "go back" and self.healthy is not None and self.returns < RETURNS
+        return self.action == "rollback" and self.healthy is not None and self.returns < RETURNS
 
     def consequence(self) -> str:
         """What follows, as the end of an alarm's words."""
-        if self.then == "warn":
+        if self.action == "warn":
             return ""
         if self.goes_back:
             return f"; going back to step {self.healthy} ({self.returns + 1} of {RETURNS} times)"
-        if self.then == "stop":
+        if self.action == "stop":
             return "; stopping here, as was asked"
         if self.healthy is None:
             return "; stopping here, as there is no healthy state to go back to"

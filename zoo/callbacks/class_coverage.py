@@ -5,7 +5,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from zoo.callbacks.alarms import AlarmState, Batch, Monitor, Then
+from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
 from zoo.callbacks.requirements import refusal, require_image_data, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
 from zoo.data.features import real_features
@@ -35,9 +35,9 @@ class ClassCoverage(Monitor):
         every_n_steps: int = 50,
         n: int = 256,
         threshold: float = 0.8,
-        then: Then = "warn",
+        action: Action = "warn",
     ) -> None:
-        super().__init__(AlarmState(every_n_steps, threshold, from_start=False), then)
+        super().__init__(AlarmState(every_n_steps, threshold, from_start=False), action)
         self.n = n
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

@@ -8,7 +8,7 @@ from lightning import LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
-from zoo.callbacks.alarms import AlarmState, Batch, Monitor, Then
+from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
 from zoo.callbacks.requirements import name, refusal, require_reconstruction, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
 from zoo.core.module import eval_in_chunks
@@ -31,9 +31,9 @@ class ModeCollapse(Monitor):
         every_n_steps: int = 50,
         n: int = 64,
         threshold: float = 0.5,
-        then: Then = "warn",
+        action: Action = "warn",
     ) -> None:
-        super().__init__(AlarmState(every_n_steps, threshold), then)
+        super().__init__(AlarmState(every_n_steps, threshold), action)
         if n < 2:
             raise BadRecipe(f"n must be >= 2, got {n}. Distances are measured between samples")
         self.n = n
@@ -68,9 +68,9 @@ class PosteriorCollapse(Monitor):
     metric_name = "latents_in_use"
 
     def __init__(
-        self, every_n_steps: int = 50, threshold: float = 0.25, then: Then = "warn"
+        self, every_n_steps: int = 50, threshold: float = 0.25, action: Action = "warn"
     ) -> None:
-        super().__init__(AlarmState(every_n_steps, threshold), then)
+        super().__init__(AlarmState(every_n_steps, threshold), action)
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":

@@ -73,7 +73,7 @@ class RunMetadata(Callback):
         return {**self.entries, "saved_at": datetime.now(UTC).isoformat(" ", "microseconds")}
 
     def load_state_dict(self, state_dict: Mapping[str, str | float | int]) -> None:
-        self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "begun_from")}
+        self.entries |= {k: v for k, v in state_dict.items() if k in ("seconds", "init_from")}
 
 
 class ThroughputMonitor(Callback):

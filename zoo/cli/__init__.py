@@ -105,7 +105,7 @@ def split_fit(given: Sequence[str]) -> tuple[list[str], list[str]]:
     own, rest = list[str](), list[str]()
     words = iter(given)
     for word in words:
-        if word == "--fast" or word.startswith("--name="):
+        if word == "--smoke-test" or word.startswith("--name="):
             own.append(word)
         elif word == "--name":
             own += [word, *[value for value in [next(words, None)] if value is not None]]

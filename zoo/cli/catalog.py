@@ -35,9 +35,8 @@ def list_(options: Namespace) -> None:
         return
     shown = catalog.list_models(options.pattern) or catalog.expand([options.pattern])
     if shown == [options.pattern] and not catalog.is_path(options.pattern):
-        print(
-            f"no model matches {options.pattern!r}; `zoo list` lists all {n}"
-        )
+        count = len(catalog.list_models())
+        print(f"no model matches {options.pattern!r}; `zoo list` lists all {count}")
         return
     width = max(map(len, shown))
     for name in shown:

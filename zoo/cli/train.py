@@ -24,7 +24,7 @@ def register(verb: AddCommand) -> None:
     add("name", nargs="?", metavar="NAME", help="that of a recipe")
     add("--config", type=Path, metavar="FILE", help="a recipe of your own, instead of NAME")
     add("--name", dest="run", type=run_name, help="what to call the run and the model (NAME)")
-    add("--fast", action="store_true", help="toy size, for seconds: a check that it runs")
+    add("--smoke-test", action="store_true", help="toy size, for seconds: a check that it runs")
 
     add = verb(export, "Make weights, card and picture of a checkpoint, measured from the file.")
     add("checkpoint", type=Path, metavar="RUN|CHECKPOINT", help="a run folder, or one file of it")
@@ -61,15 +61,15 @@ def fit(options: Namespace) -> None:
         raise ZooError(f"there is no recipe {recipe}")
     name = options.run or name_of(recipe)
     try:
-        words = fit_to_folder(recipe, options.overrides, options.fast)
-        folder = train(name, recipe, words, options.fast)
+        words = fit_to_folder(recipe, options.overrides, options.smoke_test)
+        folder = train(name, recipe, words, options.smoke_test)
     except Stopped as stop:
         if is_first():
             resume = f"resume with: {fit_again(options)}"
             print(f"\nstopped; {resume if stop.resumable else 'no checkpoint was written yet'}")
         raise
     if is_first():
-        print_result(folder, name, options.fast)
+        print_result(folder, name, options.smoke_test)
 
 
 def name_of(recipe: Path) -> str:
@@ -86,18 +86,18 @@ def fit_again(options: Namespace) -> str:
     """The command that resumes a training."""
     words = ["--config", str(options.config)] if options.config else [options.name]
     words += ["--name", options.run] if options.run else []
-    words += ["--fast"] if options.fast else []
+    words += ["--smoke-test"] if options.smoke_test else []
     return shlex.join(["zoo", "fit", *words, "--ckpt_path", "last"])
 
 
-def print_result(folder: Path, name: str, fast: bool) -> None:
+def print_result(folder: Path, name: str, smoke_test: bool) -> None:
     """Where to look, and how to ship it."""
     print(f"\ncheckpoint and logs are in {folder}")
     for kind in ("samples", "reconstructions"):
         for picture in sorted((folder / kind).glob("*.png"))[-1:]:
             print(f"look at {picture}")
-    if fast:
-        print("it runs; at this size it learns nothing: leave out --fast to train")
+    if smoke_test:
+        print("it runs; at this size it learns nothing: leave out --smoke-test to train")
     else:
         print(f"measure and export it with: {shlex.join(['zoo', 'export', str(folder), name])}")
 

@@ -17,7 +17,7 @@ class CIFAR10(ImageDataModule):
     source = DatasetInfo(
         "CIFAR-10",
         "https://www.cs.toronto.edu/~kriz/cifar.html",
-        "no licence stated; cite Krizhevsky, 2009",
+        "no license stated; cite Krizhevsky, 2009",
         "Apache-2.0",
     )
     extractor = "resnet-cifar10"

@@ -14,7 +14,7 @@ from zoo.data.decoding import BadPicture, Header, quiet_decoders, square, worker
 from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory, flat, is_grey, repeated
 from zoo.data.listing import Listing, list_files
-from zoo.data.user_images import OwnPictures, grey, memory
+from zoo.data.user_images import UserImages, grey, memory
 from zoo.errors import BadRecipe
 
 
@@ -27,7 +27,7 @@ class Decoded(NamedTuple):
     faults: dict[Path, str]
 
 
-class ImageFolder(OwnPictures):
+class ImageFolder(UserImages):
     """Every picture below `root`, decoded once and kept in memory.
 
     The label is the folder, by number, in the order of the alphabet. Every tenth picture is held

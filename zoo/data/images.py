@@ -34,8 +34,8 @@ class ImageDataModule(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
     `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
-    the training images; `without` leaves a class out of them, to be told as a stranger in the test
-    split. Raises MissingData where there are no files and none could be downloaded,
+    the training images; `exclude_class` leaves one class out of them, as the
+    anomaly of the test split. Raises MissingData where there are no files and none could be downloaded,
     BadRecipe for settings that do not fit.
     """
 
@@ -54,7 +54,7 @@ class ImageDataModule(LightningDataModule, ABC):
         batch_size: int = 64,
         labels: bool = False,
         mirror: bool = False,
-        without: int | None = None,
+        exclude_class: int | None = None,
     ) -> None:
         super().__init__()
         for name, n in ("size", size), ("batch_size", batch_size):
@@ -63,7 +63,7 @@ class ImageDataModule(LightningDataModule, ABC):
         self.given, self.offline = root, False
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.size, self.batch_size = size or self.usual_size, batch_size
-        self.labels, self.mirror, self.without = labels, mirror, without
+        self.labels, self.mirror, self.exclude_class = labels, mirror, exclude_class
         self.splits: dict[Split, Images] = {}
         self.digests: dict[Split, tuple[Tensor, str]] = {}
         self.seed = 0
@@ -80,7 +80,7 @@ class ImageDataModule(LightningDataModule, ABC):
                 check_images(found, self.channels, len(self.classes))
             except DAMAGE as error:
                 raise self.damaged(error) from error
-            is_whole = split == "test" or self.without is None
+            is_whole = split == "test" or self.exclude_class is None
             self.splits[split] = found if is_whole else self.exclude(found)
         return self.splits[split]
 
@@ -114,12 +114,14 @@ class ImageDataModule(LightningDataModule, ABC):
         self.root = Path(root)
 
     def exclude(self, images: Images) -> Images:
-        """All images but those of class `without`; raises BadRecipe where there are none."""
-        assert self.without is not None
-        known = images.labels.ne(self.without)
+        """All images but those of class `exclude_class`; raises BadRecipe where there are none."""
+        assert self.exclude_class is not None
+        known = images.labels.ne(self.exclude_class)
         if known.ndim != 1 or known.all():
             title = self.source.title
-            raise BadRecipe(f"{title} has no class {self.without} that training could go without")
+            raise BadRecipe(
+                f"{title} has no class {self.exclude_class} that training could go without"
+            )
         return Images(images.pixels[known], images.labels[known])
 
     def download(self) -> None:
@@ -212,14 +214,14 @@ class ImageDataModule(LightningDataModule, ABC):
             "name": self.source.title,
             "url": self.source.url,
             "terms": self.source.terms,
-            "licence": self.source.weights_license,
+            "license": self.source.weights_license,
             "images": self.count("train"),
             "sha256": self.fingerprint(),
         }
 
     def arguments(self) -> dict[str, object]:
         """What builds the same data set again."""
-        names = ("size", "batch_size", "labels", "mirror", "without")
+        names = ("size", "batch_size", "labels", "mirror", "exclude_class")
         return {"root": self.given} | {name: getattr(self, name) for name in names}
 
     def count(self, split: Split) -> int:

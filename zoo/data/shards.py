@@ -16,13 +16,13 @@ from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files
 from zoo.data.resumable import Batch
 from zoo.data.streaming import ImageEntry, Inside, StreamedImages, inside, look
-from zoo.data.user_images import OwnPictures, Unreadable
+from zoo.data.user_images import Unreadable, UserImages
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
 CHUNK = 500
 
 
-class Shards(OwnPictures):
+class Shards(UserImages):
     """Every picture below `root`, also those in its tar files, read and decoded by `workers`
     processes when its turn has come; the other arguments are those of OwnPictures.
 
@@ -133,7 +133,7 @@ class Shards(OwnPictures):
         return super().count(split) if self.offline else len(self.pieces(split))
 
     def arguments(self) -> dict[str, object]:
-        return {k: v for k, v in super().arguments().items() if k != "without"}
+        return {k: v for k, v in super().arguments().items() if k != "exclude_class"}
 
     def set_up(self) -> None:
         if self.offline:  # a few images in memory

@@ -21,7 +21,7 @@ INVENTORY = "pictures.yaml"
 LUMA = torch.tensor([0.299, 0.587, 0.114])[:, None, None]  # ITU-R BT.601
 
 
-class OwnPictures(ImageDataModule):
+class UserImages(ImageDataModule):
     """Every picture below `root`, its centre square antialiased to (channels, size, size).
 
     `channels` is 1 where every file is of a grey kind, unless given. `unreadable` pictures stop a
@@ -44,11 +44,11 @@ class OwnPictures(ImageDataModule):
         batch_size: int = 64,
         labels: bool = False,
         mirror: bool = False,
-        without: int | None = None,
+        exclude_class: int | None = None,
         channels: int | None = None,
         unreadable: Unreadable = "stop",
     ) -> None:
-        super().__init__(root, size, batch_size, labels, mirror, without)
+        super().__init__(root, size, batch_size, labels, mirror, exclude_class)
         if channels not in (None, 1, 3):
             raise BadRecipe(f"channels must be 1, 3 or null, got {channels}. Null follows the data")
         if unreadable not in get_args(Unreadable):

@@ -58,9 +58,9 @@ def applicable_metrics(
         yield from likelihood_metrics(model, test, protocol)
     if isinstance(model, SupportsReconstruction):
         yield reconstruction_error(model, test)
-        if data.without is not None:
+        if data.exclude_class is not None:
             with skip_if_not_measurable("anomaly-auroc"):
-                yield anomaly_detection(model, data.images("test"), data.without)
+                yield anomaly_detection(model, data.images("test"), data.exclude_class)
     if isinstance(model, Denoiser):
         yield denoising_error(model, test)
     if isinstance(model, HasSparseCode):

@@ -14,7 +14,7 @@ import zoo.data
 from zoo.core.module import Autoencoder
 from zoo.core.provenance import hardware, versions
 from zoo.data.images import ImageDataModule
-from zoo.data.user_images import OwnPictures
+from zoo.data.user_images import UserImages
 from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
 from zoo.evaluation.estimate import expected_seconds
@@ -106,7 +106,7 @@ def check_card(path: Path, title: str) -> None:
 def with_extractor(protocol: Protocol, data: ImageDataModule) -> Protocol:
     """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
     weights cannot be had, which is printed."""
-    if not protocol.extractor and isinstance(data, OwnPictures):
+    if not protocol.extractor and isinstance(data, UserImages):
         try:
             load_extractor(data.extractor)
         except MissingData as error:

@@ -17,7 +17,7 @@ class TrainingData(NamedTuple):
 
     data: ImageDataModule
     facts: dict[str, object]
-    licence: str
+    license: str
 
 
 class Terms(NamedTuple):

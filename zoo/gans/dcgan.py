@@ -77,7 +77,7 @@ def initialize(layer: nn.Module) -> None:
 class DCGAN(AdversarialModule):
     """The defaults are the paper's, for 64 pixels, but for `width`, which is that of its authors'
     Torch code; figure 1 has 128. `augment` is what few images need: policies of zoo.layers.augment,
-    as colour, translation, cutout."""
+    such as color, translation, cutout."""
 
     loss = non_saturating
 

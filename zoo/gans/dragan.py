@@ -29,7 +29,7 @@ class DRAGAN(AdversarialModule):
         channels: int = 3,
         latent: int = 100,
         width: int = 64,
-        penalty: float = 10.0,
+        gradient_penalty_weight: float = 10.0,
         lr: float = 2e-4,
     ) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class DRAGAN(AdversarialModule):
         fake = G(self.prior(len(real)))
 
         with self.turn("discriminator") as descend:
-            slope = self.hparams["penalty"] * dragan_penalty(D, real)
+            slope = self.hparams["gradient_penalty_weight"] * dragan_penalty(D, real)
             descend(non_saturating.discriminator(D(real), D(fake.detach())) + slope)
 
         with self.turn("generator") as descend:

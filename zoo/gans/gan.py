@@ -142,12 +142,12 @@ class GAN(MomentumAdversarialModule):
         latent: int = 100,
         width: int = 1200,
         loss: Literal["minimax", "non-saturating"] = "non-saturating",
-        steps: int = 1,
+        discriminator_steps: int = 1,
         lr: float = 0.1,
         momentum: float = 0.5,
         final_momentum: float = 0.7,
         decay: float = 1.000004,
-        warm_up: int = 0,
+        warm_up_steps: int = 0,
     ) -> None:
         super().__init__(decay, momentum, final_momentum)
         self.save_hyperparameters()
@@ -158,10 +158,10 @@ class GAN(MomentumAdversarialModule):
 
     @property
     def sub_batches(self) -> int:
-        return int(self.hparams["steps"])
+        return int(self.hparams["discriminator_steps"])
 
     def lr_scale(self, player: str) -> float:
-        risen = (self.trainer.global_step + 1) / (self.hparams["warm_up"] + 1)
+        risen = (self.trainer.global_step + 1) / (self.hparams["warm_up_steps"] + 1)
         return min(1.0, risen) if player == "discriminator" else 1.0
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

@@ -22,7 +22,7 @@ class WGAN(AdversarialModule):
         channels: int = 3,
         latent: int = 100,
         width: int = 64,
-        critic_steps: int = 5,
+        discriminator_steps: int = 5,
         clip: float = 0.01,
         lr: float = 5e-5,
     ) -> None:
@@ -34,7 +34,7 @@ class WGAN(AdversarialModule):
 
     @property
     def sub_batches(self) -> int:
-        return int(self.hparams["critic_steps"])
+        return int(self.hparams["discriminator_steps"])
 
     def players(self) -> dict[str, Optimizer]:
         return {

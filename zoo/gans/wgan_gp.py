@@ -48,8 +48,8 @@ class WGANGP(AdversarialModule):
         channels: int = 3,
         latent: int = 128,
         width: int = 64,
-        critic_steps: int = 5,
-        penalty: float = 10.0,
+        discriminator_steps: int = 5,
+        gradient_penalty_weight: float = 10.0,
         lr: float = 1e-4,
     ) -> None:
         super().__init__()
@@ -60,7 +60,7 @@ class WGANGP(AdversarialModule):
 
     @property
     def sub_batches(self) -> int:
-        return int(self.hparams["critic_steps"])
+        return int(self.hparams["discriminator_steps"])
 
     def players(self) -> dict[str, Optimizer]:
         adam = partial(Adam, lr=self.hparams["lr"], betas=(0.0, 0.9))
@@ -77,7 +77,7 @@ class WGANGP(AdversarialModule):
         for real in shares:  # lines 2-10
             with self.turn("critic") as descend:
                 fake = G(self.prior(len(real)))
-                slope = self.hparams["penalty"] * gradient_penalty(D, real, fake)
+                slope = self.hparams["gradient_penalty_weight"] * gradient_penalty(D, real, fake)
                 descend(wasserstein.discriminator(D(real), D(fake)) + slope)
 
         with self.turn("generator") as descend:  # lines 11-12

@@ -47,7 +47,7 @@ def covered(n: int, side: int, device: torch.device) -> Tensor:
 
 
 POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
-    "colour": color,
+    "color": color,
     "translation": translation,
     "cutout": cutout,
 }

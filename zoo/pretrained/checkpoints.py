@@ -26,12 +26,12 @@ NEEDED: dict[str, type] = {
     "global_step": int,
     "images_seen": int,
 }
-LOGBOOK: Schema = {
+RUN_METADATA: Schema = {
     "seconds?": AMOUNT,
     "hardware?": TEXT,
     "precision?": TEXT,
     "commit?": TEXT,
-    "begun_from?": TEXT,
+    "init_from?": TEXT,
     "saved_at?": TEXT,
 }
 UNREAD = 2**63  # the step of a checkpoint that cannot be read: it is tried first, and told of
@@ -75,7 +75,7 @@ def check_contents(path: Path, state: object) -> None:
             found = brief(state[key])
             raise BadWeights(f"{path}: {key} must be {kind.__name__}, got {found}")
     try:
-        check(state["callbacks"], {"Logbook?": LOGBOOK}, str(path))
+        check(state["callbacks"], {"RunMetadata?": RUN_METADATA}, str(path))
     except BadCard as error:
         raise BadWeights(str(error)) from error
 
@@ -130,7 +130,7 @@ def saved_at(path: Path) -> SavedCheckpoint:
     except (*DAMAGE, UnpicklingError, BadWeights):
         return SavedCheckpoint(UNREAD, time, path)
     step: int = state["global_step"]  # type: ignore[assignment]
-    noted = state["callbacks"].get("Logbook", {}).get("saved_at")  # type: ignore[attr-defined]
+    noted = state["callbacks"].get("RunMetadata", {}).get("saved_at")  # type: ignore[attr-defined]
     try:
         return SavedCheckpoint(step, datetime.fromisoformat(str(noted)).timestamp(), path)
     except (ValueError, OverflowError, OSError):

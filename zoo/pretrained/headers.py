@@ -19,6 +19,7 @@ from torch import Tensor
 from zoo.core.module import ZooModule
 from zoo.errors import BadWeights, UnknownName
 from zoo.pretrained.limits import LimitOperations
+from zoo.pretrained.moved import current_arguments, current_class
 from zoo.text import brief
 
 FORMAT = "zoo/1"
@@ -79,7 +80,7 @@ def parse(path: Path, metadata: Mapping[str, str] | None) -> dict[str, Plain]:
 
 def find_class(path: Path, class_path: Plain) -> type[ZooModule]:
     """The class of the zoo that a header names, and no other."""
-    class_path = class_path if isinstance(class_path, str) else brief(class_path)
+    class_path = current_class(class_path) if isinstance(class_path, str) else brief(class_path)
     match = CLASS_PATH.fullmatch(class_path)
     if match is None or not isfile(file_of(match[1])):
         known = [f"zoo.{file.parent.name}.{file.stem}" for file in PACKAGE.glob("*/[a-z]*.py")]
@@ -102,6 +103,7 @@ def check_arguments(path: Path, kind: type[ZooModule], arguments: Plain) -> dict
     """Arguments out of a header, as `kind` declares them."""
     if not isinstance(arguments, dict):
         raise BadWeights(f"{path}: the header's arguments are not an object but {brief(arguments)}")
+    arguments = current_arguments(f"{kind.__module__}.{kind.__qualname__}", arguments)
     hints, known = get_type_hints(kind.__init__), list(inspect.signature(kind).parameters)
     for name, value in arguments.items():
         if name not in known:

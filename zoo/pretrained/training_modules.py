@@ -18,7 +18,7 @@ from zoo.pretrained.weights import (
     training_state_dict,
 )
 
-FILE = "opponents.safetensors"
+FILE = "discriminator.safetensors"
 REMEDY = "begin from weights of the recipe's own model"
 
 

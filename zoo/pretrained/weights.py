@@ -35,7 +35,7 @@ class MissingModule(nn.Module):
     def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]:
         raise BadWeights(
             f"the {self.part} did not ship, so the model cannot be trained as it was loaded: "
-            "train on from it with `zoo fit NAME --from`, which has or makes one"
+            "train on from it with `zoo fit NAME --init_from`, which has or makes one"
         )
 
 

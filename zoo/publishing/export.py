@@ -153,7 +153,7 @@ def facts(
         "class": f"{kind.__module__}.{kind.__qualname__}",
         "recipe": f"{recipe.parent.name}/{recipe.name}" if recipe else UNKNOWN,
         "commit": run_metadata(state).get("commit", commit()),
-        "licence": learned.licence,
+        "license": learned.license,
         "data": learned.facts,
         "sha256": sha256(path),
         "parameters": sum(
@@ -168,7 +168,7 @@ def facts(
 def training(state: dict[str, object]) -> dict[str, object]:
     """How a checkpoint came about, as its logbook has it."""
     book, averaged = run_metadata(state), "averaging_state" in state
-    begun = {"begun_from": book["begun_from"]} if "begun_from" in book else {}
+    begun = {"init_from": book["init_from"]} if "init_from" in book else {}
     return begun | {
         "hardware": book.get("hardware", "unknown"),
         "precision": book.get("precision", "unknown"),
@@ -181,7 +181,7 @@ def training(state: dict[str, object]) -> dict[str, object]:
 
 def run_metadata(state: dict[str, object]) -> dict[str, str | float]:
     """What a checkpoint's logbook holds."""
-    return state["callbacks"].get("Logbook", {})  # type: ignore[attr-defined]
+    return state["callbacks"].get("RunMetadata", {})  # type: ignore[attr-defined]
 
 
 def verify(name: str) -> list[str]:

@@ -36,7 +36,7 @@ from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
 from zoo.pretrained.headers import header
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import API, translate_errors
-from zoo.pretrained.hub.fetch import CARD, CONFIG, OPPONENTS, PICTURE, WEIGHTS, resolve, text
+from zoo.pretrained.hub.fetch import CARD, CONFIG, DISCRIMINATOR, PICTURE, WEIGHTS, resolve, text
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.training_modules import checkpoint_of, save_training_modules
 from zoo.pretrained.weights import load, sha256
@@ -83,15 +83,15 @@ def build_package(
             card, path, sample = exported(checkpoint, name, Path(aside), protocol)
             save_training_modules(
                 model_from_checkpoint(checkpoint, read_checkpoint(checkpoint)),
-                Path(home) / OPPONENTS,
+                Path(home) / DISCRIMINATOR,
             )
         verify_files(card, path, sample)
         folder, model = Path(home), load(path)
         shutil.copyfile(path, folder / WEIGHTS)
         shutil.copyfile(sample, folder / PICTURE)
-        facts = {k: v for k, v in card.facts.items() if k not in ("hub", "opponents_sha256")}
-        if (folder / OPPONENTS).exists():
-            facts["opponents_sha256"] = sha256(folder / OPPONENTS)
+        facts = {k: v for k, v in card.facts.items() if k not in ("hub", "discriminator_sha256")}
+        if (folder / DISCRIMINATOR).exists():
+            facts["discriminator_sha256"] = sha256(folder / DISCRIMINATOR)
         kind = f"{type(model).__module__}.{type(model).__qualname__}"
         card = Card(card.name, facts | {"name": card.name, "class": kind}, card.prose)
         write_hub_files(folder, card, repository, model)
@@ -135,14 +135,14 @@ def check_package(parcel: HubPackage, place: RepoRef, force: bool = False) -> st
     worse than what is published there already; the last unless forced. The commit that it was
     compared with, empty where nothing is published, None where forced, for `push_to_hub`."""
     terms = parcel.card.within("data").get("terms")
-    check_terms(parcel.card.name, parcel.card.facts["licence"], terms)
+    check_terms(parcel.card.name, parcel.card.facts["license"], terms)
     check_variety(parcel.card, parcel.model)
     return None if force else check_progress(parcel.card, place)
 
 
-def check_terms(name: str, licence: object, terms: object) -> None:
-    """A licence of the weights, and the terms of the data that they were learned from."""
-    asked = {"licence of its weights": licence, "terms of its data": terms}
+def check_terms(name: str, license: object, terms: object) -> None:
+    """A license of the weights, and the terms of the data that they were learned from."""
+    asked = {"license of its weights": license, "terms of its data": terms}
     if missing := [what for what, said in asked.items() if str(said).strip() in NO_ANSWER]:
         raise ZooError(
             f"{name} does not say the {' and the '.join(missing)}: `zoo export` it to a folder of "
@@ -240,7 +240,7 @@ def changes(
 ) -> list[CommitOperationDelete | CommitOperationAdd]:
     """All files, and less those that are there and belong to a model no longer."""
     files = parcel.files()
-    stale = {OPPONENTS, RESULTS} - set(files)
+    stale = {DISCRIMINATOR, RESULTS} - set(files)
     return [
         *(CommitOperationDelete(name) for name in there if name in stale),
         *(CommitOperationAdd(name, parcel.folder / name) for name in files),

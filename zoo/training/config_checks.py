@@ -24,7 +24,7 @@ from zoo.training.precision import check_precision, device_of, resolve_precision
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
 SIZES = {  # of which there must be some
     "size", "channels", "latent", "width", "discriminator_width", "classes", "categories",
-    "discriminator_steps", "critic_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
+    "discriminator_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
     "blocks", "widths", "components", "codebook", "dim", "draws", "k", "steps",
 }  # fmt: skip
 

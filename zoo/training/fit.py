@@ -84,7 +84,7 @@ class FitCLI(LightningCLI):
         parser.add_lightning_class_args(DivergenceGuard, "guard")
         parser.add_lightning_class_args(ThroughputMonitor, "pace")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
-        parser.add_argument("--from", type=str | None, help=FROM)
+        parser.add_argument("--init_from", type=str | None, help=FROM)
 
     def _parse_ckpt_path(self) -> None:
         """Judge a checkpoint before Lightning takes the model's class and arguments from it."""
@@ -108,8 +108,8 @@ class FitCLI(LightningCLI):
                 cause = cause.__cause__
             raise cause or translated(str(error), []) from error
         settings = self.config.get("fit", self.config)
-        if settings["from"] and not settings.get("ckpt_path"):  # which has gone on from there
-            self.begin(settings["from"])
+        if settings["init_from"] and not settings.get("ckpt_path"):  # which has gone on from there
+            self.begin(settings["init_from"])
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         try:
@@ -127,7 +127,7 @@ class FitCLI(LightningCLI):
         print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, RunMetadata):
-                callback.entries["begun_from"] = origin
+                callback.entries["init_from"] = origin
 
 
 class SmokeTest(FitCLI):
@@ -137,11 +137,11 @@ class SmokeTest(FitCLI):
         shrink(self.datamodule, self.trainer)
 
 
-def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Path:
+def fit(name: str, recipe: Path, overrides: list[str], smoke_test: bool = False) -> Path:
     """Train a recipe with Lightning's overrides; return the run folder.
 
     `--ckpt_path last` goes on with the newest run, by the recipe and the overrides that it began
-    with; else a run never writes over another. `fast` trains for seconds, at toy size. Raises
+    with; else a run never writes over another. `smoke_test` trains for seconds, at toy size. Raises
     BadRecipe and BadWeights, and SystemExit when interrupted.
     """
     overrides = [
@@ -150,13 +150,13 @@ def fit(name: str, recipe: Path, overrides: list[str], fast: bool = False) -> Pa
     warn_of_code(recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG))
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
-    run = prepare_run(f"{name}-fast" if fast else name, recipe, overrides)
-    if fast:
+    run = prepare_run(f"{name}-smoke-test" if smoke_test else name, recipe, overrides)
+    if smoke_test:
         run = run._replace(overrides=[*smoke_test_overrides(recipe, run.overrides), *run.overrides])
     with quiet(), lock_folder(run.folder):
         os.environ[RUN] = str(run.folder)
         try:
-            train(SmokeTest if fast else FitCLI, run)
+            train(SmokeTest if smoke_test else FitCLI, run)
         except MisconfigurationException as error:
             raise BadRecipe(" ".join(str(error).split())) from error
         except OSError as error:

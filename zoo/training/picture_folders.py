@@ -26,7 +26,7 @@ SEEN = 128_000  # images, at least: 2,000 steps of 64, ten minutes of a small DC
 EPOCHS = 15  # at least
 BETWEEN = 100  # steps between two grids of samples, and two checkpoints, at least
 SMALLEST = 8  # pixels of the smallest images that a model is given
-CLASSIFYING = ("ForgottenClasses", "FrechetDistance")
+CLASSIFYING = ("ClassCoverage", "FrechetDistance")
 PICTURES = ("SampleGrid", "Reconstructions")
 AVERAGES = ("EMAWeightAveraging", "EMAWithWarmup")
 
@@ -59,7 +59,7 @@ def both_ways(name: str) -> list[tuple[str, str]]:
     return [(part, end), (part, f"init_args.{end}")]
 
 
-def fit_to_folder(recipe: Path, words: list[str], fast: bool = False) -> list[str]:
+def fit_to_folder(recipe: Path, words: list[str], smoke_test: bool = False) -> list[str]:
     """Overrides in which `--data FOLDER` has become what fits the recipe to the pictures in it.
 
     Those that were given come last and win. Raises BadRecipe for what is no folder, for pictures
@@ -81,7 +81,7 @@ def fit_to_folder(recipe: Path, words: list[str], fast: bool = False) -> list[st
     )
     pictures, own = inspect_folder(wanted)
     callbacks = wanted.trainer.get("callbacks")
-    if fast:
+    if smoke_test:
         return [*own, "--trainer.callbacks", json.dumps(fit_callbacks(callbacks, 1, 1)), *rest]
     return [*own, *length(wanted, pictures), *rest]
 

@@ -1,4 +1,4 @@
-"""`zoo fit NAME --fast`: any recipe in seconds, end to end, as a check that it runs."""
+"""`zoo fit NAME --smoke-test`: any recipe in seconds, end to end, as a check that it runs."""
 
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ def smoke_test_overrides(recipe: Path, overrides: list[str]) -> list[str]:
     settings = read_recipe(recipe)
     if "--ckpt_path" in overrides:
         return words
-    if "from" in settings and "--from" not in overrides:
-        words += ["--from", "null"]  # whose tensors are larger
+    if "init_from" in settings and "--init_from" not in overrides:
+        words += ["--init_from", "null"]  # whose tensors are larger
     class_path, _ = class_and_arguments(settings, "model")
     for key in arguments(class_path) if IMPORT_PATH.fullmatch(class_path) else ():
         if key in SMALL:

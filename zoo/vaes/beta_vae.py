@@ -26,7 +26,7 @@ class BetaVAE(VAE):
         noise: float = 0.1,
         beta: float = 1000.0,
         capacity: float = 25.0,
-        steps: int = 50_000,
+        warm_up_steps: int = 50_000,
         lr: float = 5e-4,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
@@ -35,7 +35,7 @@ class BetaVAE(VAE):
         """Section 5, where beta is called gamma."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
-        grown = min(1.0, self.trainer.global_step / self.hparams["steps"])
+        grown = min(1.0, self.trainer.global_step / self.hparams["warm_up_steps"])
         C = grown * self.hparams["capacity"]
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return self.hparams["beta"] * (divergence - C).abs() - log_likelihood

@@ -25,7 +25,7 @@ class IWAE(VAE):
         network: Network = "dense-2",
         likelihood: Likelihood = "bernoulli",
         noise: float = 0.1,
-        draws: int = 50,
+        importance_samples: int = 50,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
@@ -33,6 +33,8 @@ class IWAE(VAE):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Descend minus the bound of section 3; its gradient weighs each draw by its share."""
         x, _ = batch
-        bound = importance_weighted(self.log_importance_weights(x, self.hparams["draws"]))
+        bound = importance_weighted(
+            self.log_importance_weights(x, self.hparams["importance_samples"])
+        )
         self.log_on_interval({"bound": bound})
         return -bound

@@ -26,11 +26,12 @@ from zoo.losses.reconstruction import squared_distance
 
 
 class QuantizedModel(ZooModule, ABC):
-    """An autoencoder of codes, and a prior over them; needs `hparams.lr` and `hparams.share`.
+    """An autoencoder with a codebook, and a prior over its codes; needs `hparams.lr` and
+    `hparams.autoencoder_fraction`.
 
-    The first `share` of the training is the autoencoder's, the rest the prior's; in each, Adam's
-    learning rate falls from `lr` to zero along a cosine. On several devices, the strategy is
-    `ddp_find_unused_parameters_true`.
+    The first `autoencoder_fraction` of the steps trains the autoencoder, the rest the prior; in
+    each stage Adam's learning rate falls from `lr` to zero along a cosine. Several devices need the
+    strategy `ddp_find_unused_parameters_true`.
     """
 
     positions: int  # codes of an image
@@ -90,7 +91,9 @@ class QuantizedModel(ZooModule, ABC):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         steps = finite_steps(self.trainer.estimated_stepping_batches)
-        self.turn = turn = self.prior_start_step(round(self.hparams["share"] * steps))
+        self.turn = turn = self.prior_start_step(
+            round(self.hparams["autoencoder_fraction"] * steps)
+        )
 
         def fall(step: int) -> float:
             done = step / turn if step < turn else (step - turn) / max(1, steps - turn)

@@ -73,7 +73,7 @@ class VQVAE(QuantizedModel):
         dim: int = 64,
         commitment: float = 0.25,
         depth: int = 12,
-        share: float = 0.5,
+        autoencoder_fraction: float = 0.5,
         lr: float = 2e-4,
     ) -> None:
         super().__init__()

@@ -58,7 +58,7 @@ class VQVAE2(QuantizedModel):
         dim: int = 64,
         commitment: float = 0.25,
         depth: int = 20,
-        share: float = 0.5,
+        autoencoder_fraction: float = 0.5,
         lr: float = 3e-4,
     ) -> None:
         super().__init__()

@@ -23,7 +23,7 @@ class WAE(EncoderDecoder):
         channels: int = 3,
         latent: int = 64,
         width: int = 128,
-        penalty: float = 100.0,
+        mmd_weight: float = 100.0,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class WAE(EncoderDecoder):
         cost = squared_distance(self.decoder(z), x)
         discrepancy = maximum_mean_discrepancy(self.prior(len(x)), z)
         self.log_on_interval({"cost": cost, "discrepancy": discrepancy})
-        return cost + self.hparams["penalty"] * discrepancy
+        return cost + self.hparams["mmd_weight"] * discrepancy
 
     def configure_optimizers(self) -> Optimizer:
         return Adam(self.parameters(), lr=self.hparams["lr"], betas=(0.5, 0.999))

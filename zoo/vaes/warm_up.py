@@ -21,7 +21,7 @@ class WarmUpVAE(VAE):
         network: Network = "convolutional",
         likelihood: Likelihood = "gaussian",
         noise: float = 0.1,
-        steps: int = 10_000,
+        warm_up_steps: int = 10_000,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
@@ -30,6 +30,6 @@ class WarmUpVAE(VAE):
         """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
-        beta = min(1.0, self.trainer.global_step / self.hparams["steps"])
+        beta = min(1.0, self.trainer.global_step / self.hparams["warm_up_steps"])
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return beta * divergence - log_likelihood

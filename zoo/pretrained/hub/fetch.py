@@ -18,10 +18,10 @@ from zoo.pretrained.hub.errors import API, first_line, retry, translate_errors
 from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.limits import HEADER
 
-WEIGHTS, OPPONENTS = "model.safetensors", "opponents.safetensors"
+WEIGHTS, DISCRIMINATOR = "model.safetensors", "discriminator.safetensors"
 CARD, CONFIG, PICTURE = "README.md", "config.json", "samples.png"
 NO_HEADER = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
-MOST = {WEIGHTS: 2**32, OPPONENTS: 2**32, CARD: 2**20, CONFIG: 2**20, PICTURE: 2**25}  # bytes
+MOST = {WEIGHTS: 2**32, DISCRIMINATOR: 2**32, CARD: 2**20, CONFIG: 2**20, PICTURE: 2**25}  # bytes
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -68,14 +68,14 @@ def training_modules(place: RepoRef) -> Path | None:
     never fetches. Raises ZooError as `weights` does."""
     with translate_errors(place):
         pinned, page = resolve(place)
-        promised = read_model_card(text(page), pinned).facts.get("opponents_sha256")
+        promised = read_model_card(text(page), pinned).facts.get("discriminator_sha256")
         if promised is None:
             return None
-        path = page.with_name(OPPONENTS)
+        path = page.with_name(DISCRIMINATOR)
         if not path.exists():
-            check_size(pinned, OPPONENTS)
-            check_header(pinned, OPPONENTS)
-        path = download(pinned, OPPONENTS)
+            check_size(pinned, DISCRIMINATOR)
+            check_header(pinned, DISCRIMINATOR)
+        path = download(pinned, DISCRIMINATOR)
         check_digest(pinned, path, str(promised))
     return path
 

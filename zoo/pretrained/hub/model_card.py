@@ -52,11 +52,11 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
     facts = card.facts
     family, *_, kind = str(facts["class"]).split(".")[1:]
     data = DATA.get(data_title(card))
-    licence = str(facts["licence"]).lower()
-    known = LICENSES.fullmatch(licence) is not None
+    license = str(facts["license"]).lower()
+    known = LICENSES.fullmatch(license) is not None
     return ModelCardData(
-        license=licence if known else "other",
-        license_name=None if known else str(facts["licence"]),
+        license=license if known else "other",
+        license_name=None if known else str(facts["license"]),
         library_name="generative-zoo",
         pipeline_tag=task,
         tags=["generative-zoo", "pytorch", "lightning", family, kind.lower()],
@@ -70,7 +70,7 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
 
 def base(card: Card) -> str | None:
     """The repository that the training began from, if it began from one."""
-    origin = RepoRef.named(str(card.within("training").get("begun_from")))
+    origin = RepoRef.named(str(card.within("training").get("init_from")))
     return origin.repository if origin else None
 
 

@@ -30,8 +30,8 @@ def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
 def test_two_files_hold_the_whole_model(tmp_path: Path) -> None:
     old, new = DCGAN(**ARGUMENTS), DCGAN(**ARGUMENTS)
     save(old, tmp_path / "model.safetensors")
-    save_training_modules(old, tmp_path / "opponents.safetensors")
-    assert {n.split(".")[0] for n in load_file(tmp_path / "opponents.safetensors")} == {
+    save_training_modules(old, tmp_path / "discriminator.safetensors")
+    assert {n.split(".")[0] for n in load_file(tmp_path / "discriminator.safetensors")} == {
         "discriminator"
     }
     assert not same(old.state_dict(), new.state_dict())
@@ -44,7 +44,7 @@ def test_two_files_hold_the_whole_model(tmp_path: Path) -> None:
 
 def test_what_ships_whole_has_no_opponents(tmp_path: Path) -> None:
     assert training_state_dict(VAE(**ARGUMENTS)) == {}
-    save_training_modules(VAE(**ARGUMENTS), tmp_path / "opponents.safetensors")
+    save_training_modules(VAE(**ARGUMENTS), tmp_path / "discriminator.safetensors")
     assert not list(tmp_path.iterdir())
 
 
@@ -57,14 +57,14 @@ def test_a_name_brings_no_opponents() -> None:
     assert torch.allclose(model.sample(2, 0), zoo.load("dcgan-digits").sample(2, 0), atol=1e-5)
 
 
-@pytest.mark.parametrize("origin", ["vae-digits", "model.safetensors", "opponents.safetensors"])
+@pytest.mark.parametrize("origin", ["vae-digits", "model.safetensors", "discriminator.safetensors"])
 def test_other_tensors_are_refused(
     origin: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     wide = DCGAN(**ARGUMENTS | {"width": 16})
     save(wide, tmp_path / "model.safetensors")
-    save_training_modules(wide, tmp_path / "opponents.safetensors")
+    save_training_modules(wide, tmp_path / "discriminator.safetensors")
     model = DCGAN(**ARGUMENTS)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     with pytest.raises(BadWeights, match="begin from weights of the recipe's own model"):
@@ -74,7 +74,9 @@ def test_other_tensors_are_refused(
 
 def test_a_loaded_gan_says_why_it_cannot_be_trained() -> None:
     trainer = Trainer(max_steps=1, logger=False, enable_checkpointing=False)
-    with pytest.raises(BadWeights, match=r"the discriminator did not ship.*`zoo fit NAME --from`"):
+    with pytest.raises(
+        BadWeights, match=r"the discriminator did not ship.*`zoo fit NAME --init_from`"
+    ):
         trainer.fit(zoo.load("dcgan-digits"), Digits())
 
 
@@ -82,18 +84,18 @@ def test_opponents_of_a_stranger_are_checked(
     hub: Hub, offer: Callable[..., str], tmp_path: Path
 ) -> None:
     name = "someone/dcgan-toy"
-    offer(name, DCGAN(**ARGUMENTS), opponents_sha256="0" * 64)
+    offer(name, DCGAN(**ARGUMENTS), discriminator_sha256="0" * 64)
     files = hub.repositories[name].commits[hub.repositories[name].branches["main"]]
-    save_training_modules(DCGAN(**ARGUMENTS), tmp_path / "opponents.safetensors")
-    true = (tmp_path / "opponents.safetensors").read_bytes()
+    save_training_modules(DCGAN(**ARGUMENTS), tmp_path / "discriminator.safetensors")
+    true = (tmp_path / "discriminator.safetensors").read_bytes()
     for content, words in (
         (bytes(files["model.safetensors"]), "lacks discriminator"),  # told by the header alone
         (b"\x55" * 2**20, "damaged or not safetensors"),
         (true, "is not the file of its card"),
     ):
         hub.requests.clear()
-        hub.repositories[name].commit(files | {"opponents.safetensors": File(content)})
-        with pytest.raises(BadWeights, match=rf"opponents.safetensors.*{words}"):
+        hub.repositories[name].commit(files | {"discriminator.safetensors": File(content)})
+        with pytest.raises(BadWeights, match=rf"discriminator.safetensors.*{words}"):
             init_from_pretrained(DCGAN(**ARGUMENTS), name)
         assert len(hub.requests_matching("GET /cdn.*opponents")) == 1 + (content == true)
 
@@ -109,7 +111,7 @@ def test_fit_publish_fit_from(
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     quick = ["--trainer.max_epochs=1", "--trainer.enable_progress_bar", "false"]
     name, checkpoint = "someone/my-digits", "runs/dcgan-digits/last.ckpt"
-    main(["fit", "dcgan-digits", "--from", "dcgan-digits", *quick])
+    main(["fit", "dcgan-digits", "--init_from", "dcgan-digits", *quick])
     main(["publish", "runs/dcgan-digits", name])
     card = zoo.card(name)
     assert card.facts["recipe"] == "dcgan-digits/recipe.yaml"
@@ -132,11 +134,11 @@ def test_fit_publish_fit_from(
     assert same(again.state_dict(), trained.state_dict())
 
     capsys.readouterr()
-    main(["fit", "dcgan-digits", "--from", name, "--trainer.max_steps=2", *quick[1:]])
+    main(["fit", "dcgan-digits", "--init_from", name, "--trainer.max_steps=2", *quick[1:]])
     assert f"begun from {card.facts['hub']}\n" in capsys.readouterr().out
     state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
-    assert state["callbacks"]["Logbook"]["begun_from"] == card.facts["hub"]
+    assert state["callbacks"]["RunMetadata"]["init_from"] == card.facts["hub"]
     main(["fit", "dcgan-digits", "--ckpt_path", "last", "--trainer.max_steps=4", *quick[1:]])
     assert "begun from" not in capsys.readouterr().out
     state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
-    assert state["callbacks"]["Logbook"]["begun_from"] == card.facts["hub"]
+    assert state["callbacks"]["RunMetadata"]["init_from"] == card.facts["hub"]
