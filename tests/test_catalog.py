@@ -49,7 +49,7 @@ def test_an_unknown_name_suggests_near_ones(ask: object) -> None:
 
 
 def test_an_unknown_attribute_names_the_known() -> None:
-    with pytest.raises(AttributeError, match=r"it has .* load, names"):
+    with pytest.raises(AttributeError, match=r"it has .* load, save"):
         zoo.lode  # noqa: B018
 
 

@@ -67,7 +67,11 @@ def test_in_words(override: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("recipe", "override", "words"),
     [
-        ("wgan-gp-fashion-mnist", "critic_steps=0", "WGANGP has critic_steps 0: make it more"),
+        (
+            "wgan-gp-fashion-mnist",
+            "discriminator_steps=0",
+            "WGANGP has discriminator_steps 0: make it more",
+        ),
         ("sngan-fashion-mnist", "discriminator_steps=0", "SNGAN has discriminator_steps 0"),
         ("sngan-fashion-mnist", "discriminator_width=0", "SNGAN has discriminator_width 0"),
         ("infogan-mnist", "categories=0", "InfoGAN has categories 0"),
@@ -172,7 +176,7 @@ def test_what_was_refused_leaves_no_run(here: Path) -> None:
     assert not (here / "runs" / "vae-digits").exists()
 
 
-def test_critic_steps_that_do_not_divide_the_batch() -> None:
+def test_discriminator_steps_that_do_not_divide_the_batch() -> None:
     data = "--data", "zoo.data.Digits", "--data.size", "8", "--data.batch_size", "64"
     words = refused("wgan-gp-fashion-mnist", *data, "--model.size", "8", "--model.width", "8")
     assert "batch_size must be a multiple of 5, got 64" in words

@@ -18,7 +18,7 @@ from zoo.plotting.pictures import save
 Batch = tuple[Tensor, ...]
 Action = Literal["warn", "stop", "rollback"]
 
-REMEMBERED = ("step", "learned", "ringing", "recent")
+REMEMBERED = ("step", "learned", "alarmed", "recent")
 RETURNS = 3  # a training that fails once more needs other settings, not other luck
 
 

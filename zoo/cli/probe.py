@@ -64,11 +64,9 @@ def truncate(options: Namespace) -> None:
         rows.append(images[: options.columns])
     drawn = pictures.grid(torch.cat(rows), len(rows[0]))
     pictures.save(pictures.captioned(drawn, captions), options.to)
-    print("\n".join(captions))
-    print(
-        f"in the space of {data.extractor}, of {len(real)} samples a row; the first "
-        f"{len(rows[0])} of {options.name} are in {options.to}"
-    )
+    print(*captions, sep="\n")
+    space, shown = data.extractor, f"the first {len(rows[0])} of {options.name}"
+    print(f"in the space of {space}, {len(real)} samples a row; {shown} are in {options.to}")
 
 
 def references(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tensor":

@@ -35,7 +35,7 @@ class ImageDataModule(LightningDataModule, ABC):
 
     `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
     the training images; `exclude_class` leaves one class out of them, as the
-    anomaly of the test split. Raises MissingData where there are no files and none could be downloaded,
+    anomaly of the test split. Raises MissingData where there are no files and no download succeeds,
     BadRecipe for settings that do not fit.
     """
 

@@ -31,7 +31,7 @@ class Quantizer(nn.Module):
         super().__init__()
         self.decay, self.least = decay, least
         self.register_buffer("codebook", torch.randn(size, dim))
-        self.register_buffer("counts", torch.zeros(size))
+        self.register_buffer("cluster_size", torch.zeros(size))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move or convert it, but never to half precision, in which moving averages stand still."""

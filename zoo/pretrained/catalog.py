@@ -5,7 +5,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.errors import BadCard, BadRecipe, UnknownName, ZooError
+from zoo.errors import BadCard, BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.files import expand_user
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef
@@ -161,7 +161,9 @@ def file_of(name: str | Path) -> Path:
     if path.is_dir():
         raise ZooError(f"{name} is a folder: name a .safetensors file in it")
     if not os.path.isfile(path):
-        raise ZooError(f"there is no file {name}: give its path, or a name from zoo.list_models()")
+        raise BadWeights(
+            f"there is no file {name}. Give its path, or a name from zoo.list_models()"
+        )
     return path
 
 
