@@ -39,7 +39,7 @@ class Row(NamedTuple):
     unlikely: float
 
 
-def judge(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
+def train_and_score(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
     """Train on data without one class; return both scores (n,) of the test images."""
     lightning.seed_everything(0, verbose=False)
     model = StackedAutoencoder(size=28, lr=3e-3)
@@ -80,7 +80,7 @@ def main() -> None:
     for held_out, name in enumerate(FashionMNIST.classes):
         data = FashionMNIST(size=28, batch_size=128, exclude_class=held_out)
         test = data.images("test")
-        scores = judge(data, wanted.epochs)
+        scores = train_and_score(data, wanted.epochs)
         found = (anomaly_auroc(score, test.labels, held_out) for score in scores)
         rows.append(Row(name, *(round(value, 4) for value in found)))
         strips.append(strip(scores[0], test.pixels))

@@ -160,7 +160,7 @@ def train(run: Run, seed: int, folder: Path) -> int:
     return trainer.global_step
 
 
-def judged(name: str, seed: int, commit: str) -> Cells:
+def run_row(name: str, seed: int, commit: str) -> Cells:
     """Row of a run: the first alarm after the onset, and the number of false alarms."""
     run = RUNS[name]
     with TemporaryDirectory() as folder:
@@ -234,7 +234,7 @@ def main() -> None:
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()  # before training
     for name in wanted.runs:
         for seed in wanted.seeds:
-            row = judged(name, seed, commit)
+            row = run_row(name, seed, commit)
             print(*(f"{key} {value}" for key, value in row.items()), sep="  ", flush=True)
             append(wanted.output, row)
     if wanted.table:

@@ -56,7 +56,7 @@ def on_paper(points: Tensor, left: int) -> list[tuple[float, float]]:
     return [(float(a), float(b)) for a, b in pixels]
 
 
-def colours(codes: Tensor) -> list[tuple[int, int, int]]:
+def colors(codes: Tensor) -> list[tuple[int, int, int]]:
     """Colors by the angle of codes (n, 2) around their mean."""
     angle = torch.atan2(*(codes - codes.mean(0)).T.flip(0))
     hues = [angle + shift * 2 * math.pi / 3 for shift in range(3)]
@@ -65,8 +65,8 @@ def colours(codes: Tensor) -> list[tuple[int, int, int]]:
 
 
 def dots(canvas: ImageDraw.ImageDraw, points: Tensor, left: int, ink: list) -> None:
-    for (a, b), colour in zip(on_paper(points, left), ink, strict=True):
-        canvas.ellipse((a - DOT, b - DOT, a + DOT, b + DOT), fill=colour)
+    for (a, b), color in zip(on_paper(points, left), ink, strict=True):
+        canvas.ellipse((a - DOT, b - DOT, a + DOT, b + DOT), fill=color)
 
 
 def plane(feet: Tensor) -> Tensor:
@@ -85,10 +85,10 @@ def draw(x: Tensor, model: LinearAutoencoder) -> Image.Image:
     canvas.polygon(on_paper(plane(feet) @ VIEW.T, 0), fill=PLANE)
     for ends in zip(on_paper(x @ VIEW.T, 0), on_paper(feet @ VIEW.T, 0), strict=True):
         canvas.line(ends, fill=LINK, width=1)
-    dots(canvas, x @ VIEW.T, 0, colours(codes))
+    dots(canvas, x @ VIEW.T, 0, colors(codes))
     for axis in torch.tensor([[[-1.0, 0], [1, 0]], [[0, -1], [0, 1]]]):
         canvas.line(on_paper(axis, SIDE), fill=LINK)
-    dots(canvas, codes / codes.abs().max(), SIDE, colours(codes))
+    dots(canvas, codes / codes.abs().max(), SIDE, colors(codes))
     canvas.text((10, 8), "points and the plane of the decoder", INK, font_size=15)
     canvas.text((SIDE + 10, 8), "codes", INK, font_size=15)
     return picture

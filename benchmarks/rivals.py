@@ -121,12 +121,12 @@ def switched(spec: Spec, device: str) -> Rival:
     for real, _ in our_batches(spec.data, device):
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
             fake = G(torch.randn(len(real), latent, device=device))
-            judged = softplus(-D(real)).mean() + softplus(D(fake.detach())).mean()
-        descend(adam_d, judged)
+            loss_d = softplus(-D(real)).mean() + softplus(D(fake.detach())).mean()
+        descend(adam_d, loss_d)
         D.requires_grad_(False)
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
-            fooled = softplus(-D(fake)).mean()
-        descend(adam_g, fooled)
+            loss_g = softplus(-D(fake)).mean()
+        descend(adam_g, loss_g)
         D.requires_grad_(True)
         yield
 

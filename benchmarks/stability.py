@@ -195,12 +195,12 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
 
 def read(samples: Tensor) -> dict[str, float]:
     """Modes found, divergence of their histogram from uniform in nats, and FD of single digits."""
-    judge = load_extractor("lenet-mnist").to(memory_format=torch.channels_last)
-    assert isinstance(judge, ClassifierFeatures)
-    seen = judge.extract(samples)  # (n, 3 x features)
-    modes = count_modes(stacked(judge.classes(seen)), 1000)
-    real = real_features(judge, MNIST(size=DIGITS), "test", 10_000)
-    distance = frechet_between(real, seen.view(-1, real.shape[1]).double()).item()
+    extractor = load_extractor("lenet-mnist").to(memory_format=torch.channels_last)
+    assert isinstance(extractor, ClassifierFeatures)
+    features = extractor.extract(samples)  # (n, 3 x features)
+    modes = count_modes(stacked(extractor.classes(features)), 1000)
+    real = real_features(extractor, MNIST(size=DIGITS), "test", 10_000)
+    distance = frechet_between(real, features.view(-1, real.shape[1]).double()).item()
     return {"modes": modes.captured, "quality": modes.divergence, "distance": distance}
 
 
