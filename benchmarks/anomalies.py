@@ -1,10 +1,10 @@
-"""Which clothes an autoencoder finds strange: `python benchmarks/anomalies.py [--epochs N]`.
+"""Anomaly detection with autoencoders: `python benchmarks/anomalies.py [--epochs N]`.
 
-Ten small autoencoders, each trained without one class of Fashion-MNIST. An image scores by the
-error of its reconstruction; the AUROC says how often one of the class that was left out scores
-above one of the others. A second score is how unlikely its code is under a mixture of normals,
-fitted on the codes of training images. Both go into benchmarks/anomalies.csv, the extremes into a
-picture.
+Ten small autoencoders, each trained without one class of Fashion-MNIST. The first score of an image
+is its reconstruction error. The second score is the negative log-likelihood of its code under a
+mixture of Gaussians, fitted to codes of training images. The AUROC is the probability that an image
+of the held-out class scores above an image of another class. AUROCs go to benchmarks/anomalies.csv,
+images with extreme scores to a picture.
 """
 
 import argparse
@@ -28,19 +28,19 @@ from zoo.plotting import pictures
 
 HOME = Path(__file__).parent
 EXTREMES = 6  # images at either end
-FITTED = 10_000  # codes that the mixture is fitted on
+FITTED = 10_000  # codes to fit the mixture to
 
 
 class Row(NamedTuple):
-    """The class that was left out, and the AUROC of both scores."""
+    """The held-out class, and the AUROC of both scores."""
 
     held_out: str
     error: float
     unlikely: float
 
 
-def judge(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
-    """Train without the class that data go without; both scores (n,) of the test images."""
+def train_and_score(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
+    """Train on data without one class; return both scores (n,) of the test images."""
     lightning.seed_everything(0, verbose=False)
     model = StackedAutoencoder(size=28, lr=3e-3)
     trainer = Trainer(
@@ -63,7 +63,7 @@ def judge(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
 
 
 def strip(scores: Tensor, pixels: Tensor) -> Tensor:
-    """The images with the highest scores, highest first, beside those with the lowest."""
+    """The images with the highest scores, in descending order, beside those with the lowest."""
     order = scores.argsort(descending=True)
     ends = order[:EXTREMES], order[-EXTREMES:]
     parts = [pictures.grid(normalize(pixels[end]), EXTREMES) for end in ends]
@@ -72,15 +72,15 @@ def strip(scores: Tensor, pixels: Tensor) -> Tensor:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=3, help="of each training")
-    parser.add_argument("--to", type=Path, default=HOME, help="folder")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs of each training")
+    parser.add_argument("--to", type=Path, default=HOME, help="output folder")
     wanted = parser.parse_args()
     warnings.filterwarnings("ignore", module="lightning")
     rows, strips = [], []
     for held_out, name in enumerate(FashionMNIST.classes):
         data = FashionMNIST(size=28, batch_size=128, exclude_class=held_out)
         test = data.images("test")
-        scores = judge(data, wanted.epochs)
+        scores = train_and_score(data, wanted.epochs)
         found = (anomaly_auroc(score, test.labels, held_out) for score in scores)
         rows.append(Row(name, *(round(value, 4) for value in found)))
         strips.append(strip(scores[0], test.pixels))

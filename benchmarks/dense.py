@@ -1,4 +1,4 @@
-"""The dense VAE of Kingma & Welling's size, and its step by others, to race it against."""
+"""Dense VAE of the size of Kingma & Welling, and the same step by other implementations."""
 
 import os
 import subprocess
@@ -27,7 +27,7 @@ def ours() -> tuple[VAE, ImageDataModule]:
 
 
 class Plain(nn.Module):
-    """The same network, as a tutorial writes it."""
+    """The same network in plain PyTorch, as in tutorials."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Plain(nn.Module):
 
 
 def loop(device: str) -> Rival:
-    """A plain PyTorch loop over our batches, the bound in closed form."""
+    """Plain PyTorch loop over the batches of the zoo, with the bound in closed form."""
     model, data = Plain().to(device), ours()[1]
     adam = Adam(model.parameters(), lr=1e-3)
     for images, _ in our_batches(data, device):
@@ -58,8 +58,10 @@ def loop(device: str) -> Rival:
 
 
 def pythae(python: Path, steps: int) -> Iterator[float]:
-    """Seconds per step of one turn after another of pythae's VAE, in a process of its own, which
-    waits until it is asked. `python` is of an environment where pythae is installed."""
+    """Seconds per step of successive turns of pythae's VAE, in a separate process.
+
+    The process waits between turns. `python` is the interpreter of an environment with pythae.
+    """
     environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [str(python), str(Path(__file__).with_name("pythae_vae.py")), str(steps)]
     with subprocess.Popen(

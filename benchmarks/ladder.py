@@ -1,8 +1,8 @@
-"""Both ladders of Fashion-MNIST at a glance: `python benchmarks/ladder.py`.
+"""Overview pictures of the models of Fashion-MNIST: `python benchmarks/ladder.py`.
 
-For each autoencoder that ships: test images as it returns them and samples, with the error and the
-distance on its card. For each GAN: samples, with distance and recall. The most distant come first.
-Writes benchmarks/pictures/ladder.png and gans.png.
+For each autoencoder with weights: reconstructed test images and samples, with the pixel MSE and the
+FD (`fd-lenet`) on its card. For each GAN: samples, with recall and FD. Rows are in descending order
+of FD. Writes benchmarks/pictures/ladder.png and gans.png.
 """
 
 from pathlib import Path
@@ -22,7 +22,7 @@ SIZE, SHOWN = 32, 8  # pixels, and images in each half of a row
 
 
 def numbers(name: str) -> dict[str, float]:
-    """What the card measured, by metric."""
+    """Values on the card, by metric."""
     return {str(m["metric"]): float(m["value"]) for m in zoo.card(name).metrics}
 
 
@@ -32,7 +32,7 @@ def padded(images: Tensor) -> Tensor:
 
 
 def row(name: str) -> tuple[Tensor, Tensor]:
-    """Test images as a model returns them, and its samples: (SHOWN, 1, SIZE, SIZE) each."""
+    """Reconstructed test images and samples of a model: (SHOWN, 1, SIZE, SIZE) each."""
     model = zoo.load(name)
     assert isinstance(model, SupportsReconstruction)
     assert isinstance(model, SupportsSampling)
@@ -41,7 +41,7 @@ def row(name: str) -> tuple[Tensor, Tensor]:
 
 
 def rungs(metric: str, family: str = "") -> list[str]:
-    """Models whose cards have this metric and a distance, the most distant first."""
+    """Models whose cards have this metric and an FD, in descending order of FD."""
     found = []
     for name in zoo.list_models("*-fashion-mnist"):
         ours = str(zoo.card(name).facts["class"]).startswith(f"zoo.{family}")
@@ -79,7 +79,7 @@ def gans() -> Tensor:
 
 
 def samples(name: str) -> Tensor:
-    """The first 2 * SHOWN of its samples with seed 0."""
+    """The first 2 * SHOWN samples of a model with seed 0."""
     model = zoo.load(name)
     assert isinstance(model, SupportsSampling)
     return padded(model.sample(2 * SHOWN, seed=0))

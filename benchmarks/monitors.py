@@ -1,14 +1,14 @@
-"""Do the monitors tell a training that fails from one that does not?
+"""Detection of injected failures by the monitors.
 
-`python benchmarks/monitors.py RUN ... [--seeds 0 1 2]` trains recipes, as they are or made to fail
-from a known step on, under the monitors that each recipe has, set as it sets them; every run adds a
-row to benchmarks/monitors.csv. `--table` writes benchmarks/monitors.md from these rows; where a run
-was repeated, the last row of a seed counts. A plant is one of
+`python benchmarks/monitors.py RUN ... [--seeds 0 1 2]` trains recipes, unchanged or with a failure
+that starts at a known step, with the monitors and settings of each recipe. Every run adds a row to
+benchmarks/monitors.csv. `--table` writes benchmarks/monitors.md from these rows; of repeated runs,
+the last row of a seed counts. The failures are
 
     latent   the generator's latent is multiplied by zero
-    classes  the real images are of the first five classes only, so the others are forgotten
-    norms    no batch norm in either player, ten times the learning rate, from the first step
-    beta     a beta-VAE in place of a VAE, its divergence weighing 50 times as much, from the start
+    classes  the real images have the first five classes only, so the generator forgets the others
+    norms    no batch norm in either player and ten times the learning rate, from the first step on
+    beta     a beta-VAE instead of a VAE, with 50 times the weight of the divergence, from the start
 """
 
 import argparse
@@ -36,12 +36,12 @@ from zoo.vaes.beta_vae import BetaVAE
 Plant = Literal["none", "latent", "classes", "norms", "beta"]
 Cells = Mapping[str, str | int | float | None]
 
-TARGET = 500  # steps in which a plant is to be found
+TARGET = 500  # steps within which a monitor must detect a failure
 HERE = ROOT / "benchmarks"
 
 
 class Run(NamedTuple):
-    """A recipe's first steps, narrower where `width` says so, with a plant from `onset` on."""
+    """First steps of a recipe, at `width` if given, with a failure from step `onset` on."""
 
     recipe: str
     steps: int
@@ -68,7 +68,7 @@ RUNS = {
 
 
 class Planted(Callback):
-    """Makes a training fail from step `onset` on."""
+    """Inject a failure from step `onset` on."""
 
     def __init__(self, plant: Plant, onset: int) -> None:
         self.plant, self.onset = plant, onset
@@ -85,7 +85,7 @@ class Planted(Callback):
 
 
 class Referee(Callback):
-    """Ends a planted training once a monitor has told."""
+    """Stop a training with a failure at the first alarm after its onset."""
 
     def __init__(self, monitors: list[Monitor], onset: int) -> None:
         self.monitors, self.onset = monitors, onset
@@ -98,18 +98,18 @@ class Referee(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        told = any(monitor.watch.alarmed for monitor in self.monitors)
-        trainer.should_stop = told and trainer.global_step > self.onset
+        alarmed = any(monitor.watch.alarmed for monitor in self.monitors)
+        trainer.should_stop = alarmed and trainer.global_step > self.onset
 
 
 def forget(images: Tensor, labels: Tensor) -> None:
-    """Put images of the first five classes in the places of the others."""
+    """Replace images of the last five classes by images of the first five."""
     kept = images[labels < 5]
     images.copy_(kept[torch.arange(len(images)) % len(kept)])
 
 
 def without_norms(network: nn.Module) -> None:
-    """Take out every batch norm."""
+    """Remove every batch norm."""
     for name, child in network.named_children():
         if isinstance(child, nn.BatchNorm2d):
             setattr(network, name, nn.Identity())
@@ -117,7 +117,7 @@ def without_norms(network: nn.Module) -> None:
 
 
 def planted(run: Run, settings: dict) -> LightningModule:
-    """The recipe's model; `norms` and `beta` are planted before it begins."""
+    """Model of the recipe; `norms` and `beta` change it before training."""
     if run.width is not None:
         settings["init_args"]["width"] = run.width
     model = build(settings)
@@ -130,7 +130,7 @@ def planted(run: Run, settings: dict) -> LightningModule:
 
 
 def train(run: Run, seed: int, folder: Path) -> int:
-    """The steps that were taken; alarms are in the folder."""
+    """Train a run and return its number of steps; alarms are written to the folder."""
     recipe = yaml.safe_load((ROOT / "recipes" / f"{run.recipe}.yaml").read_text())
     lightning.seed_everything(seed, verbose=False)
     model = planted(run, recipe["model"])
@@ -160,8 +160,8 @@ def train(run: Run, seed: int, folder: Path) -> int:
     return trainer.global_step
 
 
-def judged(name: str, seed: int, commit: str) -> Cells:
-    """A row: the first alarm after the onset, and those that came for nothing."""
+def run_row(name: str, seed: int, commit: str) -> Cells:
+    """Row of a run: the first alarm after the onset, and the number of false alarms."""
     run = RUNS[name]
     with TemporaryDirectory() as folder:
         steps = train(run, seed, Path(folder))
@@ -188,15 +188,16 @@ def judged(name: str, seed: int, commit: str) -> Cells:
 
 
 def table(path: Path) -> str:
-    """The rows in words, a line for each run."""
+    """Markdown table with a line for each run."""
     with path.open(newline="") as file:
         rows = {(row["run"], row["seed"]): row for row in csv.DictReader(file)}
     rows = dict(sorted(rows.items()))
     lines = [
-        "# Do the monitors tell?\n",
-        "Written by `python benchmarks/monitors.py --table` from monitors.csv; what the plants are",
-        f"is said in monitors.py. In time is within {TARGET} steps of the onset.\n",
-        "| run | width | seeds | onset | in time | by | after steps | false alarms per 1,000 |",
+        "# Detection of failures by the monitors\n",
+        "Generated by `python benchmarks/monitors.py --table` from [monitors.csv](monitors.csv).",
+        "The docstring of the script describes the injected failures. An alarm is in time within",
+        f"{TARGET} steps of the onset. Onset and delay are in steps; rates are per 1,000 steps.\n",
+        "| Run | Width | Seeds | Onset | In time | Monitor | Delay | Rate of false alarms |",
         "|---|---|---|---|---|---|---|---|",
     ]
     for name in RUNS:
@@ -206,14 +207,14 @@ def table(path: Path) -> str:
 
 
 def summary(name: str, rows: list[dict[str, str]]) -> list[str]:
-    """The cells of one run's line, over its seeds."""
-    onset, width = rows[0]["onset"], rows[0]["width"] or "as it ships"
+    """Cells of a run's line, over its seeds."""
+    onset, width = rows[0]["onset"], rows[0]["width"] or "default"
     found = [row for row in rows if row["delay"]]
     healthy = sum(int(row["healthy_steps"]) for row in rows)
     false = sum(int(row["false_alarms"]) for row in rows)
     rate = f"{1000 * false / healthy:.3g} ({false} in {healthy:,})" if healthy else "-"
     if not onset:
-        return [name, width, str(len(rows)), "healthy", "-", "-", "-", rate]
+        return [name, width, str(len(rows)), "no failure", "-", "-", "-", rate]
     by = ", ".join(sorted({row["monitor"] for row in found})) or "-"
     delays = [row["delay"] or "never" for row in rows]
     timely = f"{sum(int(row['delay']) <= TARGET for row in found)} of {len(rows)}"
@@ -222,18 +223,18 @@ def summary(name: str, rows: list[dict[str, str]]) -> list[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"of {', '.join(RUNS)}")
+    parser.add_argument("runs", nargs="*", metavar="RUN", help=f"one of {', '.join(RUNS)}")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
     parser.add_argument("--table", action="store_true", help="write benchmarks/monitors.md")
     parser.add_argument("--output", type=Path, default=HERE / "monitors.csv")
     wanted = parser.parse_args()
     if unknown := set(wanted.runs) - set(RUNS):
-        parser.error(f"no run called {', '.join(sorted(unknown))}; known: {', '.join(RUNS)}")
+        parser.error(f"RUN must be one of {', '.join(RUNS)}, got {', '.join(sorted(unknown))}")
     git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     commit = subprocess.run(git, capture_output=True, text=True).stdout.strip()  # before training
     for name in wanted.runs:
         for seed in wanted.seeds:
-            row = judged(name, seed, commit)
+            row = run_row(name, seed, commit)
             print(*(f"{key} {value}" for key, value in row.items()), sep="  ", flush=True)
             append(wanted.output, row)
     if wanted.table:

@@ -1,8 +1,8 @@
-"""What it is worth to train without labels first: `python benchmarks/pretraining.py [--name NAME]`.
+"""Pre-training of a classifier without labels: `python benchmarks/pretraining.py [--name NAME]`.
 
-The encoder of an autoencoder that ships, a linear layer on top, all of it trained on a few labels;
-against the same net from fresh weights. Both see the same images in the same order. Accuracies on
-the whole test split go into benchmarks/pretraining.csv, their curve into a picture.
+The encoder of an autoencoder with a linear layer on top is fine-tuned on few labels, and compared
+with the same network from fresh weights. Both receive the same images in the same order. Accuracies
+on the whole test split go to benchmarks/pretraining.csv, their curves to a picture.
 """
 
 import argparse
@@ -34,7 +34,7 @@ STARTS = {"pretrained": "pre-trained without labels", "scratch": "from scratch"}
 
 
 class Result(NamedTuple):
-    """One training: how it started, from how many labels, and its accuracy on the test split."""
+    """One training: initial weights, number of labels, seed, and accuracy on the test split."""
 
     name: str
     start: str
@@ -44,17 +44,17 @@ class Result(NamedTuple):
 
 
 def encoder_of(model: ZooModule) -> nn.Module:
-    """The network that makes codes, to be trained on: a copy."""
+    """Copy of the encoder, to be fine-tuned."""
     return deepcopy(model.get_submodule("encoder"))
 
 
 def fresh(model: ZooModule) -> ZooModule:
-    """The same model before any training."""
+    """The same model with fresh weights."""
     return type(model)(**{k: v for k, v in model.hparams.items() if not k.startswith("_")})
 
 
 def train(encoder: nn.Module, x: Tensor, y: Tensor, steps: int, batch: int) -> nn.Module:
-    """The encoder and a linear layer, fitted to images x with labels y by Adam."""
+    """Fit the encoder and a linear layer to images x with labels y by Adam."""
     head = nn.Linear(encoder(x[:2]).shape[1], int(y.max()) + 1)
     network = nn.Sequential(encoder, head).train()
     optimizer = Adam(network.parameters(), lr=1e-3)
@@ -84,13 +84,13 @@ def race(name: str, seeds: int, steps: int, batch: int) -> Iterator[Result]:
             for start in STARTS:
                 torch.manual_seed(seed)
                 encoder = encoder_of(model if start == "pretrained" else fresh(model))
-                torch.manual_seed(seed)  # the same head and the same order for both
+                torch.manual_seed(seed)  # same head and order for both
                 network = train(encoder, x, y, steps, batch)
                 yield Result(name, start, n, seed, accuracy(network, test))
 
 
 def curves(results: list[Result]) -> list[Curve]:
-    """Mean accuracies in per cent over labels, and one standard deviation over seeds."""
+    """Mean accuracies in % over labels, with one standard deviation over seeds."""
     found = []
     for start, title in STARTS.items():
         groups = [
@@ -102,7 +102,7 @@ def curves(results: list[Result]) -> list[Curve]:
 
 
 def table(results: list[Result]) -> str:
-    """Markdown, for the card."""
+    """Markdown table for the card."""
     head = "| Labels | " + " | ".join(f"{n:,}" for n in LABELS) + " |"
     lines = [head, "|---|" + "---:|" * len(LABELS)]
     for curve in curves(results):
@@ -120,11 +120,11 @@ def write(results: list[Result], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--name", default="stacked-ae-fashion-mnist", help="whose encoder")
-    parser.add_argument("--seeds", type=int, default=5, help="draws of labels and of fresh weights")
-    parser.add_argument("--steps", type=int, default=500, help="of Adam, in every training")
+    parser.add_argument("--name", default="stacked-ae-fashion-mnist", help="model with the encoder")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--steps", type=int, default=500, help="Adam steps of every training")
     parser.add_argument("--batch", type=int, default=50)
-    parser.add_argument("--to", type=Path, default=HOME, help="folder")
+    parser.add_argument("--to", type=Path, default=HOME, help="output folder")
     wanted = parser.parse_args()
     total = wanted.seeds * len(LABELS) * len(STARTS)
     trainings = race(wanted.name, wanted.seeds, wanted.steps, wanted.batch)

@@ -1,7 +1,7 @@
-"""pythae's VAE at the size of `dense.py`, for `speed.py`; runs where pythae is installed.
+"""VAE of pythae at the size of `dense.py`, for `speed.py`; requires pythae.
 
-It trains by pythae's own Trainer and data, and reports the seconds per step of every turn, after
-which it waits for a line on its standard input.
+The model trains with pythae's own Trainer and data. After every turn, it prints the seconds per
+step and waits for a line on its standard input.
 """
 
 import os
@@ -45,7 +45,7 @@ class Decoder(BaseDecoder):
 
 
 class Turns(TrainingCallback):
-    """Counts the steps of a turn; between turns it waits, and so does the clock."""
+    """Measure the time of each turn of steps; wait between turns."""
 
     def __init__(self, steps: int) -> None:
         self.steps, self.count, self.out = steps, 0, os.fdopen(os.dup(1), "w")
@@ -67,7 +67,7 @@ class Turns(TrainingCallback):
 
 def main() -> None:
     turns = Turns(int(sys.argv[1]))
-    os.dup2(2, 1)  # what pythae prints is not a number
+    os.dup2(2, 1)  # keep the messages of pythae out of the measurements
     images = FashionMNIST(os.environ.get("ZOO_DATA") or "data").data[:, None].float() / 255
     config = VAEConfig(input_dim=(1, 28, 28), latent_dim=LATENT, reconstruction_loss="bce")
     with TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""Recipes of GANs, and their steps written by hand in several ways to race them against."""
+"""Recipes of GANs, and hand-written variants of their training steps for comparison."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -28,7 +28,7 @@ Rival = Iterator[None]  # each next() is one step
 
 
 class Spec(NamedTuple):
-    """The parts of a recipe that a race needs."""
+    """Parts of a recipe that a comparison needs."""
 
     model: AdversarialModule
     data: ImageDataModule
@@ -40,7 +40,7 @@ class Spec(NamedTuple):
 
 
 def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
-    """A recipe's model, data and Trainer settings, its callbacks left out."""
+    """Model, data and Trainer settings of a recipe, without callbacks."""
     wanted = yaml.safe_load((ROOT / "recipes" / f"{name}.yaml").read_text())
     trainer = {name: v for name, v in wanted["trainer"].items() if name != "callbacks"}
     trainer["precision"] = resolve_precision(trainer.get("precision", "32-true"), device_of("auto"))
@@ -52,26 +52,26 @@ def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
 
 
 def gans() -> list[str]:
-    """The recipes of GANs of Fashion-MNIST."""
+    """Names of the GAN recipes of Fashion-MNIST."""
     paths = sorted((ROOT / "recipes").glob("*-fashion-mnist.yaml"))
     return [path.stem for path in paths if "class_path: zoo.gans." in path.read_text()]
 
 
 def residual() -> Spec:
-    """SNGAN's networks of the paper's widths at 32 pixels, a step of each player at batch 64."""
+    """SNGAN with the paper's widths at 32 pixels, one step of each player, batches of 64."""
     spec = recipe("sngan-fashion-mnist")
     spec.data.batch_size = 64
     return spec._replace(model=SNGAN(channels=1, discriminator_steps=1))
 
 
 def build(part: Mapping[str, Any]) -> Any:
-    """What a recipe's class_path and init_args stand for."""
+    """Instance of a recipe's class_path and init_args."""
     module, _, name = part["class_path"].rpartition(".")
     return getattr(import_module(module), name)(**dict(part.get("init_args", {})))
 
 
 def torchvision_batches(data: ImageDataModule, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Fashion-MNIST as tutorials load it, for ever."""
+    """Endless batches of Fashion-MNIST, loaded as in tutorials."""
     steps = [transforms.Pad(2), transforms.ToTensor(), transforms.Normalize((0.5,), (0.5,))]
     images = datasets.FashionMNIST(str(data.root), transform=transforms.Compose(steps))
     loader = DataLoader(
@@ -82,7 +82,7 @@ def torchvision_batches(data: ImageDataModule, batch_size: int) -> Iterator[tupl
 
 
 def our_batches(data: ImageDataModule, device: str) -> Iterator[tuple[Tensor, Tensor]]:
-    """What our data module gives a step, for ever."""
+    """Endless batches of the zoo's data module, on the device."""
     loader = data.train_dataloader()
     while True:
         for pixels, labels in loader:
@@ -90,7 +90,7 @@ def our_batches(data: ImageDataModule, device: str) -> Iterator[tuple[Tensor, Te
 
 
 def parts(spec: Spec, device: str) -> tuple[nn.Module, nn.Module, int, Optimizer, Optimizer]:
-    """Discriminator, generator, the size of a latent, and an optimizer of each, on the device."""
+    """Discriminator, generator, size of a latent, and both optimizers, on the device."""
     model = spec.model.to(device)
     of_d, of_g = model.players().values()
     D, latent = model.get_submodule("discriminator"), int(model.hparams["latent"])
@@ -98,7 +98,7 @@ def parts(spec: Spec, device: str) -> tuple[nn.Module, nn.Module, int, Optimizer
 
 
 def plain(spec: Spec, device: str) -> Rival:
-    """A tutorial's DCGAN: float32, NCHW, fresh fakes in each turn, the discriminator not frozen."""
+    """DCGAN as in tutorials: float32, NCHW, new fakes in each turn, discriminator not frozen."""
     spec.model.to(memory_format=torch.contiguous_format)
     D, G, latent, adam_d, adam_g = parts(spec, device)
     bce = binary_cross_entropy_with_logits
@@ -116,24 +116,26 @@ def plain(spec: Spec, device: str) -> Rival:
 
 
 def switched(spec: Spec, device: str) -> Rival:
-    """Channels last, one draw of fakes, a frozen opponent, our batches; no Lightning."""
+    """Loop with channels last, shared fakes, a frozen discriminator; without Lightning."""
     D, G, latent, adam_d, adam_g = parts(spec, device)
     for real, _ in our_batches(spec.data, device):
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
             fake = G(torch.randn(len(real), latent, device=device))
-            judged = softplus(-D(real)).mean() + softplus(D(fake.detach())).mean()
-        descend(adam_d, judged)
+            loss_d = softplus(-D(real)).mean() + softplus(D(fake.detach())).mean()
+        descend(adam_d, loss_d)
         D.requires_grad_(False)
         with torch.autocast(device, torch.bfloat16, enabled=spec.bfloat16):
-            fooled = softplus(-D(fake)).mean()
-        descend(adam_g, fooled)
+            loss_g = softplus(-D(fake)).mean()
+        descend(adam_g, loss_g)
         D.requires_grad_(True)
         yield
 
 
 def plain_residual(spec: Spec, device: str) -> Rival:
-    """A tutorial's SNGAN: float32, NCHW, torch's spectral norm at every call, fresh fakes in each
-    turn, the discriminator not frozen."""
+    """SNGAN as in tutorials: float32, NCHW, torch's spectral norm at every call.
+
+    Each turn has new fakes, and the discriminator is not frozen.
+    """
     spec.model.to(memory_format=torch.contiguous_format)
     D, G, latent, adam_d, adam_g = parts(spec, device)
     for images, _ in torchvision_batches(spec.data, spec.data.batch_size):
@@ -145,7 +147,7 @@ def plain_residual(spec: Spec, device: str) -> Rival:
 
 
 def by_hand(spec: Spec, device: str) -> Rival:
-    """A family's own algorithm in a plain loop: our batches and switches, no Lightning."""
+    """Training step of the model in a plain loop, with the zoo's batches, without Lightning."""
     model = spec.model.to(device)
     players = model.players()
     enable_fused_optimizers(list(players.values()))

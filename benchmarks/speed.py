@@ -1,22 +1,23 @@
-"""How fast the zoo is: `python benchmarks/speed.py [--seconds N] [--device cpu] [--rows ...]`.
+"""Speed of the zoo: `python benchmarks/speed.py [--seconds N] [--device cpu] [--rows ...]`.
 
-Rivals take turns of a few steps in one process, so that a busy machine slows all of them; a row is
-the median over rounds, the first round dropped, and goes into benchmarks/speed.csv.
+The compared implementations take turns of a few steps in one process, so that other load slows all
+of them. A row is the median over rounds, without the first, and goes to benchmarks/speed.csv. Each
+ratio is theirs / ours; targets are lower bounds.
 
-    plain     a DCGAN-32 step as people write it / ours; 2.2 or more on CPUs with native bfloat16
-    switched  a hand-written step with our switches / ours; 0.95 or more
-    residual  a SNGAN-32 step of the paper's widths at batch 64, as people write it / ours; 2.5 or
-              more on such CPUs
-    families  the step of each recipe of GANs on Fashion-MNIST in a plain loop, without Lightning
-              but with its switches / ours; 0.95 or more. A row each
-    data      64 images from a torchvision DataLoader / from our data module: 300 us or less
-    dense     a plain loop of the VAE 784-400-20, batches of 128 / ours by Lightning; 0.77 or more
-    pythae    pythae's VAE of that size / ours; 1 or more. `--pythae PYTHON` names the interpreter
-              of an environment that has it
-    read      zoo.load of a 50 MB file; import: `import zoo` in a fresh interpreter
+    plain     DCGAN-32 step as in tutorials; target 2.2 on CPUs with native bfloat16
+    switched  hand-written step with our options; target 0.95
+    residual  SNGAN-32 step with the paper's widths at batch 64, as in tutorials; target 2.5 on such
+              CPUs
+    families  step of each GAN recipe of Fashion-MNIST in a plain loop, without Lightning but with
+              its options; target 0.95. One row for each recipe
+    data      64 images from a torchvision DataLoader / from our data module; at most 300 us
+    dense     plain loop of the VAE 784-400-20, batches of 128 / ours with Lightning; target 0.77
+    pythae    pythae's VAE of that size; target 1. `--pythae PYTHON` is the interpreter of an
+              environment with pythae
+    read      zoo.load of a 50 MB file; import: `import zoo` in a new interpreter
 
-A step also says images a second, and the fraction of the roofline: its floating point operations
-over those that matrix products of the same precision reach here in that time.
+The row of a step also contains images a second and the fraction of the roofline: its floating-point
+operations, relative to those that matrix products of the same precision reach in that time.
 """
 
 import argparse
@@ -63,16 +64,16 @@ ROWS = (
     "plain", "switched", "residual", "families", "dense", "pythae", "data", "read", "import",
 )  # fmt: skip
 TARGETS = {"plain": 2.2, "switched": 0.95, "residual": 2.5, "dense": 0.77, "pythae": 1.0}
-TARGETS |= dict.fromkeys(gans(), 0.95)  # each family's row is named as its recipe
-TURN = 10  # steps before the next rival moves
-SHORT_TURN = 100  # where a step is a matter of milliseconds
-REST = 0.2  # seconds in which a DataLoader's workers fill their queue
+TARGETS |= dict.fromkeys(gans(), 0.95)  # each row has the name of its recipe
+TURN = 10  # steps of a turn
+SHORT_TURN = 100  # for steps of a few milliseconds
+REST = 0.2  # seconds for the workers of a DataLoader to fill their queue
 
 Turns = dict[str, list[float]]  # seconds per step of each round, by rival
 
 
 class Row(NamedTuple):
-    """One line of speed.csv; `ratio` is theirs / ours, empty where nobody is raced."""
+    """One line of speed.csv; `ratio` is theirs / ours, empty without a comparison."""
 
     row: str
     unit: str
@@ -90,7 +91,7 @@ class Row(NamedTuple):
 
 
 def clock(device: str) -> float:
-    """Seconds, once the device has done what it was told."""
+    """Time in seconds, after the device has finished its work."""
     if device == "cuda":
         torch.cuda.synchronize()
     return time.perf_counter()
@@ -105,8 +106,10 @@ def turn(rival: Rival, device: str, steps: int = TURN) -> float:
 
 
 class Race(Callback):
-    """Let the rivals move after each turn of the Trainer, whose clock stands still for them; each
-    tells the seconds per step of its turn."""
+    """Run the other implementations after each turn of the Trainer.
+
+    The Trainer's time excludes them. Each returns the seconds per step of its turn.
+    """
 
     def __init__(
         self, rivals: Mapping[str, Callable[[], float]], device: str, seconds: float, steps: int
@@ -140,7 +143,7 @@ def race(
     referee: Race,
     settings: Mapping[str, Any],
 ) -> Iterator[Row]:
-    """A model through Lightning, without callbacks, against the rivals of the referee."""
+    """Train a model with Lightning, without callbacks, beside the referee's implementations."""
     with TemporaryDirectory() as folder:
         trainer = Trainer(
             **settings,
@@ -162,7 +165,7 @@ def race(
 
 
 def convolutional(rows: list[str], device: str, seconds: float) -> Iterator[Row]:
-    """The recipe dcgan-fashion-mnist, EMA off."""
+    """Rows of the recipe dcgan-fashion-mnist, without EMA."""
     kinds: dict[str, Callable[[Spec, str], Rival]] = {"plain": plain, "switched": switched}
     raced = {name: kinds[name](recipe(), device) for name in kinds if name in rows}
     turns = {name: partial(turn, rival, device) for name, rival in raced.items()}
@@ -171,14 +174,14 @@ def convolutional(rows: list[str], device: str, seconds: float) -> Iterator[Row]
 
 
 def residuals(device: str, seconds: float) -> Iterator[Row]:
-    """SNGAN against what a tutorial makes of it."""
+    """Row of SNGAN, compared with an implementation as in tutorials."""
     spec, rival = residual(), plain_residual(residual(), device)
     referee = Race({"residual": partial(turn, rival, device, 1)}, device, seconds, 1)
     yield from race(spec.model, spec.data, referee, spec.trainer)
 
 
 def families(device: str, seconds: float) -> Iterator[Row]:
-    """Each GAN of Fashion-MNIST by Lightning against its own loop."""
+    """Rows of all GANs of Fashion-MNIST: Lightning compared with a plain loop."""
     for name in gans():
         spec, rival = recipe(name), partial(turn, by_hand(recipe(name), device), device)
         referee = Race({name: rival}, device, seconds, TURN)
@@ -186,7 +189,7 @@ def families(device: str, seconds: float) -> Iterator[Row]:
 
 
 def perceptrons(rows: list[str], device: str, seconds: float, python: Path | None) -> Iterator[Row]:
-    """The dense VAE."""
+    """Rows of the dense VAE."""
     turns: dict[str, Callable[[], float]] = {}
     if "dense" in rows:
         turns["dense"] = partial(turn, dense.loop(device), device, SHORT_TURN)
@@ -197,7 +200,7 @@ def perceptrons(rows: list[str], device: str, seconds: float, python: Path | Non
 
 
 def use(row: Row, device: str) -> dict[str, str]:
-    """Images a second of the recipe's step, and its share of what the device could do."""
+    """Images a second of the recipe's step, and its fraction of the roofline."""
     if row.row not in ("plain", "switched"):
         return {"images_per_second": "", "roofline": ""}
     spec, seconds = recipe(), row.ours / 1e3
@@ -210,13 +213,13 @@ def use(row: Row, device: str) -> dict[str, str]:
 def compared(
     row: str, unit: str, scale: float, ours: list[float], theirs: list[float] | None = None
 ) -> Row:
-    """Medians, the first round dropped."""
+    """Row of medians, without the first round."""
     other = None if theirs is None else scale * median(theirs[1:])
     return Row(row, unit, scale * median(ours[1:]), other, len(ours) - 1)
 
 
 def until(seconds: float) -> Iterable[int]:
-    """Rounds: three at least, then as many as begin in time."""
+    """Rounds: at least three, then as many as start within the time."""
     end, count = time.perf_counter() + seconds, 0
     while count < 3 or time.perf_counter() < end:
         yield count
@@ -251,7 +254,7 @@ def imported(device: str, seconds: float) -> Row:
 
 
 def circumstances(device: str, precision: str) -> dict[str, str | int]:
-    """What a number depends on."""
+    """Hardware, software and commit of a measurement."""
     cpus = Path("/proc/cpuinfo").read_text() if sys.platform == "linux" else ""
     names = [line.split(":")[1].strip() for line in cpus.splitlines() if "model name" in line]
     git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
@@ -270,10 +273,10 @@ def circumstances(device: str, precision: str) -> dict[str, str | int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=120, help="of each measurement")
+    parser.add_argument("--seconds", type=float, default=120, help="duration of each measurement")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--rows", nargs="+", choices=ROWS, default=ROWS)
-    parser.add_argument("--pythae", type=Path, help="a Python that can import pythae")
+    parser.add_argument("--pythae", type=Path, help="interpreter of an environment with pythae")
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "speed.csv")
     wanted = parser.parse_args()
     torch.manual_seed(0)
@@ -288,10 +291,10 @@ def main() -> None:
     if "dense" in wanted.rows or wanted.pythae:
         results += perceptrons(wanted.rows, wanted.device, wanted.seconds, wanted.pythae)
     for result in results:
-        told = result.cells() | use(result, wanted.device)
-        print(*(f"{name} {value}" for name, value in told.items()), sep="  ")
+        cells = result.cells() | use(result, wanted.device)
+        print(*(f"{name} {value}" for name, value in cells.items()), sep="  ")
         around = circumstances(wanted.device, result.precision)
-        append(wanted.output, result.cells() | around | told)
+        append(wanted.output, result.cells() | around | cells)
 
 
 if __name__ == "__main__":

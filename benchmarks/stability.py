@@ -1,20 +1,20 @@
-"""Which families keep all modes, and which remedies help: `python benchmarks/stability.py`.
+"""Mode coverage by loss and remedy: `python benchmarks/stability.py`.
 
-Two games, each played by the families that differ in their losses, penalties or constraints, with
-one remedy at a time, several seeds each.
+Two games, for families that differ in loss, penalty or constraint, with one remedy at a time and
+several seeds each.
 
-    grid     two-layer networks on 25 Gaussians: a five by five grid, each point blurred by a
-             fortieth of the distance to the next. Of 2,500 samples, those within three standard
-             deviations of a point are good; a mode is found when ten good ones are nearest to it,
-             a tenth of its share. Srivastava et al., 2017, section 4.1, who ask for one,
+    grid     two-layer networks on 25 Gaussians: a five by five grid, with a standard deviation of a
+             fortieth of the spacing. Of 2,500 samples, those within three standard deviations of a
+             point are good. A mode is found when ten good samples are nearest to it, a tenth of its
+             share. Srivastava et al., 2017, section 4.1 (they require one),
              https://arxiv.org/abs/1705.07761
     stacked  DCGAN's networks, small and without batch norm in the discriminator, on Stacked-MNIST:
              of 1,000 modes, those that `lenet-mnist` finds among 10,000 samples, and their
              divergence from uniform. Metz et al., 2017, section 3.3, https://arxiv.org/abs/1611.02163
-             As it finds digits in blots, too: how far they are from MNIST's, in its features.
+             Blots also count as digits, so a third score is the FD of single digits to MNIST.
 
-Samples are those of the generator's weights averaged, as models of this zoo ship. Means over seeds
-and their spread go into stability.csv, and from there into stability.md.
+Samples come from the averaged weights of the generator, as for all models of the zoo. Means and
+spreads over seeds go to stability.csv, from which stability.md is generated.
 """
 
 import argparse
@@ -56,13 +56,13 @@ from zoo.pretrained.extractors import load_extractor
 HOME = Path(__file__).parent
 SPREAD = 0.0125
 GRID = torch.cartesian_prod(*[torch.linspace(-1, 1, 5)] * 2)  # (25, 2)
-WIDTH = 128  # of the layers on points
-SCORES = {"modes": 1, "quality": 2, "distance": 1}  # and how many decimals are shown
-DIGITS, SMALL = 32, 16  # pixels, and the generator's width; the discriminator's is half of it
+WIDTH = 128  # of the layers for points
+SCORES = {"modes": 1, "quality": 2, "distance": 1}  # decimals in the tables
+DIGITS, SMALL = 32, 16  # pixels, and width of the generator; the discriminator has half
 
 
 class Discriminator(nn.Module):
-    """Features (n, width) of what it sees, and logits (n,); perhaps across the batch."""
+    """Features (n, width) and logits (n,); two remedies compare samples across the batch."""
 
     def __init__(self, features: nn.Module, width: int, remedy: str) -> None:
         super().__init__()
@@ -79,29 +79,29 @@ class Discriminator(nn.Module):
 
 
 class Game(NamedTuple):
-    """What is drawn, by which networks, and how it is scored; then what fits its scale."""
+    """A task: networks, data and scores, then the hyperparameters of its scale."""
 
     latent: int
     shape: tuple[int, int, int]
     batch: int
     steps: int
     generator: Callable[[], nn.Module]
-    discriminator: Callable[[str], Discriminator]  # of a remedy: some look across the batch
+    discriminator: Callable[[str], Discriminator]  # by remedy: some compare across the batch
     reals: Callable[[torch.Generator, int], Iterator[Tensor]]
     score: Callable[[Tensor], dict[str, float]]  # of samples
-    scores: dict[str, str]  # what each of them is
+    scores: dict[str, str]  # title of each score
     samples: int
     lr: float
     betas: tuple[float, float]
-    slope: float  # the weight of penalties on it
+    slope: float  # weight of gradient penalties
     clip: float
     noise: float
     inner_lr: float  # of unrolled steps
-    half: bool  # whether networks work in bfloat16
+    half: bool  # run the networks in bfloat16
 
 
 class Family(NamedTuple):
-    """How two players are told, and what else holds the discriminator."""
+    """Loss of both players, and further constraints on the discriminator."""
 
     loss: AdversarialLoss | RelativisticLoss
     penalty: Callable[[Game, Critic, Tensor, Tensor], Tensor] | None = None
@@ -161,7 +161,7 @@ def points(draw: torch.Generator, n: int) -> Iterator[Tensor]:
 
 
 def near(samples: Tensor) -> dict[str, float]:
-    """Modes that ten good samples are nearest to, and the share of good ones."""
+    """Modes with at least ten good samples, and the share of good samples."""
     distance, mode = torch.cdist(samples.flatten(1), GRID).min(1)
     good = distance < 3 * SPREAD
     found = torch.bincount(mode[good], minlength=len(GRID)) >= 10
@@ -181,7 +181,7 @@ def digits_discriminator(remedy: str) -> Discriminator:
 
 @cache
 def stacked_digits() -> Tensor:
-    """Training images (n, 3, 32, 32) in uint8, put together once for all trainings."""
+    """Training images (n, 3, 32, 32) in uint8, stacked once for all trainings."""
     return StackedMNIST(size=DIGITS).images("train").pixels
 
 
@@ -194,14 +194,13 @@ def digits(draw: torch.Generator, n: int) -> Iterator[Tensor]:
 
 
 def read(samples: Tensor) -> dict[str, float]:
-    """Modes found, the divergence of their histogram from uniform in nats, and the Fréchet
-    distance of single digits from real ones."""
-    judge = load_extractor("lenet-mnist").to(memory_format=torch.channels_last)
-    assert isinstance(judge, ClassifierFeatures)
-    seen = judge.extract(samples)  # (n, 3 x features)
-    modes = count_modes(stacked(judge.classes(seen)), 1000)
-    real = real_features(judge, MNIST(size=DIGITS), "test", 10_000)
-    distance = frechet_between(real, seen.view(-1, real.shape[1]).double()).item()
+    """Modes found, divergence of their histogram from uniform in nats, and FD of single digits."""
+    extractor = load_extractor("lenet-mnist").to(memory_format=torch.channels_last)
+    assert isinstance(extractor, ClassifierFeatures)
+    features = extractor.extract(samples)  # (n, 3 x features)
+    modes = count_modes(stacked(extractor.classes(features)), 1000)
+    real = real_features(extractor, MNIST(size=DIGITS), "test", 10_000)
+    distance = frechet_between(real, features.view(-1, real.shape[1]).double()).item()
     return {"modes": modes.captured, "quality": modes.divergence, "distance": distance}
 
 
@@ -224,7 +223,7 @@ GAMES = {
 
 
 def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.Module:
-    """A generator after so many of its steps, its weights averaged."""
+    """Train a generator for `steps` steps and return its average."""
     torch.manual_seed(seed)
     G = game.generator().to(memory_format=torch.channels_last)
     D = game.discriminator(remedy).to(memory_format=torch.channels_last)
@@ -238,9 +237,9 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
     disguise = disguised(game, remedy)
 
     def price(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-        told = loss.discriminator(critic(disguise(real)), critic(disguise(fake)))
-        held = family.penalty(game, critic, real, fake) if family.penalty else 0
-        return told + held + slopes(game, remedy, critic, real, fake)
+        base = loss.discriminator(critic(disguise(real)), critic(disguise(fake)))
+        penalty = family.penalty(game, critic, real, fake) if family.penalty else 0
+        return base + penalty + slopes(game, remedy, critic, real, fake)
 
     for _ in range(steps):
         for _ in range(family.critic_steps):
@@ -266,16 +265,16 @@ def train(game: Game, family: Family, remedy: str, seed: int, steps: int) -> nn.
 
 
 def disguised(game: Game, remedy: str) -> Callable[[Tensor], Tensor]:
-    """What a remedy lets the discriminator see."""
+    """Transform of the discriminator's input by a remedy."""
     if remedy == "noise":
         return partial(add_instance_noise, std=game.noise)
-    if remedy == "augment":  # not the colours, which are digits of their own
+    if remedy == "augment":  # no colors: each channel is a digit
         return DiffAugment(("translation", "cutout"))
     return nn.Identity()
 
 
 def slopes(game: Game, remedy: str, critic: Critic, real: Tensor, fake: Tensor) -> Tensor | float:
-    """What a remedy makes the discriminator pay for its slopes."""
+    """Gradient penalty of a remedy."""
     if remedy not in ("r1", "r1+r2"):
         return 0.0
     return game.slope * (r1(critic, real) + (r2(critic, fake) if remedy == "r1+r2" else 0.0))
@@ -301,7 +300,7 @@ def move(player: Optimizer, loss: Tensor) -> None:
 def played(
     game: Game, family: Family, remedy: str, seeds: int, steps: int, title: str
 ) -> Iterator[dict[str, float]]:
-    """The scores of each seed."""
+    """Scores of each seed."""
     for seed in tqdm(range(seeds), title, leave=False, disable=None):
         with torch.autocast("cpu", torch.bfloat16, enabled=game.half, cache_enabled=False):
             G = train(game, family, remedy, seed, steps)
@@ -317,8 +316,8 @@ def rows(
         for remedy in remedies:
             if not applies(remedy, title, FAMILIES[name]):
                 continue
-            told = f"{title} {name} {remedy}"
-            found = list(played(game, FAMILIES[name], remedy, seeds, enough, told))
+            label = f"{title} {name} {remedy}"
+            found = list(played(game, FAMILIES[name], remedy, seeds, enough, label))
             row: dict[str, str | int | float] = {
                 "game": title, "family": name, "remedy": remedy, "steps": enough, "seeds": seeds,
             }  # fmt: skip
@@ -330,8 +329,11 @@ def rows(
 
 
 def applies(remedy: str, title: str, family: Family) -> bool:
-    """Labels are smoothed of discriminators that tell a probability, images augmented, and steps
-    unrolled that are no more than descents; on images, where one costs five, those of the GAN."""
+    """Whether a remedy applies to a family.
+
+    Smooth labels require a discriminator of probabilities, and augmentation requires images.
+    Unrolling requires plain gradient steps. On images, a step costs five, so only the GAN has it.
+    """
     fits = {
         "smoothing": family.loss is adversarial.non_saturating,
         "augment": title != "grid",
@@ -341,10 +343,12 @@ def applies(remedy: str, title: str, family: Family) -> bool:
 
 
 def table(found: list[dict[str, str]]) -> Iterator[str]:
-    """For each game and score a row a family, a column a remedy: the newest mean and spread."""
+    """Markdown tables: for each game and score, families as rows and remedies as columns."""
     yield "# Stability"
     yield ""
-    yield "Means and standard deviations over seeds; `python benchmarks/stability.py` says how."
+    yield "Generated by `python benchmarks/stability.py` from [stability.csv](stability.csv)."
+    yield "Values are mean and standard deviation over seeds. The script's docstring defines the"
+    yield "games and the scores."
     for title, game in GAMES.items():
         cells = {(row["family"], row["remedy"]): row for row in found if row["game"] == title}
         columns = [remedy for remedy in REMEDIES if any(key[1] == remedy for key in cells)]
@@ -358,7 +362,7 @@ def table(found: list[dict[str, str]]) -> Iterator[str]:
 
 
 def cell(row: dict[str, str] | None, score: str) -> str:
-    """Mean and spread, nothing where there is no such row or it has no such score."""
+    """Mean and spread; empty without a row or a score."""
     if not (row and row[score]):
         return ""
     middle, margin = float(row[score]), float(row[score + "_spread"])
@@ -371,7 +375,7 @@ def main() -> None:
     parser.add_argument("--families", nargs="+", choices=FAMILIES, default=list(FAMILIES))
     parser.add_argument("--remedies", nargs="+", choices=REMEDIES, default=list(REMEDIES))
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, help="of the generator (the game's own)")
+    parser.add_argument("--steps", type=int, help="generator steps (default: the game's)")
     wanted = parser.parse_args()
     path = HOME / "stability.csv"
     for game in wanted.games:

@@ -1,4 +1,4 @@
-"""Tables of results that grow by a row a run."""
+"""CSV tables that grow by one row a run, and Markdown tables generated from them."""
 
 import csv
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -7,7 +7,7 @@ from statistics import mean, stdev
 
 
 def append(path: Path, row: Mapping[str, object]) -> None:
-    """Add a row to a CSV file, which begins with the names of its columns."""
+    """Append a row to a CSV file; a new file starts with the column names."""
     fresh = not path.exists()
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, list(row), lineterminator="\n")
@@ -17,7 +17,7 @@ def append(path: Path, row: Mapping[str, object]) -> None:
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file, none where there is no file."""
+    """Rows of a CSV file; empty without a file."""
     if not path.exists():
         return []
     with path.open(newline="") as file:
@@ -25,17 +25,17 @@ def read(path: Path) -> list[dict[str, str]]:
 
 
 def spread(values: Sequence[float]) -> float:
-    """Their standard deviation; none of one alone."""
+    """Standard deviation; 0 for a single value."""
     return stdev(values) if len(values) > 1 else 0.0
 
 
 def over_seeds(values: list[float], digits: str) -> str:
-    """The mean, as `digits` formats it, and the standard deviation where there are several."""
+    """Mean, with the format `digits`, and standard deviation of several values."""
     margin = f" ± {spread(values):.2g}" if len(values) > 1 else ""
     return f"{mean(values):{digits}}{margin}"
 
 
 def render(path: Path, table: Callable[[list[dict[str, str]]], Iterable[str]]) -> None:
-    """Write beside a CSV file, as Markdown, the lines that `table` makes of its rows."""
+    """Write the lines that `table` generates from a CSV file to a Markdown file beside it."""
     lines = table(read(path))
     path.with_suffix(".md").write_text("\n".join(lines) + "\n", encoding="utf-8")
