@@ -15,7 +15,8 @@ from scipy.linalg import subspace_angles
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 from torch.autograd.functional import jacobian
-from torch.nn.functional import binary_cross_entropy, selu
+from torch.nn.functional import binary_cross_entropy as torch_bce
+from torch.nn.functional import selu
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
 from torch.utils.data import DataLoader
@@ -38,7 +39,7 @@ from zoo.core.protocols import (
 )
 from zoo.errors import BadRecipe
 from zoo.layers.tied import TiedLinear
-from zoo.losses.reconstruction import squared_error
+from zoo.losses.reconstruction import binary_cross_entropy, squared_error
 from zoo.losses.sparsity import l1, target_activity
 from zoo.pretrained import catalog
 from zoo.pretrained.weights import load, save
@@ -187,7 +188,7 @@ def of_networks(model: Autoencoder, x: Tensor) -> Tensor:
 def of_denoising(model: Autoencoder, x: Tensor) -> Tensor:
     shown = torch.where(torch.rand_like(x) < 0.25, torch.tensor(-1.0), x)
     white = model.decoder(model.encoder(shown)).sigmoid()
-    return binary_cross_entropy(white, (x + 1) / 2, reduction="sum") / len(x)
+    return torch_bce(white, (x + 1) / 2, reduction="sum") / len(x)
 
 
 def of_sparse(model: Autoencoder, x: Tensor) -> Tensor:
@@ -207,7 +208,7 @@ def of_k_sparse(model: Autoencoder, x: Tensor) -> Tensor:
 
 def of_contractive(model: Autoencoder, x: Tensor) -> Tensor:
     white = model.decoder(model.encoder(x)).sigmoid()
-    entropy = binary_cross_entropy(white, (x + 1) / 2, reduction="sum") / len(x)
+    entropy = torch_bce(white, (x + 1) / 2, reduction="sum") / len(x)
     slopes = [jacobian(model.encoder, one, create_graph=True).square().sum() for one in x.split(1)]
     return entropy + 0.1 * sum(slopes) / len(x)
 
@@ -247,7 +248,7 @@ def test_errors_are_of_pixels_in_0_1_and_sums_over_an_image() -> None:
     by_hand = sum((a - b).pow(2).sum() / 4 for a, b in zip(x, again, strict=True)) / 20
     assert torch.allclose(squared_error(again, x), by_hand)
     logits = torch.randn_like(x) * 3
-    by_hand = binary_cross_entropy(logits.sigmoid(), (x + 1) / 2, reduction="none").sum() / 20
+    by_hand = torch_bce(logits.sigmoid(), (x + 1) / 2, reduction="none").sum() / 20
     assert torch.allclose(binary_cross_entropy(logits, x), by_hand)
 
 

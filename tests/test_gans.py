@@ -87,7 +87,7 @@ def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
     for kind in (torch.uint8, torch.int32):
         assert torch.equal(model.sample(4, seed=0, labels=asked.to(kind)), images)
     with pytest.raises(BadRecipe, match=r"labels true"):
-        model.labelled((images, torch.empty(4, 0)))  # type: ignore[operator]
+        model.labeled_batch((images, torch.empty(4, 0)))  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("family", CONDITIONAL)
@@ -110,7 +110,7 @@ def test_labels_that_do_not_fit_are_refused(
     with pytest.raises(ZooError, match=re.escape(words)):
         model.decode(model.prior(2), torch.tensor(labels))
     with pytest.raises(ZooError, match=re.escape(words)):
-        model.labelled((torch.zeros(2, 1, 8, 8), torch.tensor(labels)))  # type: ignore[operator]
+        model.labeled_batch((torch.zeros(2, 1, 8, 8), torch.tensor(labels)))  # type: ignore[operator]
 
 
 def test_what_cannot_be_drawn_or_played_is_refused() -> None:
@@ -334,8 +334,8 @@ def test_augmentations_move_and_cover() -> None:
     for before, after in zip(x, moved, strict=True):
         shifts = [(i, j) for i in range(-2, 3) for j in range(-2, 3)]
         assert any(is_shift(before, after, i, j) for i, j in shifts)
-    with pytest.raises(UnknownName, match="did you mean colour"):
-        DiffAugment(("color",))
+    with pytest.raises(UnknownName, match="color"):
+        DiffAugment(("colour",))
 
 
 def is_shift(before: Tensor, after: Tensor, i: int, j: int) -> bool:

@@ -198,10 +198,10 @@ def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> 
 def test_a_mixture_fits_the_codes_that_it_drew() -> None:
     """Fitted on its own draws it finds its components; its density is scikit-learn's."""
     truth = GaussianMixtureSampler(2, components=2)
-    truth.split_batch.copy_(torch.tensor([0.3, 0.7]))
+    truth.shares.copy_(torch.tensor([0.3, 0.7]))
     truth.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
     truth.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
-    codes, found = truth.draw(20_000, seed=0), GaussianMixtureSampler(2, components=2)
+    codes, found = truth.sample(20_000, seed=0), GaussianMixtureSampler(2, components=2)
     found.fit(codes)
     order = found.means[:, 0].argsort()
     for name in ("shares", "means", "scales"):
@@ -212,17 +212,17 @@ def test_a_mixture_fits_the_codes_that_it_drew() -> None:
 def test_a_mixture_continues_its_draws() -> None:
     sampler = GaussianMixtureSampler(3, components=4)
     sampler.means.normal_()
-    assert torch.equal(sampler.draw(40, seed=1)[:7], sampler.draw(7, seed=1))
-    assert not torch.equal(sampler.draw(7, seed=1), sampler.draw(7, seed=2))
-    assert not torch.equal(sampler.draw(7), sampler.draw(7))
+    assert torch.equal(sampler.sample(40, seed=1)[:7], sampler.sample(7, seed=1))
+    assert not torch.equal(sampler.sample(7, seed=1), sampler.sample(7, seed=2))
+    assert not torch.equal(sampler.sample(7), sampler.sample(7))
 
 
 def test_a_wide_code_is_drawn_in_little_memory() -> None:
     """A covariance for each draw would take 80 GB."""
-    assert GaussianMixtureSampler(1000).draw(20_000, seed=0).shape == (20_000, 1000)
+    assert GaussianMixtureSampler(1000).sample(20_000, seed=0).shape == (20_000, 1000)
 
 
 def test_an_unfitted_sampler_is_the_standard_normal() -> None:
-    codes = GaussianMixtureSampler(5).draw(20_000, seed=0)
+    codes = GaussianMixtureSampler(5).sample(20_000, seed=0)
     assert codes.mean().abs() < 0.02
     assert torch.allclose(codes.T.cov(), torch.eye(5), atol=0.05)

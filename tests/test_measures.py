@@ -45,7 +45,7 @@ class Constant(ZooModule):
     def codebook_entries(self) -> int:
         return 8
 
-    def codes(self, x: Tensor) -> Tensor:
+    def encode_indices(self, x: Tensor) -> Tensor:
         return torch.tensor([0, 1, 2, 3]).expand(len(x), -1)
 
 

@@ -140,10 +140,10 @@ def test_processes_agree_on_the_codebook(tmp_path: Path) -> None:
     }
     for one, other in states.values():
         assert torch.equal(one["codebook"], other["codebook"])
-        assert torch.equal(one["counts"], other["counts"])
+        assert torch.equal(one["cluster_size"], other["cluster_size"])
     alone = Quantizer(5, 3, decay=0.9, least=0.0)
     alone.load_state_dict(states["start"][0])
     alone(maps(8))
     torch.testing.assert_close(states["calm"][0]["codebook"], alone.codebook)
-    torch.testing.assert_close(states["calm"][0]["counts"], alone.cluster_size)
+    torch.testing.assert_close(states["calm"][0]["cluster_size"], alone.cluster_size)
     assert not torch.equal(states["revived"][0]["codebook"], alone.codebook)

@@ -77,9 +77,9 @@ def test_in_words(override: str, words: str) -> None:
         ("infogan-mnist", "categories=0", "InfoGAN has categories 0"),
         ("acgan-fashion-mnist", "classes=0", "ACGAN has classes 0"),
         ("resnet-cifar10", "blocks=0", "ResNet has blocks 0"),
-        ("gan-fashion-mnist", "steps=0", "GAN has steps 0"),
+        ("gan-fashion-mnist", "discriminator_steps=0", "GAN has discriminator_steps 0"),
         ("vq-vae-fashion-mnist", "codebook=0", "VQVAE has codebook 0"),
-        ("iwae-fashion-mnist", "draws=0", "IWAE has draws 0"),
+        ("iwae-fashion-mnist", "importance_samples=0", "IWAE has importance_samples 0"),
         ("stacked-ae-greedy-fashion-mnist", "widths=[40, 0]", "Autoencoder has widths 0"),
     ],
 )

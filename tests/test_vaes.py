@@ -179,11 +179,11 @@ def ghosh_2020(model: RAE, x: Tensor, y: Tensor, step: int) -> Tensor:
 
 
 PAPERS = [
-    (lambda: toy(BetaVAE, beta=10.0, capacity=5.0, steps=4), burgess_2018),
-    (lambda: toy(WarmUpVAE, steps=4), sonderby_2016),
+    (lambda: toy(BetaVAE, beta=10.0, capacity=5.0, warm_up_steps=4), burgess_2018),
+    (lambda: toy(WarmUpVAE, warm_up_steps=4), sonderby_2016),
     (lambda: toy(FreeBitsVAE, free=0.7), kingma_2016),
     (lambda: toy(BetaTCVAE, beta=4.0), chen_2018),
-    (lambda: toy(IWAE, network="convolutional", draws=5), burda_2016),
+    (lambda: toy(IWAE, network="convolutional", importance_samples=5), burda_2016),
     (lambda: toy(VampVAE, components=4), tomczak_2018),
     (lambda: toy(ConditionalVAE), sohn_2015),
     (wae, tolstikhin_2018),
@@ -213,7 +213,7 @@ def test_an_epoch_is_the_papers_algorithm(build: Callable[[], ZooModule], paper:
 LIKELY = [
     lambda: toy(VAE),
     lambda: toy(VAE, network="dense"),
-    lambda: toy(IWAE, network="dense-2", draws=2),
+    lambda: toy(IWAE, network="dense-2", importance_samples=2),
     lambda: toy(VAE, network="dense-2-norm"),
     lambda: toy(VampVAE, components=4),
     lambda: toy(ConditionalVAE),
@@ -340,7 +340,7 @@ def test_the_class_that_is_inferred_explains_best() -> None:
 
     def at_the_mean(y: int) -> Tensor:
         q = model.posterior(x, torch.full((N,), y))
-        likelihood = model.log_likelihood(x, model.told(q.mean, torch.full((N,), y)))
+        likelihood = model.log_likelihood(x, model.concat_labels(q.mean, torch.full((N,), y)))
         return likelihood - kl_divergence(q, STANDARD).sum(1)
 
     assert torch.equal(model.infer(x), torch.stack([at_the_mean(y) for y in range(10)]).argmax(0))

@@ -34,9 +34,8 @@ class ImageDataModule(LightningDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) unless asked for.
 
     `root` is $ZOO_DATA, else `data`; `size` is the usual one of the set; `mirror` flips half of
-    the training images; `exclude_class` leaves one class out of them, as the
-    anomaly of the test split. Raises MissingData where there are no files and no download succeeds,
-    BadRecipe for settings that do not fit.
+    the training images; `exclude_class` leaves one class out of them, as the anomaly of the test
+    split. Raises MissingData without files or a download, BadRecipe for invalid settings.
     """
 
     source: DatasetInfo

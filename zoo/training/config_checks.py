@@ -25,7 +25,7 @@ SHARDING = ("fsdp", "deepspeed", "model_parallel")
 SIZES = {  # of which there must be some
     "size", "channels", "latent", "width", "discriminator_width", "classes", "categories",
     "discriminator_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
-    "blocks", "widths", "components", "codebook", "dim", "draws", "k", "steps",
+    "blocks", "widths", "components", "codebook", "dim", "importance_samples", "k",
 }  # fmt: skip
 
 

@@ -35,7 +35,7 @@ class BetaVAE(VAE):
         """Section 5, where beta is called gamma."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
-        grown = min(1.0, self.trainer.global_step / self.hparams["warm_up_steps"])
+        grown = min(1.0, self.trainer.global_step / max(1, self.hparams["warm_up_steps"]))
         C = grown * self.hparams["capacity"]
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return self.hparams["beta"] * (divergence - C).abs() - log_likelihood

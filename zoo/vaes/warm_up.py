@@ -30,6 +30,6 @@ class WarmUpVAE(VAE):
         """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
-        beta = min(1.0, self.trainer.global_step / self.hparams["warm_up_steps"])
+        beta = min(1.0, self.trainer.global_step / max(1, self.hparams["warm_up_steps"]))
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return beta * divergence - log_likelihood
