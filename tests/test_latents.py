@@ -238,7 +238,7 @@ def test_truncation_is_drawn_in_rows(here: Path, capsys: pytest.CaptureFixture[s
     assert [line.split(":")[0] for line in lines[:3]] == ["none", "1", "0.2"]
     recalls = [float(line.rpartition(" ")[2]) for line in lines[:3]]
     assert recalls[0] > recalls[2]
-    assert lines[3].startswith("in the space of pixels, of 200 samples a row")
+    assert lines[3].startswith("in the space of pixels, 200 samples a row")
     assert pictures.read(here / "truncation.png").shape[1] == 2 + 3 * 66
     main(["sample", "dcgan-digits", "-n", "1", "--truncation", "0.2"])
     z = latents.truncated(GAN, 1, 0.2, seed=0)

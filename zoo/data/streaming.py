@@ -53,12 +53,12 @@ class UnreadableImage(BadRecipe):
     torch writes the traceback before it."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message.strip().rpartition("BrokenPiece: ")[2])
+        super().__init__(message.strip().rpartition("UnreadableImage: ")[2])
 
 
 class StreamedImages(Dataset[Batch]):
     """Pictures decoded when they are asked for. By `skip` the next one takes the place of one
-    that cannot be; else that raises BrokenPiece."""
+    that cannot be; else that raises UnreadableImage."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class StreamedImages(Dataset[Batch]):
         return pixels, labels if self.labels else torch.empty(len(found), 0)
 
     def readable(self, i: int) -> tuple[np.ndarray, int]:
-        """A picture and its label, or the next one's; raises BrokenPiece."""
+        """A picture and its label, or the next one's; raises UnreadableImage."""
         for k in range(len(self.pieces)):
             piece = self.pieces[(i + k) % len(self.pieces)]
             try:
