@@ -89,10 +89,10 @@ def spoiled(shape: tuple[int, ...]) -> dict[str, object]:
 def test_other_images_are_refused_by_every_verb(kind: str) -> None:
     model = MODELS[kind]().eval()
     for verb, call in verbs(model).items():
-        for what, x in spoiled(model.image_shapes[0]).items():
+        for what, x in spoiled(model.modality.shapes[0]).items():
             with pytest.raises(BadInput, match=r"images must be"):
                 pytest.fail(f"{verb} took {what}: {call(x)}")  # type: ignore[arg-type]
-        call((torch.rand(3, *model.image_shapes[0]) * 2 - 1) * 1.001)
+        call((torch.rand(3, *model.modality.shapes[0]) * 2 - 1) * 1.001)
 
 
 @pytest.mark.parametrize("kind", MODELS)
@@ -163,7 +163,7 @@ def test_modes_that_somebody_mixed_survive_a_verb() -> None:
 
 def fit(model: ZooModule, batch: int) -> None:
     """One step of training on noise of a model's shape."""
-    shape = model.image_shapes[-1]
+    shape = model.modality.shapes[-1]
     images = TensorDataset(torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10)
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,

@@ -31,7 +31,7 @@ def model(request: pytest.FixtureRequest) -> ZooModule:
 @torch.no_grad()
 def results(model: ZooModule) -> dict[str, torch.Tensor]:
     """What a model draws, and does with images."""
-    x = torch.linspace(-1, 1, 2).view(-1, 1, 1, 1).expand(-1, *model.image_shapes[-1])
+    x = torch.linspace(-1, 1, 2).view(-1, 1, 1, 1).expand(-1, *model.modality.shapes[-1])
     found = {"sample": model.sample(2, seed=0)} if hasattr(model, "sample") else {}
     for verb in VERBS:
         if hasattr(model, verb):

@@ -63,31 +63,6 @@ def check_range(x: Tensor, limit: float) -> None:
     raise BadInput(f"images must be finite and in [-1, 1], got {found}. {REMEDY}")
 
 
-def mismatch(shapes: Sequence[Shape], here: tuple[int, ...]) -> tuple[str, int, int] | None:
-    """The first name, value there and value here in which images of a shape differ from those of
-    the first of the `shapes`; none where they are of any of these."""
-    if not shapes or here in shapes:
-        return None
-    sides = zip(("channels", "size", "size"), shapes[0], here, strict=True)
-    return next(side for side in sides if side[1] != side[2])
-
-
-def check_data(shapes: Sequence[Shape], here: tuple[int, ...]) -> None:
-    """Raise BadRecipe for data of another shape than those that a model was built for."""
-    if found := mismatch(shapes, here):
-        name, there, value = found
-        if len(shapes) > 1:
-            sizes = " or ".join(str(size) for _, _, size in shapes)
-            raise BadRecipe(
-                f"the model has {name} {there}, the data {name} {value}: set "
-                f"--data.init_args.size to {sizes}, or choose other data"
-            )
-        raise BadRecipe(
-            f"the model has {name} {there}, the data {name} {value}: set "
-            f"--model.init_args.{name} {value}, or choose other data"
-        )
-
-
 def check_latents(z: Tensor, width: int) -> None:
     """Raise BadInput unless z is finite floating-point latents (n, width)."""
     if not isinstance(z, Tensor) or not z.is_floating_point():

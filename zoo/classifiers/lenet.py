@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import Adam
 
-from zoo.checks import Shape
 from zoo.core.image_classifier import ImageClassifier
+from zoo.core.modality import Images
 
 
 class LeNet(ImageClassifier):
@@ -34,9 +34,9 @@ class LeNet(ImageClassifier):
         self.to(memory_format=torch.channels_last)
 
     @property
-    def image_shapes(self) -> tuple[Shape, ...]:
+    def modality(self) -> Images:
         channels = self.hparams["channels"]
-        return (channels, 28, 28), (channels, 32, 32)
+        return Images(((channels, 28, 28), (channels, 32, 32)))
 
     @property
     def min_sub_batch(self) -> int:

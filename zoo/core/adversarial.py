@@ -10,21 +10,19 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.core.module import ConditionalModel, LatentVariableModel, eval_in_chunks
+from zoo.core.module import ConditionalModel, LatentVariableModel, ZooModule, eval_in_chunks
 from zoo.errors import BadRecipe
 from zoo.layers.precision import at_least_float32
 
 
-class AdversarialModule(LatentVariableModel, ABC):
-    """A generator and its rivals.
+class AdversarialModule(ZooModule, ABC):
+    """Players, turns and step counting.
 
     A subclass names its `players`, then writes `training_step` in the order of its paper's
-    algorithm with two verbs: `prior` draws z, and `turn` lets one player move. However many
-    turns it takes, one `training_step` is one `trainer.global_step`.
+    algorithm: within `turn`, one player descends its loss while the others are frozen. However many
+    turns it takes, one `training_step` is one `trainer.global_step`. Latents, labels and encoders
+    are added by the classes below.
     """
-
-    inference_modules: ClassVar[tuple[str, ...]] = ("generator",)
-    generator: nn.Module
 
     def __init__(self) -> None:
         super().__init__()
@@ -87,6 +85,14 @@ class AdversarialModule(LatentVariableModel, ABC):
             optimizer.step()
         self.counted = True
 
+
+class LatentAdversarialModule(AdversarialModule, LatentVariableModel):
+    """Adversarial training of a generator of latents: a subclass builds `generator`, latents to
+    images in [-1, 1]."""
+
+    inference_modules: ClassVar[tuple[str, ...]] = ("generator",)
+    generator: nn.Module
+
     def decode(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], in float32."""
         return at_least_float32(
@@ -94,8 +100,8 @@ class AdversarialModule(LatentVariableModel, ABC):
         )
 
 
-class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
-    """One whose generator takes labels (n,) beside the latents; the data must give labels."""
+class ConditionalAdversarialModule(LatentAdversarialModule, ConditionalModel):
+    """Adversarial training of a generator of latents and labels (n,); batches must have labels."""
 
     def labeled_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
         """Images and labels (n,) of a batch; raises ZooError for data with other labels."""
@@ -115,8 +121,9 @@ class ConditionalAdversarialModule(AdversarialModule, ConditionalModel):
         )
 
 
-class EncodingAdversarialModule(AdversarialModule):
-    """One that also encodes: a subclass builds `encoder`, images to latents (n, latent)."""
+class EncodingAdversarialModule(LatentAdversarialModule):
+    """Adversarial training with an encoder: a subclass builds `encoder`, images to latents
+    (n, latent)."""
 
     inference_modules = ("encoder", "generator")
     encoder: nn.Module

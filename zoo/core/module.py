@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from zoo.checks import OVERSHOOT, Shape, check_batch, check_images, check_latents, checked_labels
+from zoo.checks import OVERSHOOT, check_batch, check_images, check_latents, checked_labels
+from zoo.core.modality import Images, Modality
 from zoo.core.schedules import ResumableOneCycleLR, finite_steps
 from zoo.layers.noise import normal
 from zoo.layers.precision import at_least_float32
@@ -42,10 +43,11 @@ class ZooModule(LightningModule):
         return next((p.dtype for p in self.parameters()), torch.float32)
 
     @property
-    def image_shapes(self) -> tuple[Shape, ...]:
-        """The shapes (channels, size, size) of the images that it takes; empty for any."""
+    def modality(self) -> Modality:
+        """What this model takes and returns: images of its arguments `channels` and `size`, of any
+        shape where it has neither. A model of other data overrides it."""
         channels, size = self.hparams.get("channels"), self.hparams.get("size")
-        return () if channels is None or size is None else ((channels, size, size),)
+        return Images(() if channels is None or size is None else ((channels, size, size),))
 
     @property
     def sub_batches(self) -> int:
@@ -62,10 +64,11 @@ class ZooModule(LightningModule):
         check_batch(n, self.sub_batches, self.min_sub_batch, type(self).__name__)
 
     def validate_images(self, x: Tensor) -> Tensor:
-        """Images in this model's number format. Raises BadInput for others than `image_shapes` in
-        [-1, 1]; training steps do not wait for a look at the values."""
+        """Images in this model's number format. Raises BadInput unless they are of a shape that
+        `modality` lists and in [-1, 1]; a training step does not wait for a look at the values."""
         training = self._trainer is not None and self._trainer.training
-        check_images(x, self.image_shapes, not training, self.pixel_limit)
+        shapes = self.modality.shapes if isinstance(self.modality, Images) else ()
+        check_images(x, shapes, not training, self.pixel_limit)
         return x.to(self.parameter_dtype)
 
     def on_fit_start(self) -> None:

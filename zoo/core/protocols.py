@@ -1,4 +1,10 @@
-"""What an animal can do."""
+"""What a model can do. Evaluation, export, publishing and the command line ask a model for these
+protocols, never for its class.
+
+Shapes are those of images, (n, channels, size, size) in [-1, 1]; models of another modality take and
+return examples (n, ...) of theirs. Protocols have methods only, as Python 3.12 looks up attributes of
+runtime-checkable protocols statically, which does not find submodules.
+"""
 
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
@@ -9,105 +15,136 @@ from torch.distributions import Normal
 
 @runtime_checkable
 class SupportsSampling(Protocol):
-    """It draws images."""
+    """Draws samples."""
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1]."""
+        """Samples (n, ...); a seed gives the same ones on every device."""
         ...
 
 
 @runtime_checkable
 class SupportsChunkedSampling(SupportsSampling, Protocol):
-    """It also draws images a few at a time, so that many of them need little memory."""
+    """Draws samples in chunks, in little memory."""
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
-        """The images of `sample`, in its order."""
+        """The samples of `sample`, in its order."""
+        ...
+
+
+@runtime_checkable
+class SupportsTranslation(Protocol):
+    """Maps examples of one domain to another: sketches to photos, gray to color."""
+
+    def translate(self, x: Tensor) -> Tensor:
+        """Inputs (n, ...) to outputs (n, ...) in the first of the model's directions."""
+        ...
+
+
+@runtime_checkable
+class HasDirections(SupportsTranslation, Protocol):
+    """Translates in several directions, or to several outputs."""
+
+    def directions(self) -> tuple[str, ...]:
+        """Names of the directions; the first is that of `translate`."""
+        ...
+
+    def translate_to(self, x: Tensor, direction: str) -> Tensor:
+        """Inputs (n, ...) to outputs (n, ...) in one direction."""
+        ...
+
+
+@runtime_checkable
+class SupportsScoring(Protocol):
+    """Computes log-likelihoods, exactly or as a bound."""
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """The log-likelihood of each example, (n,) in nats."""
         ...
 
 
 @runtime_checkable
 class SupportsEncoding(Protocol):
-    """It turns images (n, channels, size, size) into codes (n, latent)."""
+    """Encodes images (n, channels, size, size) as codes (n, latent)."""
 
     def encode(self, x: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
 class Codec(SupportsEncoding, Protocol):
-    """It also turns codes (n, latent) into images (n, channels, size, size) in [-1, 1]."""
+    """Encodes images and decodes codes (n, latent) to images (n, channels, size, size)."""
 
     def decode(self, z: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
 class SupportsReconstruction(Protocol):
-    """It returns images (n, channels, size, size) as it understood them, in [-1, 1]."""
+    """Reconstructs images (n, channels, size, size)."""
 
     def reconstruct(self, x: Tensor) -> Tensor: ...
 
 
 @runtime_checkable
 class SupportsELBO(Protocol):
-    """It bounds the likelihood of images."""
+    """Computes a lower bound of the likelihood of images."""
 
     def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-likelihood and divergence of images (n, channels, size, size) in [-1, 1], each (n,),
+        """Log-likelihood and divergence of images (n, channels, size, size) in [-1, 1], each (n,)
         in nats; their difference is the evidence lower bound."""
         ...
 
 
 @runtime_checkable
 class HasPixelDensity(Protocol):
-    """Its likelihood is a density of pixels in [-1, 1], or else one of pixels that are on."""
+    """Has a likelihood that is a density of pixels in [-1, 1], or one of binary pixels."""
 
     def pixel_std(self) -> float | None:
-        """The standard deviation of the density; none where there is no density."""
+        """The standard deviation of the density; None for binary pixels."""
         ...
 
 
 @runtime_checkable
 class SupportsImportanceWeighting(Protocol):
-    """It estimates the likelihood of images by many draws of the latent."""
+    """Estimates the likelihood of images by many samples of the latent."""
 
     def log_importance_weights(self, x: Tensor, k: int) -> Tensor:
-        """log p(x, z) - log q(z | x) of k draws of z for each image: (k, n), in nats."""
+        """log p(x, z) - log q(z | x) of k samples of z for each image: (k, n) in nats."""
         ...
 
 
 @runtime_checkable
 class HasPosterior(Protocol):
-    """It explains images (n, channels, size, size) by latents, each (n, latent)."""
+    """Infers a posterior over latents (n, latent) from images (n, channels, size, size)."""
 
     def posterior(self, x: Tensor) -> Normal: ...
 
 
 @runtime_checkable
 class Clusterer(Protocol):
-    """It sorts images into categories that nobody named."""
+    """Assigns images to categories that it found without labels."""
 
     def predict_category(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to the number of their category (n,), from 0."""
+        """Images (n, channels, size, size) to the index of their category (n,), from 0."""
         ...
 
 
 @runtime_checkable
 class HasStructuredCodes(Codec, Protocol):
-    """Some of its latents are codes, each of which came to mean something."""
+    """Has latents of which some are codes with a meaning."""
 
     def prior(self, n: int, seed: int | None = None) -> Tensor: ...
 
     def traverse_codes(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
-        """Latents z (n, latent) with one code after the other going through its values, by steps or
-        all that it has: (n * values, latent) each."""
+        """Latents z (n, latent) with each code in turn at `steps` values, or at all values of a
+        categorical code: (n * values, latent) for each code."""
         ...
 
 
 @runtime_checkable
 class Quantizes(Protocol):
-    """It writes images in the entries of a codebook."""
+    """Encodes images as indices into a codebook."""
 
     def codebook_entries(self) -> int:
-        """How many entries the codebook has."""
+        """The number of entries of the codebook."""
         ...
 
     def encode_indices(self, x: Tensor) -> Tensor:
@@ -117,33 +154,37 @@ class Quantizes(Protocol):
 
 @runtime_checkable
 class HasCodePrior(Quantizes, Protocol):
-    """It also knows how likely the entries are together."""
+    """Has a prior over the indices of its codebook."""
 
     def code_nll(self, codes: Tensor) -> Tensor:
-        """How many nats it takes to write indices (n, ...): -log p, (n,)."""
+        """The negative log-likelihood of indices (n, ...) under the prior: (n,) in nats."""
         ...
 
 
 @runtime_checkable
 class HasSparseCode(Protocol):
-    """Of images (n, channels, size, size) it says which share of their code is on, (n,)."""
+    """Encodes images (n, channels, size, size) by few active units."""
 
-    def activity(self, x: Tensor) -> Tensor: ...
+    def activity(self, x: Tensor) -> Tensor:
+        """The share of units that are active for each image, (n,)."""
+        ...
 
 
 @runtime_checkable
 class Denoiser(SupportsReconstruction, Protocol):
-    """It reconstructs what was spoiled, as images (n, channels, size, size) were in training."""
+    """Reconstructs images from corrupted ones."""
 
-    def corrupt(self, x: Tensor) -> Tensor: ...
+    def corrupt(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) corrupted as in training."""
+        ...
 
 
 @runtime_checkable
 class Classifier(Protocol):
-    """It tells classes apart, and says by which features."""
+    """Predicts classes of images."""
 
     def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
         ...
 
     def logits(self, features: Tensor) -> Tensor:

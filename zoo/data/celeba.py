@@ -16,7 +16,7 @@ from torchvision.datasets.utils import download_file_from_google_drive
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.data.decoding import DAMAGE, BadPicture, opened
+from zoo.decoding import DAMAGE, BadPicture, opened
 from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
 from zoo.data.listing import is_picture
 from zoo.files import atomic_write

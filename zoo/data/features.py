@@ -9,7 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.data.decoding import DAMAGE
+from zoo.decoding import DAMAGE
 from zoo.data.images import ImageDataModule, Split
 from zoo.files import atomic_write
 from zoo.metrics.extractors import Extractor

@@ -10,7 +10,7 @@ import torch
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.data.decoding import BadPicture, Header, quiet_decoders, square, workers
+from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
 from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory, flat, is_grey, repeated
 from zoo.data.listing import Listing, list_files

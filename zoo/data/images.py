@@ -23,7 +23,7 @@ from zoo.data.arrays import (
     normalize,
     random_flip,
 )
-from zoo.data.decoding import DAMAGE
+from zoo.decoding import DAMAGE
 from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.errors import BadRecipe, MissingData
 

@@ -7,7 +7,7 @@ from statistics import median
 
 import numpy as np
 
-from zoo.data.decoding import Header
+from zoo.decoding import Header
 
 NAMED = 20  # faults that a message lists; the inventory lists all
 GREY = {"black and white", "grey", "16-bit grey", "float grey"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from zoo.data.decoding import ENDINGS, UNREAD
+from zoo.decoding import ENDINGS, UNREAD
 
 JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"}
 

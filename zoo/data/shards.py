@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.data.decoding import ENDINGS, BadPicture, quiet_decoders, workers
+from zoo.decoding import ENDINGS, BadPicture, quiet_decoders, workers
 from zoo.data.images import Images, Split
 from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files

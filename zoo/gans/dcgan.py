@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating
@@ -74,7 +74,7 @@ def initialize(layer: nn.Module) -> None:
         nn.init.normal_(layer.weight, std=0.02)
 
 
-class DCGAN(AdversarialModule):
+class DCGAN(LatentAdversarialModule):
     """The defaults are the paper's, for 64 pixels, but for `width`, which is that of its authors'
     Torch code; figure 1 has 128. `augment` is what few images need: policies of zoo.layers.augment,
     such as color, translation, cutout."""

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.gans.dcgan import Generator
 from zoo.gans.wgan_gp import Critic
 from zoo.losses.adversarial import non_saturating
 from zoo.losses.penalties import dragan_penalty
 
 
-class DRAGAN(AdversarialModule):
+class DRAGAN(LatentAdversarialModule):
     """DCGAN's generator against a discriminator without batch norm, which slopes of single images
     forbid."""
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.errors import BadRecipe, UnknownName
 from zoo.layers.mlp import ToUnitRange
 from zoo.losses.adversarial import minimax, non_saturating
@@ -87,7 +87,7 @@ def apply_max_norm_(network: nn.Module, length: float = 1.9365) -> None:
             layer.weight.renorm_(2, 0, length)
 
 
-class MomentumAdversarialModule(AdversarialModule):
+class MomentumAdversarialModule(LatentAdversarialModule):
     """Both players move by SGD, as in the authors' configuration: after every step the learning
     rate `lr` is divided by `decay`, and momentum rises evenly from `momentum` to `final_momentum`,
     where it is at the end of the training; where no end is known, it stays. Raises BadRecipe for a

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.core.module import eval_in_chunks
 from zoo.gans import dcgan
 from zoo.layers.noise import normal, uniform
@@ -44,7 +44,7 @@ class DiscriminatorWithQ(nn.Module):
         return self.source(seen).flatten(), self.code(seen)
 
 
-class InfoGAN(AdversarialModule):
+class InfoGAN(LatentAdversarialModule):
     """A latent is `noise` normal numbers, one of `categories` and `continuous` numbers in [-1, 1],
     side by side; the defaults are the paper's for MNIST, on DCGAN's networks. `continuous_weight`
     is lambda for the continuous codes, of which an image can tell any number of nats; it is one for

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.layers.attention import SelfAttention
 from zoo.layers.convnets import widening
 from zoo.layers.resnets import ResBlockUp, backbone, initialize
@@ -53,7 +53,7 @@ class Discriminator(nn.Sequential):
         apply_spectral_norm(self.apply(initialize))
 
 
-class SAGAN(AdversarialModule):
+class SAGAN(LatentAdversarialModule):
     """Without classes, which the paper has; the learning rates are section 4.2's."""
 
     def __init__(

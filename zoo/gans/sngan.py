@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.layers.resnets import ResBlockUp, backbone, initialize
@@ -46,7 +46,7 @@ class Discriminator(nn.Sequential):
         apply_spectral_norm(self.apply(initialize))
 
 
-class SNGAN(AdversarialModule):
+class SNGAN(LatentAdversarialModule):
     """The defaults are the paper's for CIFAR-10: widths 256 and 128, five discriminator steps."""
 
     def __init__(

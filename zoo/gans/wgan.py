@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.gans.dcgan import Discriminator, Generator, initialize
 from zoo.losses.adversarial import wasserstein
 
 
-class WGAN(AdversarialModule):
+class WGAN(LatentAdversarialModule):
     """The defaults are the paper's: DCGAN's networks, c = 0.01, five critic steps."""
 
     def __init__(

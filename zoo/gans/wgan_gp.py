@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.gans.dcgan import Generator
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import wasserstein
@@ -37,7 +37,7 @@ def downsample(a: int, b: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
 
 
-class WGANGP(AdversarialModule):
+class WGANGP(LatentAdversarialModule):
     """The defaults are the paper's: five critic steps, a penalty of weight ten."""
 
     double_backward = True

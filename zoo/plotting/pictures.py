@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from zoo.core.module import ConditionalModel
-from zoo.data.decoding import BadPicture, opened, quiet_decoders
+from zoo.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import ZooError
 from zoo.files import atomic_write
 
