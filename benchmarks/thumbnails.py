@@ -6,10 +6,10 @@ docs/thumbnails/NAME.png. A classifier draws no samples and has no thumbnail.
 
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
 
 import zoo
-from zoo.pretrained.catalog import HOME, picture
+from zoo.pretrained.catalog import HOME
 
 FOLDER = HOME / "docs" / "thumbnails"
 SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
@@ -43,15 +43,16 @@ def thumbnail(grid: Image.Image) -> Image.Image:
 
 def save(image: Image.Image, path: Path) -> None:
     """Write a PNG with a palette, gray where the samples are."""
-    gray = all(r == g == b for _, (r, g, b) in image.getcolors(2**16) or ())
-    small = image.convert("L") if gray else image.quantize(COLORS)
+    gray = image.convert("L")
+    same = ImageChops.difference(image, gray.convert("RGB")).getbbox() is None
+    small = gray if same else image.quantize(COLORS)
     small.save(path, optimize=True)
 
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in filter(has_samples, zoo.list_models()):
-        with Image.open(picture(name)) as grid:
+        with Image.open(HOME / "weights" / f"{name}.png") as grid:
             save(thumbnail(grid.convert("RGB")), FOLDER / f"{name}.png")
 
 
