@@ -51,6 +51,8 @@ def save(image: Image.Image, path: Path) -> None:
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
     for name in filter(has_samples, zoo.list_models()):
         with Image.open(HOME / "weights" / f"{name}.png") as grid:
             save(thumbnail(grid.convert("RGB")), FOLDER / f"{name}.png")
