@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from test_layout import LEVELS
 
 import zoo
 from zoo.cli import main, parse, split_fit
@@ -136,6 +137,13 @@ def test_the_index_lists_every_page() -> None:
     index = (HOME / "docs/README.md").read_text(encoding="utf-8")
     for page in PAGES[1:]:
         assert page.name == "README.md" or f"]({page.name})" in index
+
+
+def test_levels_of_imports_are_those_of_the_layout() -> None:
+    text = (HOME / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| \d+ \| (`.+) \|$", text, re.MULTILINE)
+    assert [tuple(re.findall(r"`(\w+)`", row)) for row in rows] == list(LEVELS[: len(rows)])
+    assert LEVELS[len(rows) :] == (("__main__",),)
 
 
 def test_every_model_has_a_recipe() -> None:
