@@ -127,6 +127,13 @@ def test_links_resolve(page: Path) -> None:
         assert not anchor or anchor in anchors(path), target
 
 
+@pytest.mark.parametrize("page", TEXTS, ids=label)
+def test_named_files_exist(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    for name in re.findall(r"`((?:zoo|tests|benchmarks|weights)/[\w./-]*\w)`", text):
+        assert (HOME / name).exists() or "mygan" in name or "NAME" in name, name
+
+
 def anchors(page: Path) -> set[str]:
     """The names that GitHub gives to the headings of a page."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
