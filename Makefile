@@ -7,14 +7,14 @@ AVX2 := ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2
 
 .PHONY: demo test test-avx2 test-oldest clean
 
-demo: $(STAMP)  ## 64 samples of a trained model, then a training of about a minute
+demo: $(STAMP)  ## install, sample from a trained GAN, train a VAE for about a minute
 	$(BIN)/zoo list
 	$(BIN)/zoo sample dcgan-fashion-mnist -n 64 --seed 0 --to demo/dcgan-fashion-mnist.png
 	$(BIN)/zoo fit vae-digits
 	@echo
-	@echo "look at demo/dcgan-fashion-mnist.png and at the newest picture in the run folder above"
+	@echo "samples: demo/dcgan-fashion-mnist.png and the newest picture in the run folder above"
 
-test: $(STAMP)  ## what CI runs: lint, format, types, tests
+test: $(STAMP)  ## lint, format, types, tests: the command of CI
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
@@ -23,7 +23,7 @@ test: $(STAMP)  ## what CI runs: lint, format, types, tests
 test-avx2: $(STAMP)  ## the tests as on a CPU without AVX-512 and bfloat16
 	$(AVX2) $(BIN)/$(PYTEST)
 
-test-oldest:  ## the tests with the oldest versions that pyproject.toml admits
+test-oldest:  ## the tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet uv
 	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python \
@@ -31,11 +31,11 @@ test-oldest:  ## the tests with the oldest versions that pyproject.toml admits
 	.venv-oldest/bin/$(PYTEST)
 
 $(STAMP): pyproject.toml constraints.txt
-	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'the zoo needs Python 3.11 or newer: make PYTHON=python3.12')"
+	$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'Python must be >= 3.11. Run make PYTHON=python3.12')"
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --upgrade pip
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable . --group dev
 	touch $(STAMP)
 
-clean:
+clean:  ## delete the environments and the outputs of make demo and zoo fit
 	rm -rf .venv .venv-oldest demo runs

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from zoo.pretrained.weights import save
 
 __all__ = ["Card", "ZooError", "card", "list_models", "load", "save"]
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 HOMES = {
     "Card": "zoo.pretrained.cards",

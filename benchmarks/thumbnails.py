@@ -1,0 +1,62 @@
+"""Thumbnails of the models' first samples, for tables: `python benchmarks/thumbnails.py`.
+
+Reads weights/NAME.png, the first samples with seed 0, and writes the first four of its top row to
+docs/thumbnails/NAME.png. A classifier draws no samples and has no thumbnail.
+"""
+
+from pathlib import Path
+
+from PIL import Image, ImageChops
+
+import zoo
+from zoo.pretrained.catalog import HOME
+
+FOLDER = HOME / "docs" / "thumbnails"
+SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
+
+
+def has_samples(name: str) -> bool:
+    """Whether the picture of a model shows samples; that of a classifier shows its filters."""
+    return not str(zoo.card(name).facts["class"]).startswith("zoo.classifiers.")
+
+
+def cell(grid: Image.Image) -> int:
+    """The pixels from the left edge of one sample to that of the next: white borders part them."""
+    for x in range(3, grid.width):
+        if grid.crop((x - 1, 0, x + 1, grid.height)).convert("L").getextrema() == (255, 255):
+            return x - 1
+    raise ValueError("the picture must be a grid with white borders")
+
+
+def thumbnail(grid: Image.Image) -> Image.Image:
+    """The first samples of the top row, each at SIDE x SIDE, or smaller on black."""
+    step = cell(grid)
+    side = step - 2  # without the border
+    found = Image.new("RGB", (SHOWN * SIDE, SIDE))
+    for i in range(SHOWN):
+        left = 2 + i * step
+        sample = grid.crop((left, 2, left + side, 2 + side)).reduce(-(-side // SIDE))
+        margin = (SIDE - sample.width) // 2
+        found.paste(sample, (i * SIDE + margin, margin))
+    return found
+
+
+def save(image: Image.Image, path: Path) -> None:
+    """Write a PNG with a palette, gray where the samples are."""
+    gray = image.convert("L")
+    same = ImageChops.difference(image, gray.convert("RGB")).getbbox() is None
+    small = gray if same else image.quantize(COLORS)
+    small.save(path, optimize=True)
+
+
+def main() -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for old in FOLDER.glob("*.png"):
+        old.unlink()
+    for name in filter(has_samples, zoo.list_models()):
+        with Image.open(HOME / "weights" / f"{name}.png") as grid:
+            save(thumbnail(grid.convert("RGB")), FOLDER / f"{name}.png")
+
+
+if __name__ == "__main__":
+    main()
