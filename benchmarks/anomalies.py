@@ -21,7 +21,7 @@ from torch import Tensor
 from zoo.autoencoders.stacked import StackedAutoencoder
 from zoo.data import FashionMNIST
 from zoo.data.images import normalize
-from zoo.evaluation.latent_codes import errors
+from zoo.evaluation.latent_codes import reconstruction_errors
 from zoo.evaluation.records import map_batches
 from zoo.metrics.codes import anomaly_auroc
 from zoo.plotting import pictures
@@ -59,7 +59,7 @@ def train_and_score(data: FashionMNIST, epochs: int) -> tuple[Tensor, Tensor]:
     )
     test = data.images("test")
     codes = map_batches(model, test.pixels, model.encode, "codes")
-    return errors(model, test), -model.sampler.log_prob(codes)
+    return reconstruction_errors(model, test), -model.sampler.log_prob(codes)
 
 
 def strip(scores: Tensor, pixels: Tensor) -> Tensor:

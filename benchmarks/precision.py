@@ -18,8 +18,8 @@ from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
 from zoo.core.provenance import commit
 from zoo.data.features import extract, real_features
-from zoo.data.images import ImageDataModule
-from zoo.evaluation.report import data_of
+from zoo.data.module import ZooDataModule
+from zoo.evaluation.training_data import data_of
 from zoo.metrics.frechet import frechet_between
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained import catalog
@@ -64,7 +64,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
     }
 
 
-def distance(model: ZooModule, data: ImageDataModule) -> float:
+def distance(model: ZooModule, data: ZooDataModule) -> float:
     """FD between samples and the first images of the data's reference split."""
     assert isinstance(model, SupportsSampling)
     extractor = load_extractor(data.extractor)

@@ -22,8 +22,8 @@ from tqdm import tqdm
 
 import zoo
 from zoo.core.module import CHUNK, ZooModule
-from zoo.data.images import Images, normalize
-from zoo.evaluation.report import data_of
+from zoo.data.images import Examples, normalize
+from zoo.evaluation.training_data import data_of
 from zoo.metrics.codes import labelled
 from zoo.plotting.charts import Curve, chart
 from zoo.plotting.pictures import save
@@ -67,7 +67,7 @@ def train(encoder: nn.Module, x: Tensor, y: Tensor, steps: int, batch: int) -> n
 
 
 @torch.no_grad()
-def accuracy(network: nn.Module, test: Images) -> float:
+def accuracy(network: nn.Module, test: Examples) -> float:
     chunks = zip(test.pixels.split(CHUNK), test.labels.split(CHUNK), strict=True)
     right = [(network(normalize(x)).argmax(1) == y).double() for x, y in chunks]
     return float(torch.cat(right).mean())
@@ -75,7 +75,7 @@ def accuracy(network: nn.Module, test: Images) -> float:
 
 def race(name: str, seeds: int, steps: int, batch: int) -> Iterator[Result]:
     model, data = zoo.load(name), data_of(name)
-    known, test = data.images("train"), data.images("test")
+    known, test = data.examples("train"), data.examples("test")
     places = torch.arange(len(known.labels))
     for seed in range(seeds):
         for n in LABELS:

@@ -15,7 +15,7 @@ from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torchvision import datasets, transforms
 
-from zoo.core.adversarial import AdversarialModule
+from zoo.core.adversarial import LatentAdversarialModule
 from zoo.core.module import enable_fused_optimizers
 from zoo.data import ImageDataModule
 from zoo.gans.sngan import SNGAN
@@ -30,7 +30,7 @@ Rival = Iterator[None]  # each next() is one step
 class Spec(NamedTuple):
     """Parts of a recipe that a comparison needs."""
 
-    model: AdversarialModule
+    model: LatentAdversarialModule
     data: ImageDataModule
     trainer: Mapping[str, str | int | float]
 
@@ -45,7 +45,7 @@ def recipe(name: str = "dcgan-fashion-mnist") -> Spec:
     trainer = {name: v for name, v in wanted["trainer"].items() if name != "callbacks"}
     trainer["precision"] = resolve_precision(trainer.get("precision", "32-true"), device_of("auto"))
     model, data = (build(wanted[part]) for part in ("model", "data"))
-    assert isinstance(model, AdversarialModule)
+    assert isinstance(model, LatentAdversarialModule)
     assert isinstance(data, ImageDataModule)
     data.root = Path(os.environ.get("ZOO_DATA") or ROOT / "data")
     return Spec(model, data, trainer)

@@ -7,7 +7,7 @@ import torch
 
 import zoo
 from zoo.errors import BadCard, UnknownName, ZooError
-from zoo.publishing.export import verify
+from zoo.publishing.verify import verify
 
 CARD = """---
 name: toy

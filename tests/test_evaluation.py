@@ -13,7 +13,8 @@ from zoo.data.features import real_features
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import Protocol, Record
 from zoo.evaluation.comparison import compare, table
-from zoo.evaluation.report import data_of, evaluate, report, write_to_card
+from zoo.evaluation.report import evaluate, report, write_to_card
+from zoo.evaluation.training_data import data_of
 from zoo.gans.dcgan import DCGAN
 from zoo.pretrained.extractors import load_extractor
 

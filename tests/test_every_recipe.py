@@ -12,11 +12,12 @@ from torch.utils.data import DataLoader, TensorDataset
 import zoo
 from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
-from zoo.evaluation.report import data_of
+from zoo.evaluation.training_data import data_of
 from zoo.pretrained import catalog
 from zoo.pretrained.headers import find_class
 from zoo.pretrained.weights import load, save
-from zoo.publishing.export import UNREVIEWED, verify
+from zoo.publishing.export import UNREVIEWED
+from zoo.publishing.verify import verify
 from zoo.training.smoke_test import SMALL
 
 RECIPES = catalog.list_recipes()

@@ -173,7 +173,7 @@ def test_from_a_folder_to_a_card(
     card = zoo.Card.read(here / "exports" / "shells.md")
     data = card.facts["data"]
     assert data["name"] == "my shells (own pictures)"
-    assert (data["terms"], data["images"]) == ("my own", 108)
+    assert (data["terms"], data["examples"]) == ("my own", 108)
     assert card.facts["license"] == "CC0-1.0"
     assert zoo.load(here / "exports" / "shells.safetensors").sample(2).shape == (2, 3, 8, 8)
 

@@ -15,7 +15,7 @@ from zoo.cli import main
 from zoo.cli.steer import parse_attributes
 from zoo.core.module import LatentVariableModel
 from zoo.data import CelebA, Digits
-from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.conditional_gan import ConditionalGAN
@@ -46,11 +46,11 @@ class Halves(ImageDataModule):
     extractor = "pixels"
     attributes = ("Left", "Right", "Always")
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         generator = torch.Generator().manual_seed(len(split))
         pixels = torch.randint(256, (500, 1, 1, 2), generator=generator, dtype=torch.uint8)
         bright = (pixels > 127).flatten(1).long()
-        return Images(pixels, torch.cat([bright, torch.ones(500, 1).long()], 1))
+        return Examples(pixels, torch.cat([bright, torch.ones(500, 1).long()], 1))
 
 
 def test_truncated_normals_are_those_that_were_drawn_again() -> None:

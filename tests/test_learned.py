@@ -48,7 +48,7 @@ def test_a_run_on_other_data_is_not_said_to_be_of_the_recipes(place: Path) -> No
     data = found["data"]
     assert data["name"] == "shells (own pictures)"
     assert data["terms"] == found["license"] == "unknown"
-    assert data["images"] == 108
+    assert data["examples"] == 108
     assert found["recipe"] == "own/recipe.yaml"
     assert all(record["data"] == data["name"] for record in found["metrics"])
     assert {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()} == before
@@ -67,7 +67,7 @@ def test_a_run_on_the_recipes_data_is_of_the_recipe(place: Path) -> None:
     found = facts("vae-digits")
     assert found["recipe"] == "recipes/vae-digits.yaml"
     assert found["data"]["name"] == "Digits"
-    assert found["data"]["images"] == 1500
+    assert found["data"]["examples"] == 1500
     assert found["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
     assert found["license"] == "Apache-2.0"
 
@@ -96,7 +96,7 @@ def test_pictures_that_changed_since_are_told(place: Path) -> None:
     more = pictures(place / "shells", 130)
     main(["export", "runs/own", "own", *QUICK])
     data = facts("own")["data"]
-    assert data["images"] == 108
+    assert data["examples"] == 108
     assert data["measured_on"]["images"] == 117
     assert data["measured_on"]["sha256"] != data["sha256"]
     shutil.rmtree(more)

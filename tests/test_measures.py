@@ -16,7 +16,7 @@ from zoo.data.images import normalize
 from zoo.errors import UnknownName
 from zoo.evaluation import Protocol, Record, measure, samples
 from zoo.evaluation.estimate import expected_seconds
-from zoo.evaluation.latent_codes import errors
+from zoo.evaluation.latent_codes import reconstruction_errors
 from zoo.evaluation.records import find_protocol
 from zoo.evaluation.samples import Space, classifier_metrics, conditional_accuracy, support
 from zoo.metrics.extractors import ClassifierFeatures, Pixels
@@ -101,7 +101,10 @@ def test_the_class_that_was_left_out_is_the_stranger() -> None:
     assert "anomaly-auroc" not in measured(model, Digits())
     found = measured(model, data)["anomaly-auroc"]
     assert (found["held_out"], found["real"]) == (3, 297)
-    error, strange = errors(model, data.images("test")), data.images("test").labels == 3
+    error, strange = (
+        reconstruction_errors(model, data.images("test")),
+        data.images("test").labels == 3,
+    )
     higher = (error[strange][:, None] > error[~strange]).double().mean().item()
     assert found["value"] == pytest.approx(higher, rel=1e-5)
 

@@ -12,9 +12,9 @@ from lightning import LightningModule, Trainer
 from PIL import Image
 
 from zoo.data import ImageFolder, Shards
-from zoo.decoding import BadPicture, quiet_decoders, square
 from zoo.data.inventory import shown
 from zoo.data.listing import list_files
+from zoo.decoding import BadPicture, quiet_decoders, square
 from zoo.errors import BadRecipe, MissingData, ZooError
 from zoo.plotting.pictures import read
 

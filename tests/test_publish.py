@@ -12,6 +12,8 @@ from huggingface_hub import ModelCard, parse_eval_result_entries
 
 import zoo
 from zoo.cli import main
+from zoo.core.modality import Images
+from zoo.core.preview import no_inputs, preview
 from zoo.errors import ZooError
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
@@ -20,7 +22,6 @@ from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.weights import sha256
 from zoo.publishing import publish
-from zoo.publishing.export import render_preview
 from zoo.publishing.publish import build_package, check_package, check_progress
 from zoo.vaes.vae import VAE
 
@@ -228,7 +229,7 @@ def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> 
     with torch.no_grad():
         model.decoder[0].weight.zero_()
     zoo.save(model, mine)
-    pictures.save(render_preview(zoo.load(mine)), mine.with_suffix(".png"))
+    preview(zoo.load(mine), Images(), no_inputs).render(mine)
     change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
     assert "has collapsed: two of its samples differ by 0 on average" in fails(
         "publish", "mine.safetensors", NAME, "--force"

@@ -6,7 +6,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
-from zoo.callbacks.requirements import refusal, require_image_data, require_sampling
+from zoo.callbacks.requirements import missing, require_image_data, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
 from zoo.data.features import real_features
 from zoo.metrics.bounds import perplexity
@@ -45,9 +45,9 @@ class ClassCoverage(Monitor):
             return
         require_sampling(self, pl_module)
         data = require_image_data(self, trainer)
-        self.labels = data.images("train").labels[:REALS]
+        self.labels = data.examples("train").labels[:REALS]
         if self.labels.ndim != 1:
-            raise refusal(self, f"a class for each image, which {data.source.title} has not")
+            raise missing(self, "a data module with a class for each image", data)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = require_image_data(self, trainer)

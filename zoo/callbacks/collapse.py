@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
-from zoo.callbacks.requirements import name, refusal, require_reconstruction, require_sampling
+from zoo.callbacks.requirements import missing, require_reconstruction, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
 from zoo.core.module import eval_in_chunks
 from zoo.core.protocols import HasPosterior
@@ -75,7 +75,7 @@ class PosteriorCollapse(Monitor):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             if not isinstance(pl_module, HasPosterior):
-                raise refusal(self, f"a model with `posterior(x)`, which {name(pl_module)} has not")
+                raise missing(self, "a model with `posterior(x)`", pl_module)
             require_reconstruction(self, pl_module)
 
     def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:

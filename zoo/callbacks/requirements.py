@@ -1,37 +1,58 @@
-"""What callbacks ask of a recipe, refused in words before training starts."""
+"""Requirements of callbacks, which are checked before training starts."""
 
 from lightning import Callback, LightningModule, Trainer
 
-from zoo.core.protocols import SupportsReconstruction, SupportsSampling
-from zoo.data.images import ImageDataModule
+from zoo.core.modality import Images
+from zoo.core.protocols import SupportsReconstruction, SupportsSampling, SupportsTranslation
+from zoo.data.adapter import adapt
+from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe
 
 
 def require_sampling(callback: Callback, model: LightningModule) -> SupportsSampling:
-    """The model, as one that draws images; raises BadRecipe."""
+    """The model, if it samples; raises BadRecipe."""
     if not isinstance(model, SupportsSampling):
-        raise refusal(callback, f"a model with `sample(n, seed)`, which {name(model)} has not")
+        raise missing(callback, "a model with `sample(n, seed)`", model)
     return model
+
+
+def require_output(callback: Callback, model: LightningModule) -> None:
+    """Raise BadRecipe for a model that neither samples nor translates."""
+    if not isinstance(model, SupportsSampling | SupportsTranslation):
+        raise missing(callback, "a model with `sample(n, seed)` or `translate(x)`", model)
 
 
 def require_reconstruction(callback: Callback, model: LightningModule) -> SupportsReconstruction:
-    """The model, as one that returns images; raises BadRecipe."""
+    """The model, if it reconstructs; raises BadRecipe."""
     if not isinstance(model, SupportsReconstruction):
-        raise refusal(callback, f"a model with `reconstruct(x)`, which {name(model)} has not")
+        raise missing(callback, "a model with `reconstruct(x)`", model)
     return model
 
 
-def require_image_data(callback: Callback, trainer: Trainer) -> ImageDataModule:
-    """The data set that is trained on; raises BadRecipe."""
+def require_data(callback: Callback, trainer: Trainer) -> ZooDataModule:
+    """The data module of the training, one of other people's code adapted; raises BadRecipe."""
     data = trainer.datamodule  # type: ignore[attr-defined]
-    if not isinstance(data, ImageDataModule):
-        raise refusal(callback, f"data of zoo.data, not {name(data)}")
+    if data is None:
+        raise missing(callback, "a data module", data)
+    return adapt(data)
+
+
+def require_image_data(callback: Callback, trainer: Trainer) -> ZooDataModule:
+    """The data module of the training, if it yields images; raises BadRecipe."""
+    data = require_data(callback, trainer)
+    if not isinstance(data.modality, Images):
+        raise missing(callback, "a data module of images", data)
     return data
 
 
-def refusal(callback: Callback, need: str) -> BadRecipe:
-    return BadRecipe(f"{name(callback)} needs {need}: take it out of the recipe's callbacks")
+def missing(callback: Callback, requirement: str, given: object) -> BadRecipe:
+    """The error of a callback whose requirement is not met."""
+    return BadRecipe(
+        f"{name(callback)} requires {requirement}, got {name(given)}. Remove it from the recipe's "
+        "callbacks"
+    )
 
 
 def name(thing: object) -> str:
+    """The name of the class of an object."""
     return type(thing).__name__

@@ -1,4 +1,4 @@
-"""What a model draws, an epoch at a time: PNG files, and TensorBoard where it is in use."""
+"""Samples and reconstructions during training: files in the run folder, and TensorBoard."""
 
 from pathlib import Path
 
@@ -8,36 +8,51 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from zoo.callbacks.averaging import averaged
-from zoo.callbacks.requirements import require_image_data, require_reconstruction, require_sampling
-from zoo.data.images import normalize
-from zoo.plotting.pictures import columns, grid, rows, save
+from zoo.callbacks.requirements import (
+    require_data,
+    require_image_data,
+    require_output,
+    require_reconstruction,
+)
+from zoo.core.modality import modality_of, normalize
+from zoo.core.preview import preview
+from zoo.plotting.pictures import grid, read, rows, save
 
 COLUMNS = 8
 
 
 class SampleGrid(Callback):
-    """The same `n` latents, drawn from the averaged weights: `samples/epoch-0007.png` in the run's
-    folder, epochs being counted as in checkpoints, from 0. Raises BadRecipe without a Sampler."""
+    """Renders `n` samples of the averaged weights, always of the same seed, or the translations of
+    the first test inputs: `samples/epoch-0007.png`, or the ending of another modality, in the run
+    folder. Epochs are counted from 0, as in checkpoints. Raises BadRecipe for a model that neither
+    samples nor translates."""
 
     def __init__(self, n: int = 64, seed: int = 0, every_n_epochs: int = 1) -> None:
         self.n, self.seed, self.every_n_epochs = n, seed, every_n_epochs
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
-            require_sampling(self, pl_module)
+            require_output(self, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
+
+        def inputs(n: int) -> Tensor:
+            data = require_data(self, trainer)
+            return data.modality.normalize(data.examples("test").values[:n])
+
+        declared = getattr(pl_module, "modality", None)
+        modality = modality_of(pl_module, declared or require_data(self, trainer).modality)
         with averaged(trainer, pl_module), isolate_rng():
-            images = require_sampling(self, pl_module).sample(self.n, self.seed)
-        show(trainer, grid(images, columns(pl_module)), "samples")
+            found = preview(pl_module, modality, inputs, self.n, self.seed)
+        log_file(trainer, found.render(epoch_file(trainer, "samples")), "samples")
 
 
 class Reconstructions(Callback):
-    """The first `n` test images, eight a row and what the averaged weights make of them below:
-    `reconstructions/epoch-0007.png` in the run's folder. Raises BadRecipe without a Reconstructor.
-    """
+    """Renders the first `n` test images, eight a row, each row above its reconstructions by the
+    averaged weights: `reconstructions/epoch-0007.png` in the run folder. Raises BadRecipe for a
+    model without `reconstruct`."""
 
     def __init__(self, n: int = 32, every_n_epochs: int = 1) -> None:
         self.n, self.every_n_epochs = n, every_n_epochs
@@ -50,17 +65,22 @@ class Reconstructions(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
-        pixels = require_image_data(self, trainer).images("test").pixels[: self.n]
-        true = normalize(pixels.to(pl_module.device))
+        values = require_image_data(self, trainer).examples("test").values[: self.n]
+        images = normalize(values.to(pl_module.device))
         with averaged(trainer, pl_module), isolate_rng():
-            again = require_reconstruction(self, pl_module).reconstruct(true)
-        show(trainer, grid(rows(true, again, columns=COLUMNS), COLUMNS), "reconstructions")
+            reconstruction = require_reconstruction(self, pl_module).reconstruct(images)
+        path = epoch_file(trainer, "reconstructions")
+        save(grid(rows(images, reconstruction, columns=COLUMNS), COLUMNS), path)
+        log_file(trainer, path, "reconstructions")
 
 
-def show(trainer: Trainer, picture: Tensor, kind: str) -> None:
-    """Write a picture (channels, h, w) in uint8 into the run's folder and TensorBoard."""
-    name = f"epoch-{trainer.current_epoch:04d}.png"
-    save(picture, Path(trainer.default_root_dir) / kind / name)
-    for logger in trainer.loggers:
+def epoch_file(trainer: Trainer, kind: str) -> Path:
+    """The PNG of this epoch in a folder of the run folder."""
+    return Path(trainer.default_root_dir) / kind / f"epoch-{trainer.current_epoch:04d}.png"
+
+
+def log_file(trainer: Trainer, path: Path, kind: str) -> None:
+    """Log a rendered file to TensorBoard, if it is an image."""
+    for logger in trainer.loggers if path.suffix == ".png" else ():
         if isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(kind, picture, trainer.global_step)
+            logger.experiment.add_image(kind, read(path), trainer.global_step)

@@ -58,7 +58,7 @@ def show(options: Namespace) -> None:
 
 
 def verify(options: Namespace) -> None:
-    from zoo.publishing.export import verify as check
+    from zoo.publishing.verify import verify as check
 
     broken = 0
     names = catalog.expand(options.names) or catalog.list_models()

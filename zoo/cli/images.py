@@ -12,7 +12,8 @@ from zoo.pretrained import catalog
 if TYPE_CHECKING:
     from zoo.core.module import LatentVariableModel, ZooModule
     from zoo.core.protocols import Codec, SupportsReconstruction
-    from zoo.data.images import ImageDataModule, Images
+    from zoo.data.arrays import Examples
+    from zoo.data.images import ImageDataModule
 
 
 def add_images(add: Add) -> None:
@@ -34,18 +35,21 @@ def add_folder(add: Add) -> None:
 
 def data_for(options: Namespace, model: "ZooModule") -> "ImageDataModule":
     """The data set that a verb's options name; raises ZooError where it does not fit the model."""
+    from zoo.data.images import ImageDataModule
     from zoo.evaluation.applicable import check
-    from zoo.evaluation.report import data_of
+    from zoo.evaluation.training_data import data_of
 
     name = options.recipe or catalog.stem(options.name)
     if options.recipe is None and name not in catalog.list_recipes():
         raise ZooError(f"{name} has no recipe: say whose images to take with --recipe")
     data = data_of(name)
     check(model, data)
+    if not isinstance(data, ImageDataModule):
+        raise ZooError(f"the data of {name} must be images, got {data.modality.noun}")
     return data
 
 
-def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> "Images":
+def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> "Examples":
     """The first n of the images that a verb's options name, all unless given."""
     from zoo.evaluation.records import take
 
@@ -56,7 +60,7 @@ def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> 
     return take(found, len(found.pixels) if n is None else n)
 
 
-def own_pictures(options: Namespace, model: "ZooModule") -> "Images":
+def own_pictures(options: Namespace, model: "ZooModule") -> "Examples":
     """Every picture below a folder, in the size and the channels that the model takes."""
     from zoo.data import ImageFolder
     from zoo.data.inventory import named

@@ -53,6 +53,8 @@ def register(verb: AddCommand) -> None:
 def sample(options: Namespace) -> None:
     import torch
 
+    from zoo.core.modality import Images
+    from zoo.core.preview import columns_of
     from zoo.plotting import arrays, pictures
 
     is_array = options.to.suffix in arrays.ENDINGS
@@ -67,7 +69,7 @@ def sample(options: Namespace) -> None:
         arrays.save(levels, options.n, options.to)
     else:
         images = torch.cat([*levels]) / 127.5 - 1
-        pictures.save(pictures.grid(images, pictures.columns(model)), options.to)
+        pictures.save(pictures.grid(images, columns_of(model, Images())), options.to)
     print(f"{options.n} samples of {options.name} are in {options.to}")
 
 

@@ -135,7 +135,7 @@ def recipe_for(name: str | None) -> Path | None:
 
 def prompt_terms(options: Namespace) -> "Terms":
     """The license and the terms that were given; for one's own pictures a terminal is asked."""
-    from zoo.evaluation.training_data import UNKNOWN, Terms, source_of
+    from zoo.evaluation.training_data import UNKNOWN, Terms, dataset_info
     from zoo.pretrained.checkpoints import newest_checkpoint
 
     given = Terms(options.license, options.terms)
@@ -143,7 +143,7 @@ def prompt_terms(options: Namespace) -> "Terms":
         return given
     path = options.checkpoint
     path = newest_checkpoint([path]) if path.is_dir() else path
-    if source_of(path).terms != UNKNOWN:
+    if dataset_info(path).terms != UNKNOWN:
         return given
     prompts = ("license of the weights, as Apache-2.0", "terms of your pictures, as CC BY 4.0")
     asked = [value or input(f"{words} (Enter: unknown): ").strip() or None

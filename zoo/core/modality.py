@@ -1,8 +1,8 @@
 """What the data of a model is: images, pairs of images, text.
 
-A data module owns a modality, a model names the one that it takes. Normalization, toy data, rendered
-files and the check of one against the other are the modality's; training, export, callbacks and the
-command line go through it, so that a new one needs no change there.
+A data module owns a modality, a model names the one that it takes. Normalization, toy data,
+rendered files and the check of one against the other belong to the modality. Training, export,
+callbacks and the command line go through it, so that a new one needs no change there.
 """
 
 from abc import ABC, abstractmethod
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.checks import Shape
 from zoo.errors import BadRecipe, ZooError
@@ -31,10 +31,15 @@ class Modality(ABC):
 
     noun: ClassVar[str]  # of several examples, in messages
     suffix: ClassVar[str]  # of the file that `render` writes
+    columns: ClassVar[int] = 8  # of samples, side by side in that file
 
     @abstractmethod
     def normalize(self, values: Tensor) -> Tensor:
         """Stored values (n, ...) as a model takes them."""
+
+    @abstractmethod
+    def store(self, samples: Tensor) -> Tensor:
+        """The inverse of `normalize`, rounded to what a data set stores."""
 
     @abstractmethod
     def toy(self, n: int) -> Tensor:
@@ -52,6 +57,10 @@ class Modality(ABC):
     def compare(self, path: Path, other: Path) -> str:
         """How far two rendered files differ, for people; raises ZooError where rounding does not
         explain it."""
+
+    def inputs(self, path: Path) -> Tensor:
+        """The inputs (n, ...) of a rendered translation; raises ZooError where there are none."""
+        raise ZooError(f"{path} must show inputs beside outputs, got {self.noun}")
 
     def check_data(self, data: "Modality") -> None:
         """Raise BadRecipe unless a model of this modality can be trained on that of `data`."""
@@ -83,6 +92,9 @@ class Images(Modality):
     def normalize(self, values: Tensor) -> Tensor:
         return normalize(values)
 
+    def store(self, samples: Tensor) -> Tensor:
+        return pictures.to_uint8(samples)
+
     def toy(self, n: int) -> Tensor:
         return noise(n, self.shapes[0] if self.shapes else (1, 8, 8))
 
@@ -113,12 +125,11 @@ class ImagePairs(Modality):
     def normalize(self, values: Tensor) -> Tensor:
         return normalize(values)
 
+    def store(self, samples: Tensor) -> Tensor:
+        return pictures.to_uint8(samples)
+
     def toy(self, n: int) -> Tensor:
         return noise(n, self.input)
-
-    def toy_targets(self, n: int) -> Tensor:
-        """Stored targets (n, channels, h, w) of random content."""
-        return noise(n, self.target)
 
     def mismatch(self, data: Modality) -> Mismatch | None:
         if not isinstance(data, ImagePairs):
@@ -135,6 +146,11 @@ class ImagePairs(Modality):
     def compare(self, path: Path, other: Path) -> str:
         return compare_pictures(path, other)
 
+    def inputs(self, path: Path) -> Tensor:
+        tiles = pictures.tiles(pictures.read(path), self.input[1:])  # (rows, columns, 3, h, w)
+        rows = tiles[::2].flatten(0, 1)  # the row below each row of inputs holds its outputs
+        return normalize(rows[:, : self.input[0]])
+
 
 @dataclass(frozen=True)
 class Text(Modality):
@@ -145,9 +161,13 @@ class Text(Modality):
     length: int | None = None
     noun: ClassVar[str] = "texts"
     suffix: ClassVar[str] = ".txt"
+    columns: ClassVar[int] = 1
 
     def normalize(self, values: Tensor) -> Tensor:
         return values.long()
+
+    def store(self, samples: Tensor) -> Tensor:
+        return samples.to(torch.uint8 if len(self.vocabulary) <= 256 else torch.int64)
 
     def toy(self, n: int) -> Tensor:
         generator = torch.Generator().manual_seed(0)
@@ -187,6 +207,12 @@ class Text(Modality):
         if path.read_bytes() != other.read_bytes():
             raise ZooError(f"{other} is not the text that seed 0 gives. Export the model again")
         return "equal text"
+
+
+def modality_of(model: nn.Module, default: Modality | None = None) -> Modality:
+    """The modality that a model declares, else the default; images for a model without either."""
+    found = getattr(model, "modality", None)
+    return found if isinstance(found, Modality) else default or Images()
 
 
 def normalize(pixels: Tensor) -> Tensor:

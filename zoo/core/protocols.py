@@ -1,9 +1,9 @@
 """What a model can do. Evaluation, export, publishing and the command line ask a model for these
 protocols, never for its class.
 
-Shapes are those of images, (n, channels, size, size) in [-1, 1]; models of another modality take and
-return examples (n, ...) of theirs. Protocols have methods only, as Python 3.12 looks up attributes of
-runtime-checkable protocols statically, which does not find submodules.
+Shapes are those of images, (n, channels, size, size) in [-1, 1]; models of another modality take
+and return examples (n, ...) of theirs. Protocols have methods only: Python 3.12 looks up attributes
+of runtime-checkable protocols statically, which does not find submodules.
 """
 
 from collections.abc import Iterator

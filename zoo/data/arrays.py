@@ -1,4 +1,4 @@
-"""Images as one array of bytes, and their labels."""
+"""Examples as one array in memory, with their labels."""
 
 from typing import Literal, NamedTuple
 
@@ -10,7 +10,7 @@ Split = Literal["train", "test"]
 
 
 class DatasetInfo(NamedTuple):
-    """Where a data set comes from, on what terms, and on which what is learned from it ships."""
+    """Where a data set comes from, its terms, and the license of weights trained on it."""
 
     title: str
     url: str
@@ -19,14 +19,20 @@ class DatasetInfo(NamedTuple):
     remedy: str = "connect to the internet once"
 
 
-class Images(NamedTuple):
-    """Images (n, channels, size, size) in uint8, and their labels: (n,) or (n, attributes)."""
+class Examples(NamedTuple):
+    """Examples as a data set stores them, such as images (n, channels, size, size) in uint8, and
+    their labels: (n,), (n, attributes), or the targets (n, ...) of pairs."""
 
-    pixels: Tensor
+    values: Tensor
     labels: Tensor
 
+    @property
+    def pixels(self) -> Tensor:
+        """The values of images (n, channels, size, size)."""
+        return self.values
 
-def check_images(images: Images, channels: int, classes: int) -> None:
+
+def check_images(images: Examples, channels: int, classes: int) -> None:
     """Raise ValueError for images that are not (n, channels, h, w) in uint8, or whose labels
     are not n whole numbers, or n rows of them, from 0 and below `classes` where it is not 0."""
     pixels, labels = images
@@ -44,40 +50,27 @@ def check_images(images: Images, channels: int, classes: int) -> None:
 
 
 class BatchSlicingDataset(Dataset[tuple[Tensor, Tensor]]):
-    """A whole batch by one indexing of the array, on the device where it is kept."""
+    """A whole batch by one indexing of the array, on the device that stores it."""
 
-    def __init__(self, images: Images, labels: bool, device: torch.device) -> None:
-        self.pixels = images.pixels.to(device)
-        chosen = images.labels if labels else torch.empty(len(images.labels), 0)
-        self.labels = chosen.to(device)
+    def __init__(self, examples: Examples, device: torch.device) -> None:
+        self.values, self.labels = examples.values.to(device), examples.labels.to(device)
 
     def __len__(self) -> int:
-        return len(self.pixels)
+        return len(self.values)
 
     def __getitems__(self, indices: list[int]) -> tuple[Tensor, Tensor]:
-        chosen = torch.tensor(indices).to(self.pixels.device)
-        return self.pixels.index_select(0, chosen), self.labels.index_select(0, chosen)
-
-
-def noise(n: int, channels: int, size: int) -> Images:
-    """Images (n, channels, size, size) of nothing, in ten classes."""
-    generator = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (n, channels, size, size), dtype=torch.uint8, generator=generator)
-    return Images(pixels, torch.arange(n) % 10)
+        chosen = torch.tensor(indices).to(self.values.device)
+        return self.values.index_select(0, chosen), self.labels.index_select(0, chosen)
 
 
 def random_flip(pixels: Tensor) -> Tensor:
-    """Images (n, channels, h, w), each flipped left to right with probability one half."""
+    """Images (n, channels, h, w), each flipped left to right with probability 1/2."""
     flip = torch.rand(len(pixels), 1, 1, 1, device=pixels.device) < 0.5
     return torch.where(flip, pixels.flip(-1), pixels)
 
 
 def every_tenth(n: int, split: Split) -> Tensor:
-    """Indices of a set of n that has no test split: every tenth, from the first, is held out."""
+    """Indices of a split of n examples without a test split of their own: every tenth, from the
+    first, is held out."""
     held_out = torch.arange(n) % 10 == 0
     return (held_out if split == "test" else ~held_out).nonzero().flatten()
-
-
-def normalize(pixels: Tensor) -> Tensor:
-    """Grey levels 0 to 255 to float32 in [-1, 1], channels last in memory."""
-    return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)

@@ -16,9 +16,9 @@ from torchvision.datasets.utils import download_file_from_google_drive
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.decoding import DAMAGE, BadPicture, opened
-from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.data.listing import is_picture
+from zoo.decoding import DAMAGE, BadPicture, opened
 from zoo.files import atomic_write
 
 CROP = 148  # the side of the centre square, in a picture 178 wide
@@ -69,7 +69,7 @@ class CelebA(ImageDataModule):
             if wanted and not (self.folder / name).exists():
                 download_file_from_google_drive(file_id, self.folder, name, md5)
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         self.prepare_data()
         with zipfile.ZipFile(self.folder / ARCHIVE) as archive:
             names = sorted(filter(is_picture, archive.namelist()))
@@ -81,7 +81,7 @@ class CelebA(ImageDataModule):
         count = len(self.attributes)
         attributes = table(self.folder / ATTRIBUTES, keys, count, {-1, 0, 1}, skip=2)
         labels = torch.tensor([attributes[i] for i in chosen.tolist()]).view(-1, count)
-        return Images(faces[chosen], (labels + 1) // 2)
+        return Examples(faces[chosen], (labels + 1) // 2)
 
     def split_of(self, keys: list[str], split: Split) -> Tensor:
         """Which of the faces make up a split; the official validation faces are in neither."""

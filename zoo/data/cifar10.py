@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torchvision import datasets
 
-from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import BadRecipe
 
 
@@ -38,7 +38,7 @@ class CIFAR10(ImageDataModule):
         if not (self.root / "cifar10" / "train.npz").exists():
             datasets.CIFAR10(str(self.root), download=True)
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         if self.size != 32:
             raise BadRecipe(f"CIFAR-10 comes at size 32, not {self.size}")
         self.prepare_data()
@@ -51,6 +51,6 @@ class CIFAR10(ImageDataModule):
             pixels, labels = images.data, np.array(images.targets)
         if pixels.shape[1:] != (32, 32, 3):
             raise ValueError(f"images must be (n, 32, 32, 3), got {pixels.shape}")
-        return Images(
+        return Examples(
             torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous(), torch.from_numpy(labels)
         )

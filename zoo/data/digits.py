@@ -5,7 +5,7 @@ Alpaydin & Kaynak, 1998, https://doi.org/10.24432/C50P49: the test part of that 
 
 import torch
 
-from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import BadRecipe
 
 TRAIN = 1500  # of 1797, in their order: the last writers are the test split
@@ -25,7 +25,7 @@ class Digits(ImageDataModule):
     extractor = "pixels"
     reference = "train"
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         from sklearn.datasets import load_digits
 
         if self.size != 8:
@@ -33,4 +33,4 @@ class Digits(ImageDataModule):
         part = slice(TRAIN) if split == "train" else slice(TRAIN, None)
         digits = load_digits()
         pixels = torch.from_numpy(digits.images[part] * 255 / 16).round()
-        return Images(pixels.to(torch.uint8)[:, None], torch.from_numpy(digits.target[part]))
+        return Examples(pixels.to(torch.uint8)[:, None], torch.from_numpy(digits.target[part]))

@@ -9,8 +9,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from tqdm import tqdm
 
+from zoo.data.arrays import Split
+from zoo.data.module import ZooDataModule
 from zoo.decoding import DAMAGE
-from zoo.data.images import ImageDataModule, Split
 from zoo.files import atomic_write
 from zoo.metrics.extractors import Extractor
 
@@ -25,7 +26,7 @@ def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
     return torch.cat([extractor(chunk.to(place)) for chunk in bar])
 
 
-def real_features(extractor: Extractor, data: ImageDataModule, split: Split, n: int) -> Tensor:
+def real_features(extractor: Extractor, data: ZooDataModule, split: Split, n: int) -> Tensor:
     """Features (n, d) of the first n images of a split, or of as many as there are.
 
     They are kept in the data's folder `statistics`, named by the digests of images and
@@ -33,7 +34,7 @@ def real_features(extractor: Extractor, data: ImageDataModule, split: Split, n: 
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
     folder, name = data.statistics, f"features-{'-'.join(digests)}"
-    pixels = data.images(split).pixels[:n]
+    pixels = data.examples(split).values[:n]
     for path in sorted(folder.glob(f"{name}-*.safetensors")):
         if (found := kept_before(path)) is not None and len(found) >= len(pixels):
             return found[:n]

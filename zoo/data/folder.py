@@ -10,11 +10,11 @@ import torch
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
-from zoo.data.images import Images, Split
+from zoo.data.images import Examples, Split
 from zoo.data.inventory import Inventory, flat, is_grey, repeated
 from zoo.data.listing import Listing, list_files
 from zoo.data.user_images import UserImages, grey, memory
+from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
 from zoo.errors import BadRecipe
 
 
@@ -34,20 +34,20 @@ class ImageFolder(UserImages):
     out for the test split. The arguments are those of OwnPictures.
     """
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         pixels, labels = self.everything
         chosen = every_tenth(len(pixels), split)
-        return Images(pixels[chosen], labels[chosen])
+        return Examples(pixels[chosen], labels[chosen])
 
     @cached_property
-    def everything(self) -> Images:
+    def everything(self) -> Examples:
         """Both splits, every picture decoded once."""
         self.check(self.inventory)
         decoded = self.decoded
         folders = {path: i for i, path in enumerate(sorted({p.parent for p in decoded.files}))}
         pixels = torch.from_numpy(decoded.pixels)
         labels = torch.tensor([folders[path.parent] for path in decoded.files])
-        return Images(grey(pixels) if self.channels == 1 else pixels, labels)
+        return Examples(grey(pixels) if self.channels == 1 else pixels, labels)
 
     @cached_property
     def listing(self) -> Listing:

@@ -5,7 +5,7 @@ import torch
 from torch.nn.functional import pad
 from torchvision import datasets
 
-from zoo.data.images import DatasetInfo, ImageDataModule, Images, Split
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import BadRecipe
 
 RAW = [
@@ -32,7 +32,7 @@ class MNIST(ImageDataModule):
         if not all((raw / name).is_file() for name in RAW):
             self.files(str(self.root), download=True)
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         if self.size not in (28, 32):
             raise BadRecipe(f"{self.source.title} comes at size 28 or 32, not {self.size}")
         self.prepare_data()
@@ -40,7 +40,7 @@ class MNIST(ImageDataModule):
         if images.data.shape[1:] != (28, 28):
             raise ValueError(f"images must be (n, 28, 28), got {tuple(images.data.shape)}")
         border = (self.size - 28) // 2
-        return Images(pad(images.data[:, None], (border,) * 4), torch.as_tensor(images.targets))
+        return Examples(pad(images.data[:, None], (border,) * 4), torch.as_tensor(images.targets))
 
 
 class FashionMNIST(MNIST):
@@ -84,11 +84,11 @@ class BinarizedMNIST(MNIST):
     )
     usual_size = 28
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         if self.size != 28:
             raise BadRecipe(f"{self.source.title}, comes at size 28, not {self.size}")
         grey = super().read(split)
         stream = np.random.RandomState(0 if split == "train" else 1)  # never changes: NEP 19
         levels = stream.randint(0, 255, tuple(grey.pixels.shape), dtype=np.uint8)
         white = grey.pixels > torch.from_numpy(levels)  # P(white) = grey / 255, exactly
-        return Images(white * torch.tensor(255, dtype=torch.uint8), grey.labels)
+        return Examples(white * torch.tensor(255, dtype=torch.uint8), grey.labels)

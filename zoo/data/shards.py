@@ -10,13 +10,13 @@ from torch.utils.data import DataLoader
 from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
-from zoo.decoding import ENDINGS, BadPicture, quiet_decoders, workers
-from zoo.data.images import Images, Split
+from zoo.data.images import Examples, Split
 from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files
 from zoo.data.resumable import Batch
 from zoo.data.streaming import ImageEntry, Inside, StreamedImages, inside, look
 from zoo.data.user_images import Unreadable, UserImages
+from zoo.decoding import ENDINGS, BadPicture, quiet_decoders, workers
 
 MOST = 20_000  # of the pictures of a split that measures and callbacks look at
 CHUNK = 500
@@ -49,13 +49,13 @@ class Shards(UserImages):
         super().__init__(root, size, batch_size, labels, mirror, None, channels, unreadable)
         self.workers = workers
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         """The first 20,000 pictures of a split, which is what measures look at."""
         chosen = self.dataset(self.pieces(split)[:MOST], labels=True)
         starts = tqdm(range(0, len(chosen), CHUNK), f"{split} images", leave=False, disable=None)
         indices = [list(range(i, min(i + CHUNK, len(chosen)))) for i in starts]
         parts = [chosen.__getitems__(some) for some in indices]
-        return Images(*(torch.cat(side) for side in zip(*parts, strict=True)))
+        return Examples(*(torch.cat(side) for side in zip(*parts, strict=True)))
 
     def dataset(self, pieces: list[ImageEntry], labels: bool) -> StreamedImages:
         return StreamedImages(pieces, self.size, labels, self.channels, self.unreadable, self.root)
@@ -138,7 +138,7 @@ class Shards(UserImages):
     def set_up(self) -> None:
         if self.offline:  # a few images in memory
             return super().set_up()
-        self.prepare(len(self.pieces("train")), (self.channels, self.size, self.size))
+        self.prepare(len(self.pieces("train")))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         if self.offline:

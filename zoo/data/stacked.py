@@ -6,7 +6,7 @@ https://arxiv.org/abs/1705.07761.
 
 import torch
 
-from zoo.data.images import DatasetInfo, Images, Split
+from zoo.data.images import DatasetInfo, Examples, Split
 from zoo.data.mnist import MNIST
 
 SIZES: dict[Split, int] = {"train": 128_000, "test": 26_000}
@@ -27,8 +27,8 @@ class StackedMNIST(MNIST):
     channels = 3
     classes = tuple(f"{number:03}" for number in range(1000))
 
-    def read(self, split: Split) -> Images:
+    def read(self, split: Split) -> Examples:
         pixels, digits = super().read(split)
         draw = torch.Generator().manual_seed(0 if split == "train" else 1)
         chosen = torch.randint(len(pixels), (SIZES[split], 3), generator=draw)
-        return Images(pixels[chosen, 0], (digits[chosen] * torch.tensor([100, 10, 1])).sum(1))
+        return Examples(pixels[chosen, 0], (digits[chosen] * torch.tensor([100, 10, 1])).sum(1))

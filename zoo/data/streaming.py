@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from zoo.decoding import BadPicture, Header, open_regular, quiet_decoders, square
 from zoo.data.inventory import is_grey, shown
 from zoo.data.listing import is_picture
 from zoo.data.resumable import Batch
 from zoo.data.user_images import Unreadable, grey
+from zoo.decoding import BadPicture, Header, open_regular, quiet_decoders, square
 from zoo.errors import BadRecipe
 
 

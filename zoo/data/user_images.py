@@ -10,7 +10,6 @@ import torch
 import yaml
 from torch import Tensor
 
-from zoo.data.arrays import noise
 from zoo.data.images import DatasetInfo, ImageDataModule, Split
 from zoo.data.inventory import NAMED, Inventory, named
 from zoo.errors import BadRecipe, MissingData
@@ -35,7 +34,7 @@ class UserImages(ImageDataModule):
     extractor = "squeezenet"
     reference = "train"
     holds = "images"
-    mend = "check that its disk is there and that you may read it"
+    mend = "Check that the disk is mounted and that you may read it"
 
     def __init__(
         self,
@@ -133,8 +132,7 @@ class UserImages(ImageDataModule):
 
     def limit_to(self, n: int, root: str) -> None:
         if not self.given:
-            images = noise(n, self.channels, self.size)
-            self.splits = dict.fromkeys(get_args(Split), images)
+            self.splits = dict.fromkeys(get_args(Split), self.toy(n))
         super().limit_to(n, root)
 
 

@@ -1,11 +1,12 @@
-"""From what a model can do to what is measured of it, headline first."""
+"""Which metrics apply to a model: a table of protocol, modality and function."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
+from lightning import LightningModule
 
-from zoo.checks import mismatch
-from zoo.core.module import ZooModule
+from zoo.core.modality import ImagePairs, Images, Modality, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     Clusterer,
@@ -16,8 +17,11 @@ from zoo.core.protocols import (
     SupportsEncoding,
     SupportsReconstruction,
     SupportsSampling,
+    SupportsScoring,
+    SupportsTranslation,
 )
-from zoo.data.images import ImageDataModule, Images
+from zoo.data.arrays import Examples
+from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError
 from zoo.evaluation.latent_codes import (
     activity,
@@ -28,14 +32,26 @@ from zoo.evaluation.latent_codes import (
     denoising_error,
     reconstruction_error,
 )
-from zoo.evaluation.likelihood import is_density, likelihood_metrics
-from zoo.evaluation.records import Protocol, Record, map_batches, mean, skip_if_not_measurable, take
+from zoo.evaluation.likelihood import binary_likelihood, bits_per_character, density_likelihood
+from zoo.evaluation.likelihood import log_likelihood as nll
+from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
+from zoo.evaluation.translations import translation_errors
+
+Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
 
 
-def measure(model: ZooModule, data: ImageDataModule, protocol: Protocol) -> Iterator[Record]:
-    """A record for each thing that the model can do; raises ZooError for a model of other images
-    than the data's, UnknownName and MissingData for the extractor."""
+class Metrics(NamedTuple):
+    """A function for models with a protocol, on data of a modality."""
+
+    protocol: type
+    modality: type
+    measure: Measure
+
+
+def measure(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> Iterator[Record]:
+    """The records of all metrics that apply, headline first; raises ZooError where the data is not
+    of the model's modality, UnknownName and MissingData for the extractor."""
     check(model, data)
     for record in applicable_metrics(model, data, protocol):
         front = {"metric": record["metric"], "value": record["value"], "data": data.source.title}
@@ -43,49 +59,55 @@ def measure(model: ZooModule, data: ImageDataModule, protocol: Protocol) -> Iter
 
 
 def applicable_metrics(
-    model: ZooModule, data: ImageDataModule, protocol: Protocol
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
 ) -> Iterator[Record]:
-    test = take(data.images("test"), protocol.images)
-    if isinstance(model, Classifier):
-        yield accuracy(model, test)
-    if isinstance(model, SupportsELBO) and not is_density(
-        model
-    ):  # what papers report of such pixels
-        yield from likelihood_metrics(model, test, protocol)
-    if isinstance(model, SupportsSampling):
-        yield from sample_metrics(model, data, protocol)
-    if isinstance(model, SupportsELBO) and is_density(model):
-        yield from likelihood_metrics(model, test, protocol)
-    if isinstance(model, SupportsReconstruction):
-        yield reconstruction_error(model, test)
-        if data.exclude_class is not None:
-            with skip_if_not_measurable("anomaly-auroc"):
-                yield anomaly_detection(model, data.images("test"), data.exclude_class)
-    if isinstance(model, Denoiser):
-        yield denoising_error(model, test)
-    if isinstance(model, HasSparseCode):
-        yield activity(model, test)
-    if isinstance(model, Quantizes):
-        yield from codebook_metrics(model, test)
-    if isinstance(model, Clusterer) and test.labels.ndim == 1:
-        yield clusters(model, test)
-    if isinstance(model, SupportsEncoding) and test.labels.ndim == 1:
-        yield from code_metrics(model, take(data.images("train"), protocol.images), test)
+    """The records of each row of METRICS whose protocol and modality fit."""
+    for row in METRICS:
+        if isinstance(model, row.protocol) and isinstance(data.modality, row.modality):
+            yield from row.measure(model, data, protocol)
 
 
-def check(model: ZooModule, data: ImageDataModule) -> None:
-    """Refuse to measure a model on images of another size."""
-    ours = data.channels, data.size, data.size
-    if found := mismatch(model.image_shapes, ours):
-        name, there, here = found
+def check(model: LightningModule, data: ZooDataModule) -> None:
+    """Raise ZooError for data that the model does not take."""
+    if found := modality_of(model, data.modality).mismatch(data.modality):
         raise ZooError(
-            f"the model has {name} {there}, {data.source.title} {here}: measure it on the data "
-            "that it was trained on, by --recipe"
+            f"{found.reason} ({data.source.title}). Name the data that it was trained on by "
+            "--recipe"
         )
 
 
-def accuracy(model: ZooModule, images: Images) -> Record:
-    """The share of the test split that is told right."""
+def accuracy(model: LightningModule, images: Examples) -> Record:
+    """The share of test images that are classified correctly."""
     assert isinstance(model, Classifier)
-    found = map_batches(model, images.pixels, lambda x: model.classify(x).argmax(1), "accuracy")
-    return mean("accuracy", torch.eq(found, images.labels))
+    classify = model.classify
+    predicted = map_batches(model, images.values, lambda x: classify(x).argmax(1), "accuracy")
+    return mean("accuracy", torch.eq(predicted, images.labels))
+
+
+def on_test(function: Callable[[LightningModule, Examples], Record]) -> Measure:
+    """A function of test examples as one of the table."""
+
+    def measured(
+        model: LightningModule, data: ZooDataModule, protocol: Protocol
+    ) -> Iterator[Record]:
+        yield function(model, take(data.examples("test"), protocol.images))
+
+    return measured
+
+
+METRICS: tuple[Metrics, ...] = (
+    Metrics(Classifier, Images, on_test(accuracy)),
+    Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
+    Metrics(SupportsScoring, Text, bits_per_character),
+    Metrics(SupportsScoring, Modality, nll),
+    Metrics(SupportsTranslation, ImagePairs, translation_errors),
+    Metrics(SupportsSampling, Images, sample_metrics),
+    Metrics(SupportsELBO, Images, density_likelihood),
+    Metrics(SupportsReconstruction, Images, on_test(reconstruction_error)),
+    Metrics(SupportsReconstruction, Images, anomaly_detection),
+    Metrics(Denoiser, Images, on_test(denoising_error)),
+    Metrics(HasSparseCode, Images, on_test(activity)),
+    Metrics(Quantizes, Images, codebook_metrics),
+    Metrics(Clusterer, Images, clusters),
+    Metrics(SupportsEncoding, Images, code_metrics),
+)

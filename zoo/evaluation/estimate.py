@@ -1,53 +1,61 @@
-"""How long a measurement will take, told from a small part of it."""
+"""The duration of a measurement, estimated from a small part of it."""
 
 import time
 from collections.abc import Callable
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.module import CHUNK, ZooModule
+from zoo.core.modality import Images
+from zoo.core.module import CHUNK
 from zoo.core.protocols import (
     SupportsELBO,
     SupportsImportanceWeighting,
     SupportsReconstruction,
     SupportsSampling,
 )
-from zoo.data.images import ImageDataModule, normalize
-from zoo.evaluation.likelihood import FEW, elbo_and_estimate, weighable
+from zoo.data.module import ZooDataModule
+from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor
 
-PAIRINGS = 2  # of all images, real or not: for their radii, balls, kernels and neighbours
+PAIRINGS = 2  # all pairs of images are compared twice: for radii, balls, kernels, neighbors
 
 
-def expected_seconds(model: ZooModule, data: ImageDataModule, protocol: Protocol) -> float:
-    """How long `measure` will take: a chunk of each of its long parts is timed, and multiplied."""
-    pixels = data.images("test").pixels[:CHUNK].to(model.device)
-    chunks = min(protocol.images, len(data.images("test").pixels)) / len(pixels)
-    x, seconds = normalize(pixels), 0.0
+def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> float:
+    """The seconds that `measure` will take: a chunk of each of its long parts is timed."""
+    if not isinstance(data.modality, Images):
+        return 0.0
+    test = data.examples("test").values
+    values = test[:CHUNK].to(model.device)
+    chunks = min(protocol.images, len(test)) / len(values)
+    x, seconds = data.modality.normalize(values), 0.0
     if isinstance(model, SupportsSampling):
+        sample = model.sample
         drawn = protocol.seeds * protocol.images / CHUNK
-        seconds += drawn * timed(lambda: to_uint8(model.sample(CHUNK, seed=0)))
-        seconds += distances_seconds(data, protocol, pixels)
+        seconds += drawn * timed(lambda: to_uint8(sample(CHUNK, seed=0)))
+        seconds += distances_seconds(data, protocol, values)
     if isinstance(model, SupportsELBO):
-        seconds += chunks * timed(lambda: model.elbo_terms(x))
+        elbo_terms = model.elbo_terms
+        seconds += chunks * timed(lambda: elbo_terms(x))
     if isinstance(model, SupportsImportanceWeighting):
-        few = timed(lambda: elbo_and_estimate(model, x[:FEW], FEW))
-        images = min(weighable(model, protocol), len(data.images("test").pixels))
+        few = timed(lambda: importance_estimate(model, x[:FEW], FEW))
+        images = min(weighed_images(model, protocol), len(test))
         seconds += few * protocol.draws / FEW * images / FEW
     if isinstance(model, SupportsReconstruction):
-        seconds += 2 * chunks * timed(lambda: model.reconstruct(x))  # codes are read as well
+        reconstruct = model.reconstruct
+        seconds += 2 * chunks * timed(lambda: reconstruct(x))  # codes are measured as well
     return seconds
 
 
-def distances_seconds(data: ImageDataModule, protocol: Protocol, pixels: Tensor) -> float:
-    """Features of all samples, and the distances of all images from one another."""
+def distances_seconds(data: ZooDataModule, protocol: Protocol, pixels: Tensor) -> float:
+    """The seconds of all features and of all distances between images."""
     name = protocol.extractor or data.extractor
     extractor = load_extractor(name, pixels.device)
-    split = data.images(protocol.against or data.reference)
-    images = protocol.images + min(protocol.images, len(split.pixels))
+    split = data.examples(protocol.against or data.reference)
+    images = protocol.images + min(protocol.images, len(split.values))
     features = extractor(pixels)
     once = timed(lambda: torch.cdist(features, features).topk(min(8, len(features)), largest=False))
     pairs = PAIRINGS * (images / len(pixels)) ** 2 * once
@@ -56,7 +64,7 @@ def distances_seconds(data: ImageDataModule, protocol: Protocol, pixels: Tensor)
 
 @torch.no_grad()
 def timed(part: Callable[[], object]) -> float:
-    """Seconds of the best of three: the first warms up, and others may be at work beside it."""
+    """The seconds of the fastest of three calls."""
     taken = []
     for _ in range(3):
         start = time.perf_counter()

@@ -5,9 +5,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from zoo.core.modality import normalize
 from zoo.core.protocols import SupportsSampling
 from zoo.data.features import extract
-from zoo.data.images import ImageDataModule, normalize
+from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError
 from zoo.evaluation.records import Protocol
 from zoo.evaluation.samples import SUPPORT, find_space
@@ -22,7 +23,7 @@ GAP = 12
 
 
 def draw_figures(
-    path: Path, data: ImageDataModule, protocol: Protocol, folder: Path, device: str | None = None
+    path: Path, data: ZooDataModule, protocol: Protocol, folder: Path, device: str | None = None
 ) -> list[Path]:
     """Two PNG files in a folder: the 32 nearest pairs among 2,000 samples, nearest first,
     and the first 24 samples, each followed by the three training images nearest to it.
@@ -39,7 +40,7 @@ def draw_figures(
     pairs = images[nearest_pairs(features, PAIRS).cpu()]
     require_images("a picture of neighbours", NEIGHBOURS, space.sides["train"])
     found = distances(features[:SAMPLES], space.sides["train"]).topk(NEIGHBOURS, largest=False)
-    trained = normalize(data.images("train").pixels[found.indices.cpu().flatten()])
+    trained = normalize(data.examples("train").values[found.indices.cpu().flatten()])
     beside = torch.cat([images[:SAMPLES, None], trained.unflatten(0, (-1, NEIGHBOURS))], dim=1)
     shown = {"pairs": strips(pairs, across=4), "neighbours": strips(beside, across=3)}
     for kind, picture in shown.items():

@@ -1,11 +1,11 @@
-"""What is kept of an image in its code, and what can be read off it."""
+"""Metrics of reconstructions and of codes: how much of an image they keep."""
 
 from collections.abc import Iterator
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.module import ZooModule
 from zoo.core.protocols import (
     Clusterer,
     Denoiser,
@@ -14,8 +14,18 @@ from zoo.core.protocols import (
     SupportsEncoding,
     SupportsReconstruction,
 )
-from zoo.data.images import Images
-from zoo.evaluation.records import Record, map_batches, mean, rounded, skip_if_not_measurable
+from zoo.data.arrays import Examples
+from zoo.data.images import ImageDataModule
+from zoo.data.module import ZooDataModule
+from zoo.evaluation.records import (
+    Protocol,
+    Record,
+    map_batches,
+    mean,
+    rounded,
+    skip_if_not_measurable,
+    take,
+)
 from zoo.losses.reconstruction import pixel_error
 from zoo.metrics.bounds import active_units, perplexity
 from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
@@ -23,77 +33,92 @@ from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, 
 MSE = "squared error of a pixel in [0, 1]"
 
 
-def errors(model: ZooModule, images: Images) -> Tensor:
-    """The mean squared error of each reconstruction (n,), pixels being in [0, 1]."""
+def reconstruction_errors(model: LightningModule, images: Examples) -> Tensor:
+    """The mean squared error of each reconstruction, of pixels in [0, 1]: (n,)."""
     assert isinstance(model, SupportsReconstruction)
-
-    def error(x: Tensor) -> Tensor:
-        return pixel_error(model.reconstruct(x), x)
-
-    return map_batches(model, images.pixels, error, "reconstructions")
-
-
-def reconstruction_error(model: ZooModule, images: Images) -> Record:
-    """On the test split."""
-    return mean("mse", errors(model, images), MSE)
+    reconstruct = model.reconstruct
+    return map_batches(
+        model, images.values, lambda x: pixel_error(reconstruct(x), x), "reconstructions"
+    )
 
 
-def denoising_error(model: ZooModule, images: Images) -> Record:
-    """What is left of the error of spoiled images, on the test split; `shown` was there before."""
+def reconstruction_error(model: LightningModule, images: Examples) -> Record:
+    """The mean squared error of reconstructions."""
+    return mean("mse", reconstruction_errors(model, images), MSE)
+
+
+def denoising_error(model: LightningModule, images: Examples) -> Record:
+    """The mean squared error of denoised images; `shown` is that of the corrupted ones."""
     assert isinstance(model, Denoiser)
+    corrupt, reconstruct = model.corrupt, model.reconstruct
 
     def both(x: Tensor) -> Tensor:
-        spoiled = model.corrupt(x)
-        pair = model.reconstruct(spoiled), spoiled
+        corrupted = corrupt(x)
+        pair = reconstruct(corrupted), corrupted
         return torch.stack([pixel_error(images, x) for images in pair], dim=1)
 
-    left, shown = map_batches(model, images.pixels, both, "denoising").unbind(1)
-    return mean("mse-denoised", left, MSE) | {"shown": rounded(shown.double().mean())}
+    denoised, shown = map_batches(model, images.values, both, "denoising").unbind(1)
+    return mean("mse-denoised", denoised, MSE) | {"shown": rounded(shown.double().mean())}
 
 
-def activity(model: ZooModule, images: Images) -> Record:
-    """How much of a code is on, on the test split."""
+def activity(model: LightningModule, images: Examples) -> Record:
+    """The mean share of active units of a sparse code."""
     assert isinstance(model, HasSparseCode)
-    found = map_batches(model, images.pixels, model.activity, "activity")
-    return mean("activity", found, "share of the code that is on")
+    shares = map_batches(model, images.values, model.activity, "activity")
+    return mean("activity", shares, "share of the code that is on")
 
 
-def anomaly_detection(model: ZooModule, images: Images, held_out: int) -> Record:
-    """How well the error of a reconstruction tells the class that training went without."""
-    found = anomaly_auroc(errors(model, images), images.labels, held_out)
-    record: Record = {"metric": "anomaly-auroc", "value": rounded(found), "held_out": held_out}
-    return record | {"split": "test", "real": len(images.labels)}
+def anomaly_detection(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The AUROC with which the reconstruction error detects the class that was excluded from
+    training."""
+    excluded = data.exclude_class if isinstance(data, ImageDataModule) else None
+    if excluded is None:
+        return
+    images = data.examples("test")
+    with skip_if_not_measurable("anomaly-auroc"):
+        errors = reconstruction_errors(model, images)
+        auroc = rounded(anomaly_auroc(errors, images.labels, excluded))
+        record: Record = {"metric": "anomaly-auroc", "value": auroc, "held_out": excluded}
+        yield record | {"split": "test", "real": len(images.labels)}
 
 
-def clusters(model: ZooModule, images: Images) -> Record:
-    """How well categories that nobody named match the classes of the test split."""
+def clusters(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> Iterator[Record]:
+    """The accuracy of categories that were found without labels, matched to the test classes."""
     assert isinstance(model, Clusterer)
-    found = map_batches(model, images.pixels, model.predict_category, "categories")
+    images = take(data.examples("test"), protocol.images)
+    if images.labels.ndim != 1:
+        return
+    found = map_batches(model, images.values, model.predict_category, "categories")
     value = rounded(clustering_accuracy(found, images.labels))
-    return {
-        "metric": "clustering-accuracy",
-        "value": value,
-        "split": "test",
-        "real": len(found),
-    }
+    yield {"metric": "clustering-accuracy", "value": value, "split": "test", "real": len(found)}
 
 
-def codebook_metrics(model: ZooModule, images: Images) -> Iterator[Record]:
-    """The share of entries that the test split needs, and how many it amounts to."""
+def codebook_metrics(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The share of codebook entries that the test split uses, and the perplexity of their use."""
     assert isinstance(model, Quantizes)
-    found = map_batches(model, images.pixels, model.encode_indices, "codes")
-    counts = found.flatten().bincount(minlength=model.codebook_entries())
-    shared: Record = {"entries": len(counts), "split": "test", "real": len(images.pixels)}
+    values = take(data.examples("test"), protocol.images).values
+    codes = map_batches(model, values, model.encode_indices, "codes")
+    counts = codes.flatten().bincount(minlength=model.codebook_entries())
+    shared: Record = {"entries": len(counts), "split": "test", "real": len(values)}
     usage = (counts > 0).double().mean()
     yield {"metric": "codebook-usage", "value": rounded(usage), **shared}
     yield {"metric": "codebook-perplexity", "value": rounded(perplexity(counts)), **shared}
 
 
-def code_metrics(model: ZooModule, train: Images, test: Images) -> Iterator[Record]:
-    """How much a linear classifier and the nearest neighbours read off the codes."""
+def code_metrics(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The accuracy of a linear probe and of nearest neighbors on the codes of labeled images."""
     assert isinstance(model, SupportsEncoding)
+    train, test = (take(data.examples(split), protocol.images) for split in ("train", "test"))
+    if test.labels.ndim != 1:
+        return
     codes, others = (
-        map_batches(model, side.pixels, model.encode, "codes").flatten(1).double()
+        map_batches(model, side.values, model.encode, "codes").flatten(1).double()
         for side in (train, test)
     )
     shared: Record = {"split": "test", "real": len(others)}

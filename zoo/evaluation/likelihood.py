@@ -1,20 +1,24 @@
-"""How well a model explains images that it has not seen, and with how much of its code."""
+"""Likelihoods of test examples: exact, bounded, or estimated by importance sampling."""
 
+import math
 from collections.abc import Iterator
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from torch.distributions import Normal
 from tqdm import tqdm
 
-from zoo.core.module import ZooModule
+from zoo.core.modality import modality_of, normalize
 from zoo.core.protocols import (
     HasPixelDensity,
     HasPosterior,
     SupportsELBO,
     SupportsImportanceWeighting,
+    SupportsScoring,
 )
-from zoo.data.images import Images, normalize
+from zoo.data.arrays import Examples
+from zoo.data.module import ZooDataModule
 from zoo.evaluation.records import (
     Protocol,
     Record,
@@ -27,87 +31,123 @@ from zoo.evaluation.records import (
 from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
 from zoo.metrics.checks import NotEnough
 
-FEW = 20  # images, and draws, that are weighed at once
-IN_USE = 0.01  # nats: a latent that says less of an image says nothing
+FEW = 20  # images, and samples of the latent, in one chunk of an estimate
+IN_USE = 0.01  # nats: a latent with a smaller divergence is unused
 NATS = "nats per image"
-LEVEL = 2 / 255  # the width of a grey level in [-1, 1]
+LEVEL = 2 / 255  # the width of a gray level in [-1, 1]
 
 
-def likelihood_metrics(model: ZooModule, images: Images, protocol: Protocol) -> Iterator[Record]:
-    """The evidence lower bound, what is read off it, and the evidence itself where it can be had;
-    one sample of z an image, unless `draws` says more."""
+def log_likelihood(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The negative log-likelihood of a test example in nats."""
+    assert isinstance(model, SupportsScoring)
+    values = take(data.examples("test"), protocol.images).values
+    yield mean("nll", -map_batches(model, values, model.log_prob, "log-likelihood"), "nats")
+
+
+def bits_per_character(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The negative log-likelihood of a character of the test texts in bits."""
+    assert isinstance(model, SupportsScoring)
+    values = take(data.examples("test"), protocol.images).values
+    nats = -map_batches(model, values, model.log_prob, "log-likelihood")
+    yield mean("bits-per-character", nats / values.shape[1] / math.log(2), "bits")
+
+
+def binary_likelihood(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The likelihood metrics of a model of binary pixels."""
+    if not is_density(model):
+        yield from likelihood_metrics(model, take(data.examples("test"), protocol.images), protocol)
+
+
+def density_likelihood(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The likelihood metrics of a model whose likelihood is a density of pixels."""
+    if is_density(model):
+        yield from likelihood_metrics(model, take(data.examples("test"), protocol.images), protocol)
+
+
+def likelihood_metrics(
+    model: LightningModule, images: Examples, protocol: Protocol
+) -> Iterator[Record]:
+    """The evidence lower bound by one sample of z an image, its terms, and the likelihood by
+    `protocol.draws` samples where the model supports importance weighting."""
     assert isinstance(model, SupportsELBO)
-    terms = map_batches(
-        model, images.pixels, lambda x: torch.stack(model.elbo_terms(x), dim=1), "bound"
-    )
+    terms_of = model.elbo_terms
+    terms = map_batches(model, images.values, lambda x: torch.stack(terms_of(x), dim=1), "bound")
     likelihood, divergence = terms.double().unbind(1)
     bound = likelihood - divergence
     can_weigh = isinstance(model, SupportsImportanceWeighting)
     if can_weigh and not is_density(model):
-        yield evidence(model, take(images, weighable(model, protocol)), protocol.draws)
+        yield estimated_nll(model, take(images, weighed_images(model, protocol)), protocol.draws)
     yield mean("elbo", bound, NATS)
     yield mean("divergence", divergence, NATS)
     if is_density(model):
         with skip_if_not_measurable("bits-per-dimension"):
-            bits = bits_of_levels(model, bound, images.pixels[0].numel())
+            bits = bits_of_levels(model, bound, images.values[0].numel())
             yield mean("bits-per-dimension", bits, "bits per pixel and channel, of the elbo")
     if can_weigh and is_density(model):
-        yield evidence(model, take(images, weighable(model, protocol)), protocol.draws)
+        yield estimated_nll(model, take(images, weighed_images(model, protocol)), protocol.draws)
     if isinstance(model, HasPosterior):
         yield from latent_metrics(model, images)
 
 
-def is_density(model: ZooModule) -> bool:
-    """Whether its likelihood is one of grey levels; a Bernoulli's is of pixels that are on."""
+def is_density(model: LightningModule) -> bool:
+    """Whether the likelihood is a density of gray levels, not one of binary pixels."""
     return not isinstance(model, HasPixelDensity) or model.pixel_std() is not None
 
 
-def bits_of_levels(model: ZooModule, bound: Tensor, dimensions: int) -> Tensor:
-    """Bits per dimension of each image (n,) by its bound; raises NotEnough where the density is
-    sharper than grey levels are wide, and so says nothing of their probability."""
+def bits_of_levels(model: LightningModule, bound: Tensor, dimensions: int) -> Tensor:
+    """Bits per dimension of each image (n,) by its bound (n,) in nats; raises NotEnough where the
+    density is narrower than a gray level, so that it bounds no probability of levels."""
     noise = model.pixel_std() if isinstance(model, HasPixelDensity) else None
     if noise is not None and noise < LEVEL:
-        raise NotEnough(
-            f"it needs a density with noise >= {LEVEL:.4f}, a grey level, not {noise:g}"
-        )
+        raise NotEnough(f"noise must be >= {LEVEL:.4f}, the width of a gray level, got {noise:g}")
     bits = bits_per_dimension(bound, dimensions)
     if bits.isnan().any():
-        raise NotEnough("the density exceeds one for each grey level, which no probability does")
+        raise NotEnough("the density of a gray level must be <= 1, got more")
     return bits
 
 
-def weighable(model: ZooModule, protocol: Protocol) -> int:
-    """How many images have their evidence weighed: a tenth, as k draws of z cost k decodings, but
-    all where pixels are on or off, whose evidence is what papers report."""
+def weighed_images(model: LightningModule, protocol: Protocol) -> int:
+    """How many images have their likelihood estimated: all of binary pixels, as papers report it,
+    else a tenth, as k samples of z cost k decodings."""
     return protocol.images // 10 if is_density(model) else protocol.images
 
 
-def evidence(model: ZooModule, images: Images, k: int) -> Record:
-    """The negative log-likelihood by k importance-weighted draws of z for each image."""
-    chunks = tqdm(images.pixels.split(FEW), "evidence", leave=False, disable=None)
-    nats = [elbo_and_estimate(model, normalize(x.to(model.device)), k) for x in chunks]
+def estimated_nll(model: LightningModule, images: Examples, k: int) -> Record:
+    """The negative log-likelihood by k importance samples of z for each image."""
+    chunks = tqdm(images.values.split(FEW), "likelihood", leave=False, disable=None)
+    nats = [importance_estimate(model, normalize(x.to(model.device)), k) for x in chunks]
     return mean(f"nll-{k}", -torch.cat(nats), NATS) | {"draws": k}
 
 
 @torch.no_grad()
-def elbo_and_estimate(model: ZooModule, x: Tensor, k: int) -> Tensor:
-    """log p(x) of images (n, channels, size, size) as k draws have it, (n,)."""
+def importance_estimate(model: LightningModule, x: Tensor, k: int) -> Tensor:
+    """log p(x) of images (n, channels, size, size), estimated by k samples of z: (n,) in nats."""
     assert isinstance(model, SupportsImportanceWeighting)
-    draws = [model.log_importance_weights(x, len(few)) for few in torch.arange(k).split(FEW)]
-    return weighed_evidence(torch.cat(draws).double()).cpu()
+    weights = [model.log_importance_weights(x, len(few)) for few in torch.arange(k).split(FEW)]
+    return weighed_evidence(torch.cat(weights).double()).cpu()
 
 
-def latent_metrics(model: ZooModule, images: Images) -> Iterator[Record]:
-    """How many latents tell images apart, and how much the busiest of them says."""
+def latent_metrics(model: LightningModule, images: Examples) -> Iterator[Record]:
+    """How many latents depend on the image, and the largest divergence of a latent in nats."""
     assert isinstance(model, HasPosterior)
-    if not isinstance(model.posterior(normalize(images.pixels[:1].to(model.device))), Normal):
+    posterior = model.posterior
+    first = modality_of(model).normalize(images.values[:1].to(model.device))
+    if not isinstance(posterior(first), Normal):
         return
 
     def moments(x: Tensor) -> Tensor:
-        q = model.posterior(x)
+        q = posterior(x)
         return torch.stack([q.mean, q.stddev], dim=1).flatten(2)
 
-    means, spreads = map_batches(model, images.pixels, moments, "posterior").double().unbind(1)
+    means, spreads = map_batches(model, images.values, moments, "posterior").double().unbind(1)
     nats = divergence_per_dimension(means, spreads)
     shared: Record = {"latents": len(nats), "split": "test", "real": len(means)}
     yield {"metric": "latents-in-use", "value": int((nats > IN_USE).sum()), **shared}

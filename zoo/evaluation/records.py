@@ -1,4 +1,4 @@
-"""A record is a number beside all that it depends on."""
+"""Records: numbers with everything that they depend on."""
 
 import warnings
 from collections.abc import Callable, Iterator
@@ -6,11 +6,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.module import CHUNK, ZooModule
-from zoo.data.images import Images, Split, normalize
+from zoo.core.modality import modality_of
+from zoo.core.module import CHUNK
+from zoo.data.arrays import Examples, Split
 from zoo.errors import UnknownName
 from zoo.metrics.checks import NotEnough, require_finite, require_images
 
@@ -18,10 +20,10 @@ Record = dict[str, str | int | float]
 
 
 class Protocol(NamedTuple):
-    """At most so many images on each side, and samples from so many seeds.
+    """A measurement: the largest number of real and of generated images, and the number of seeds.
 
-    They are compared with the split `against` in the space of `extractor`, the data's own unless
-    given; evidence is weighed by `draws` of the latent.
+    Samples are compared with the split `against` in the space of `extractor`, by default those of
+    the data; likelihoods are estimated by `draws` importance samples of the latent.
     """
 
     name: str
@@ -37,34 +39,36 @@ ON_CUDA = 50_000  # images of the full protocol
 
 
 def find_protocol(name: str, device: torch.device) -> Protocol:
-    """The protocol of that name, as it is on a device; raises UnknownName."""
+    """The protocol of that name for a device; raises UnknownName."""
     if name not in PROTOCOLS:
         raise UnknownName("protocol", name, PROTOCOLS)
     many = name == "full" and device.type == "cuda"
     return PROTOCOLS[name]._replace(images=ON_CUDA) if many else PROTOCOLS[name]
 
 
-def take(images: Images, n: int) -> Images:
-    return Images(images.pixels[:n], images.labels[:n])
+def take(examples: Examples, n: int) -> Examples:
+    """The first n examples."""
+    return Examples(examples.values[:n], examples.labels[:n])
 
 
 @torch.no_grad()
 def map_batches(
-    model: ZooModule, pixels: Tensor, through: Callable[[Tensor], Tensor], title: str
+    model: LightningModule, values: Tensor, function: Callable[[Tensor], Tensor], title: str
 ) -> Tensor:
-    """`through` of images (n, channels, h, w) in uint8, normalised on the model's device, in chunks
-    with a progress bar; its results on the CPU."""
-    chunks = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([through(normalize(x.to(model.device))).cpu() for x in chunks])
+    """The results (n, ...) of `function` for stored values (n, ...), which are normalized on the
+    model's device in chunks, with a progress bar; on the CPU."""
+    modality = modality_of(model)
+    chunks = tqdm(values.split(CHUNK), title, leave=False, disable=None)
+    return torch.cat([function(modality.normalize(x.to(model.device))).cpu() for x in chunks])
 
 
 class MetricWarning(UserWarning):
-    """A metric that is left out of a measurement."""
+    """A metric is left out of a measurement."""
 
 
 @contextmanager
 def skip_if_not_measurable(metric: str) -> Iterator[None]:
-    """Within, too few images leave a metric out, which a warning names."""
+    """Leave a metric out, with a warning, where its computation raises NotEnough."""
     try:
         yield
     except NotEnough as error:
@@ -72,7 +76,7 @@ def skip_if_not_measurable(metric: str) -> Iterator[None]:
 
 
 def mean(metric: str, values: Tensor, unit: str = "", split: Split = "test") -> Record:
-    """A mean over images of a split, with its standard error."""
+    """The mean over the examples of a split, with its standard error."""
     values = values.double()
     require_images(metric, 1, values)
     require_finite(metric, values)
@@ -83,5 +87,5 @@ def mean(metric: str, values: Tensor, unit: str = "", split: Split = "test") -> 
 
 
 def rounded(value: Tensor | float) -> float:
-    """Six significant digits: what repeats from one machine to the next."""
+    """A number with six significant digits, which repeat on other machines."""
     return float(f"{float(value):.6g}")

@@ -2,23 +2,24 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypedDict
 
 import torch
+from lightning import LightningModule
 
-import zoo.data
 from zoo.core.module import Autoencoder
 from zoo.core.provenance import hardware, versions
-from zoo.data.images import ImageDataModule
+from zoo.data.module import ZooDataModule
 from zoo.data.user_images import UserImages
-from zoo.errors import BadCard, BadRecipe, MissingData, UnknownName, ZooError
+from zoo.errors import BadCard, MissingData, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
 from zoo.evaluation.estimate import expected_seconds
 from zoo.evaluation.records import map_batches
+from zoo.evaluation.training_data import Terms, data_of, find_training_data
 from zoo.files import atomic_write
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
@@ -47,30 +48,10 @@ class Measured(TypedDict):
     versions: dict[str, str]
 
 
-def data_of(recipe: str) -> ImageDataModule:
-    """The data set of a recipe, by its name or file; raises UnknownName and BadRecipe."""
-    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe_path(recipe)
-    data = catalog.read_recipe(path, ("data",))["data"]
-    return build_data(str(data["class_path"]), data.get("init_args") or {})  # type: ignore[arg-type]
-
-
-def build_data(class_path: str, arguments: Mapping[str, object]) -> ImageDataModule:
-    """A data set of zoo.data with arguments; raises UnknownName and BadRecipe."""
-    module, _, name = class_path.rpartition(".")
-    if name not in zoo.data.__all__ or not f"{module}.".startswith("zoo.data."):
-        raise UnknownName("data set", class_path, [f"zoo.data.{n}" for n in zoo.data.__all__])
-    try:
-        return getattr(zoo.data, name)(**arguments)
-    except TypeError as error:
-        raise BadRecipe(f"{class_path} cannot be built: {error}") from error
-
-
 @contextmanager
-def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageDataModule]]:
+def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ZooDataModule]]:
     """The weights file behind a name, and the data of the recipe named or its own; of a run or a
     checkpoint a file is made for as long as it is measured. Raises ZooError."""
-    from zoo.evaluation.training_data import Terms, find_training_data
-
     own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
     if checkpoint is None:
         path = catalog.weights_path(name)
@@ -84,11 +65,17 @@ def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ImageDataM
     state = read_checkpoint(checkpoint)
     model = model_from_checkpoint(checkpoint, state)
     data = data_of(recipe) if recipe else find_training_data(checkpoint, state, None, Terms()).data
-    if isinstance(model, Autoencoder):
-        model.fit_sampler(map_batches(model, data.images("train").pixels, model.encode, "codes"))
+    fit_sampler(model, data)
     with TemporaryDirectory(prefix="zoo-") as aside:
         save(model, path := Path(aside) / f"{own}.safetensors")
         yield path, data
+
+
+def fit_sampler(model: LightningModule, data: ZooDataModule) -> None:
+    """Fit the density from which an autoencoder samples its codes, on the training examples."""
+    if isinstance(model, Autoencoder):
+        values = data.examples("train").values
+        model.fit_sampler(map_batches(model, values, model.encode, "codes"))
 
 
 def check_card(path: Path, title: str) -> None:
@@ -103,7 +90,7 @@ def check_card(path: Path, title: str) -> None:
         )
 
 
-def with_extractor(protocol: Protocol, data: ImageDataModule) -> Protocol:
+def with_extractor(protocol: Protocol, data: ZooDataModule) -> Protocol:
     """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
     weights cannot be had, which is printed."""
     if not protocol.extractor and isinstance(data, UserImages):
@@ -117,7 +104,7 @@ def with_extractor(protocol: Protocol, data: ImageDataModule) -> Protocol:
 
 def evaluate(
     path: Path,
-    data: ImageDataModule,
+    data: ZooDataModule,
     protocol: Protocol = PROTOCOLS["full"],
     device: str | None = None,
 ) -> list[Record]:
@@ -138,7 +125,7 @@ def evaluate(
 
 
 def report(
-    path: Path, data: ImageDataModule, protocol: Protocol, device: str | None = None
+    path: Path, data: ZooDataModule, protocol: Protocol, device: str | None = None
 ) -> Report:
     """Evaluate, and say of what, where and with which versions."""
     start = time.monotonic()
@@ -158,7 +145,7 @@ def report(
 
 
 def describe_duration(
-    path: Path, data: ImageDataModule, protocol: Protocol, device: str | None
+    path: Path, data: ZooDataModule, protocol: Protocol, device: str | None
 ) -> str:
     """How long that will take, in words."""
     model = load(path, device)

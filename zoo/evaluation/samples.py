@@ -6,13 +6,15 @@ from itertools import chain
 from typing import NamedTuple
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.module import CHUNK, ConditionalModel, ZooModule
+from zoo.core.module import CHUNK, ConditionalModel
 from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
+from zoo.data.arrays import Split
 from zoo.data.features import extract, real_features
-from zoo.data.images import ImageDataModule, Split
+from zoo.data.module import ZooDataModule
 from zoo.data.stacked import StackedMNIST
 from zoo.evaluation.records import Protocol, Record, rounded, skip_if_not_measurable
 from zoo.metrics.checks import NotEnough
@@ -51,7 +53,7 @@ class Space(NamedTuple):
         return metric_name(kind, self.name)
 
 
-def find_space(data: ImageDataModule, protocol: Protocol, device: torch.device) -> Space:
+def find_space(data: ZooDataModule, protocol: Protocol, device: torch.device) -> Space:
     """That of the protocol, or of the data; raises UnknownName and MissingData."""
     name = protocol.extractor or data.extractor
     extractor = load_extractor(name, device)
@@ -60,7 +62,9 @@ def find_space(data: ImageDataModule, protocol: Protocol, device: torch.device) 
     return Space(name, extractor, protocol.against or data.reference, sides)
 
 
-def sample_metrics(model: ZooModule, data: ImageDataModule, protocol: Protocol) -> Iterator[Record]:
+def sample_metrics(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
     """Distances, coverage, memorisation and modes: the mean over seeds, and their spread."""
     space = find_space(data, protocol, model.device)
     is_stacked = isinstance(data, StackedMNIST) and isinstance(space.extractor, ClassifierFeatures)
@@ -89,7 +93,7 @@ def sample_metrics(model: ZooModule, data: ImageDataModule, protocol: Protocol) 
         yield support(space, few) | shared | {"seeds": 1}
 
 
-def sample_features(model: ZooModule, space: Space, n: int, seed: int) -> Tensor:
+def sample_features(model: LightningModule, space: Space, n: int, seed: int) -> Tensor:
     """Features (n, d) of what the model samples."""
     assert isinstance(model, SupportsSampling)
     chunks = model.sample_chunks(n, seed) if isinstance(model, SupportsChunkedSampling) else None

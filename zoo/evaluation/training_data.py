@@ -1,11 +1,15 @@
-"""What the model in a checkpoint learned from: what its run recorded, never a guess."""
+"""The data that a model was trained on: what its run recorded, never a guess."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from zoo.data.images import DatasetInfo, ImageDataModule
-from zoo.errors import BadWeights, ZooError
-from zoo.evaluation.report import build_data, data_of
+import zoo.data
+from zoo.data.adapter import adapt
+from zoo.data.arrays import DatasetInfo
+from zoo.data.module import ZooDataModule
+from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
+from zoo.pretrained import catalog
 from zoo.pretrained.checkpoints import read_checkpoint
 from zoo.text import printable
 
@@ -15,95 +19,115 @@ UNKNOWN = "unknown"
 class TrainingData(NamedTuple):
     """The data set, built again to measure on, and the facts of it that a card states."""
 
-    data: ImageDataModule
+    data: ZooDataModule
     facts: dict[str, object]
     license: str
 
 
 class Terms(NamedTuple):
-    """On what terms people's own pictures were used, and the license of what came of them."""
+    """The license of weights and the terms of data that are the user's own; None: not given."""
 
     license: str | None = None
     terms: str | None = None
 
 
+def data_of(recipe: str) -> ZooDataModule:
+    """The data set of a recipe, by its name or file; raises UnknownName and BadRecipe."""
+    path = Path(recipe) if recipe.endswith(".yaml") else catalog.recipe_path(recipe)
+    data = catalog.read_recipe(path, ("data",))["data"]
+    return build_data(str(data["class_path"]), data.get("init_args") or {})  # type: ignore[arg-type]
+
+
+def build_data(class_path: str, arguments: Mapping[str, object]) -> ZooDataModule:
+    """A data module of zoo.data with arguments; raises UnknownName and BadRecipe."""
+    module, _, name = class_path.rpartition(".")
+    if name not in zoo.data.__all__ or not f"{module}.".startswith("zoo.data."):
+        raise UnknownName("data set", class_path, [f"zoo.data.{n}" for n in zoo.data.__all__])
+    try:
+        return adapt(getattr(zoo.data, name)(**arguments))
+    except TypeError as error:
+        raise BadRecipe(f"{class_path} cannot be built: {error}") from error
+
+
 def find_training_data(
     checkpoint: Path, state: dict[str, object], recipe: Path | None, terms: Terms
 ) -> TrainingData:
-    """What a checkpoint learned from: by `recipe`, else by the recipe of its run, else by its own
-    record. Raises BadWeights where they contradict each other, and ZooError where all are missing.
+    """The data of a checkpoint: by `recipe`, else by the recipe of its run, else by the record in
+    the checkpoint. Raises BadWeights where record and recipe differ, ZooError without any of them.
     """
-    seen, named = seen_in(state), recipe or recipe_beside(checkpoint)
+    record, named = training_record(state), recipe or run_recipe(checkpoint)
     if named is not None:
         data = data_of(str(named))
-    elif seen:
-        data = build_data(str(seen["class"]), arguments(seen))
+    elif record:
+        data = build_data(str(record["class"]), recorded_arguments(record))
     else:
         raise ZooError(
-            f"{checkpoint} does not say what data it learned from, and no recipe.yaml is beside "
-            "it: name its recipe by --recipe NAME or --recipe FILE"
+            f"{checkpoint} must record its training data or lie beside its recipe.yaml, got "
+            "neither. Name its recipe by --recipe NAME or --recipe FILE"
         )
-    kind = f"{type(data).__module__}.{type(data).__qualname__}"
-    if seen and seen["class"] != kind:
+    if record and record["class"] != data.class_path:
         raise BadWeights(
-            f"{checkpoint} learned from {seen['class']}, the recipe {named} names {kind}. Name the "
-            "recipe of this checkpoint by --recipe"
+            f"the data of {named} must be {record['class']}, on which {checkpoint} was trained, "
+            f"got {data.class_path}. Name the recipe of this checkpoint by --recipe"
         )
-    return TrainingData(data, facts(data, seen, terms), license_of(data, terms))
+    return TrainingData(data, data_facts(data, record, terms), license_of(data, terms))
 
 
-def facts(data: ImageDataModule, seen: dict[str, object], terms: Terms) -> dict[str, object]:
-    """Name, address and terms; count and digest of the images that a training saw and, where the
-    data set is no longer the same, of those that the metrics are measured on."""
-    source = data.source
-    found: dict[str, object] = {"name": str(seen.get("name") or source.title), "url": source.url}
-    found["terms"] = stated(source.terms, terms.terms, "terms", source)
-    here = {"images": data.count("train"), "sha256": data.fingerprint()}
-    then = {key: seen[key] for key in here if key in seen}
-    found |= then or here
-    return found | ({"measured_on": here} if then and then != here else {})
+def data_facts(
+    data: ZooDataModule, record: Mapping[str, object], terms: Terms
+) -> dict[str, object]:
+    """Name, address and terms of a data set; count and digest of the training examples and, where
+    the data set has changed since, those of the data set that the metrics are measured on."""
+    info = data.source
+    facts: dict[str, object] = {"name": str(record.get("name") or info.title), "url": info.url}
+    facts["terms"] = stated(info.terms, terms.terms, "terms", info)
+    now = {"examples": data.count("train"), "sha256": data.fingerprint()}
+    then = {key: record[key] for key in now if key in record}
+    facts |= then or now
+    return facts | ({"measured_on": now} if then and then != now else {})
 
 
-def license_of(data: ImageDataModule, terms: Terms) -> str:
-    """The license of weights that were learned from a data set."""
+def license_of(data: ZooDataModule, terms: Terms) -> str:
+    """The license of weights that were trained on a data set."""
     return stated(data.source.weights_license, terms.license, "license", data.source)
 
 
-def stated(known: str, given: str | None, option: str, source: DatasetInfo) -> str:
-    """What is known, else what was given; raises ZooError for what contradicts it."""
+def stated(known: str, given: str | None, option: str, info: DatasetInfo) -> str:
+    """The known value, else the given one; raises ZooError where both differ."""
     given = " ".join(printable(given or "").split())
     if given in ("", known):
         return known
     if known != UNKNOWN:
         raise ZooError(
-            f"--{option} must be left out for {source.title}, whose {option} is {known!r}, got "
-            f"{given!r}. It is for pictures of your own"
+            f"--{option} must be {known!r} for {info.title}, got {given!r}. Leave it out: it is "
+            "for data of your own"
         )
     return given
 
 
-def recipe_beside(checkpoint: Path) -> Path | None:
+def run_recipe(checkpoint: Path) -> Path | None:
     """The recipe in the run folder of a checkpoint."""
     path = checkpoint.parent / "recipe.yaml"
     return path if path.is_file() else None
 
 
-def source_of(checkpoint: Path) -> DatasetInfo:
-    """Where the data of a checkpoint comes from; raises ZooError."""
-    if recipe := recipe_beside(checkpoint):
+def dataset_info(checkpoint: Path) -> DatasetInfo:
+    """The source of a checkpoint's training data; raises ZooError."""
+    if recipe := run_recipe(checkpoint):
         return data_of(str(recipe)).source
     return find_training_data(checkpoint, read_checkpoint(checkpoint), None, Terms()).data.source
 
 
-def seen_in(state: dict[str, object]) -> dict[str, object]:
-    """The record that ImageDataModule leaves in a checkpoint; empty in one without."""
+def training_record(state: Mapping[str, object]) -> dict[str, object]:
+    """The record that ZooDataModule leaves in a checkpoint; empty without one."""
     for part in state.values():
-        seen = part.get("seen") if isinstance(part, dict) else None
-        if isinstance(seen, dict) and isinstance(seen.get("class"), str):
-            return seen
+        record = part.get("seen") if isinstance(part, dict) else None
+        if isinstance(record, dict) and isinstance(record.get("class"), str):
+            return record
     return {}
 
 
-def arguments(seen: dict[str, object]) -> dict[str, object]:
-    found = seen.get("arguments")
+def recorded_arguments(record: Mapping[str, object]) -> dict[str, object]:
+    """The arguments of the recorded data module; empty where they are not a mapping."""
+    found = record.get("arguments")
     return found if isinstance(found, dict) else {}

@@ -9,7 +9,6 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.core.module import ConditionalModel
 from zoo.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import ZooError
 from zoo.files import atomic_write
@@ -36,10 +35,14 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
     return pad(picture, [BORDER] * 4, value=255) if len(images) == 1 else picture
 
 
-def columns(model: object) -> int:
-    """How many samples of a model to put on a row: eight, or a column for each class that it can
-    be asked for."""
-    return int(model.hparams["classes"]) if isinstance(model, ConditionalModel) else 8
+def tiles(picture: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The images of a grid (channels, H, W) in uint8, as `grid` arranged images of a size (h, w):
+    (rows, columns, channels, h, w)."""
+    scale = max(1, 64 // size[-1])  # as `grid` enlarges them
+    height, width = (scale * side for side in size)
+    inner = picture[:, BORDER:, BORDER:]  # then each tile is followed by its border
+    rows = inner.unfold(1, height, height + BORDER).unfold(2, width, width + BORDER)
+    return rows.permute(1, 2, 0, 3, 4)[..., ::scale, ::scale]
 
 
 def rows(*sides: Tensor, columns: int = 8) -> Tensor:

@@ -29,7 +29,7 @@ from zoo.core.protocols import (
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
 from zoo.evaluation.comparison import check_comparable, shown, verdict
-from zoo.evaluation.training_data import source_of
+from zoo.evaluation.training_data import dataset_info
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
@@ -40,8 +40,9 @@ from zoo.pretrained.hub.fetch import CARD, CONFIG, DISCRIMINATOR, PICTURE, WEIGH
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.training_modules import checkpoint_of, save_training_modules
 from zoo.pretrained.weights import load, sha256
-from zoo.publishing.export import export, verify_files
+from zoo.publishing.export import export
 from zoo.publishing.leaderboard import rank
+from zoo.publishing.verify import verify_files
 
 RESULTS = ".eval_results/generative-zoo.yaml"
 NO_ANSWER = {"", "None", "unknown", "yours", "yours to decide"}  # of a card, on terms
@@ -102,7 +103,7 @@ def exported(
     checkpoint: Path, name: str, aside: Path, protocol: Protocol
 ) -> tuple[Card, Path, Path]:
     """Card, weights and picture that are made of a checkpoint."""
-    terms = source_of(checkpoint)
+    terms = dataset_info(checkpoint)
     check_terms(name, terms.weights_license, terms.terms)  # measuring takes minutes
     card = export(checkpoint, name, aside, protocol)
     return card, aside / f"{name}.safetensors", aside / f"{name}.png"

@@ -4,24 +4,23 @@ import inspect
 from pathlib import Path
 
 from zoo.core.module import ZooModule
-from zoo.data.images import ImageDataModule
+from zoo.data.module import ZooDataModule
 from zoo.errors import BadWeights
-from zoo.evaluation.report import data_of
-from zoo.evaluation.training_data import recipe_beside
+from zoo.evaluation.training_data import data_of, run_recipe
 from zoo.pretrained import catalog
 
 
-def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ImageDataModule) -> Path | None:
+def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule) -> Path | None:
     """The zoo's recipe of that name where it names the same data set, else that of the run.
 
     Raises BadWeights for a model of another class than the zoo's recipe of that name.
     """
-    begun = recipe_beside(checkpoint)
+    begun = run_recipe(checkpoint)
     if name not in catalog.list_recipes():
         return begun
     theirs = catalog.recipe_path(name)
     differences(model, theirs)
-    return theirs if type(data_of(name)) is type(data) else begun
+    return theirs if data_of(name).class_path == data.class_path else begun
 
 
 def differences(model: ZooModule, recipe: Path) -> dict[str, object]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from lightning import LightningDataModule, Trainer
 
-from zoo.data.images import ImageDataModule
+from zoo.data.module import ZooDataModule
 from zoo.training.class_paths import arguments
 from zoo.training.config_checks import IMPORT_PATH, read_recipe
 
@@ -48,7 +48,7 @@ def class_and_arguments(settings: dict[str, Any], part: str) -> tuple[str, dict[
 
 def shrink(data: LightningDataModule, trainer: Trainer) -> None:
     """A few batches of the data, noise where there are no files; callbacks at every occasion."""
-    if isinstance(data, ImageDataModule):
+    if isinstance(data, ZooDataModule):
         data.limit_to(BATCHES * data.batch_size * trainer.world_size, trainer.default_root_dir)
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         for name, most in (("every_n_epochs", 1), ("n", 64)):
