@@ -30,7 +30,7 @@ from zoo.autoencoders.linear import LinearAutoencoder
 from zoo.autoencoders.recurrent import RecurrentAutoencoder
 from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.autoencoders.stacked import StackedAutoencoder
-from zoo.core.module import Autoencoder
+from zoo.core.latent_models import Autoencoder
 from zoo.core.protocols import (
     HasSparseCode,
     SupportsEncoding,

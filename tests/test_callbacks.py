@@ -212,13 +212,13 @@ def test_watching_changes_no_weight(
 def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
     from zoo.classifiers.resnet import ResNet
 
-    with pytest.raises(BadRecipe, match=f"{type(callback).__name__} needs .* ResNet has not"):
+    with pytest.raises(BadRecipe, match=f"{type(callback).__name__} .* ResNet"):
         train(ResNet(size=8, channels=1, width=4), folder, callback)
 
 
 @pytest.mark.parametrize("callback", [Reconstructions(), PosteriorCollapse()])
 def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
-    with pytest.raises(BadRecipe, match="DCGAN has not"):
+    with pytest.raises(BadRecipe, match="DCGAN"):
         train(gan(), folder, callback)
 
 
@@ -273,7 +273,5 @@ def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
 
 
 def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
-    with pytest.raises(
-        BadRecipe, match="InitOutputBias needs a dense decoder of pixels, which VAE"
-    ):
+    with pytest.raises(BadRecipe, match=r"InitOutputBias .* VAE"):
         train(vae(), folder, InitOutputBias())

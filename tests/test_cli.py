@@ -253,7 +253,10 @@ def test_python_m_zoo_is_the_same_command() -> None:
         (["sample", "vae-digits", "--to", "."], "irectory"),
         (["fit", "vae-digits", "--ckpt_path=no.ckpt"], "there is no checkpoint no.ckpt"),
         (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
-        (["fit", "vae-digits", "--model.init_args.size=16"], "the model has size 16, the data"),
+        (
+            ["fit", "vae-digits", "--model.init_args.size=16"],
+            "size of the data must be 16",
+        ),
         (["fit", "vae-digits", "--model.init_args.size=12"], "size 12 is not a power of two"),
     ],
 )

@@ -227,7 +227,7 @@ def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 def test_a_batch_larger_than_the_data() -> None:
-    with pytest.raises(BadRecipe, match="more than the 1500 images"):
+    with pytest.raises(BadRecipe, match=r"1500.*2000"):
         Digits(batch_size=2000).setup("fit")
 
 
@@ -348,7 +348,7 @@ def test_a_class_is_left_out_of_training_alone() -> None:
     assert without.digest("train") != whole.digest("train")
     data = Digits(exclude_class=12)
     for _ in range(2):
-        with pytest.raises(BadRecipe, match="has no class 12"):
+        with pytest.raises(BadRecipe, match="12"):
             data.images("train")
 
 

@@ -93,7 +93,7 @@ def test_a_folder_that_cannot_be_written_is_no_hindrance(root: Path) -> None:
 def test_a_model_of_other_images_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "small.safetensors"
     zoo.save(DCGAN(size=16, channels=1, width=8), path)
-    with pytest.raises(ZooError, match="the model has size 16, Digits 8"):
+    with pytest.raises(ZooError, match=r"16.* 8 .*Digits"):
         evaluate(path, Digits(), TOY)
 
 

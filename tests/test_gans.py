@@ -9,7 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.utils import parametrize
 
-from zoo.core.module import ConditionalModel, LatentVariableModel
+from zoo.core.latent_models import ConditionalModel, LatentVariableModel
+from zoo.core.modality import Images
+from zoo.core.preview import columns_of
 from zoo.errors import BadRecipe, UnknownName, ZooError
 from zoo.gans.acgan import ACGAN
 from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
@@ -38,7 +40,6 @@ from zoo.losses.stabilization import (
     smooth_one_sided,
     unrolled,
 )
-from zoo.plotting.pictures import columns
 
 FAMILIES = [
     GAN,
@@ -82,7 +83,7 @@ def test_a_class_can_be_asked_for(family: type[ConditionalModel]) -> None:
     asked = torch.tensor([0, 1, 2, 0])
     images = model.sample(4, seed=0, labels=asked)
     assert torch.equal(model.sample(4, seed=0), images)
-    assert columns(model) == 3  # of a picture, one for each class
+    assert columns_of(model, Images()) == 3  # of a picture, one for each class
     assert not torch.equal(model.sample(4, seed=0, labels=asked.flip(0)), images)
     for kind in (torch.uint8, torch.int32):
         assert torch.equal(model.sample(4, seed=0, labels=asked.to(kind)), images)

@@ -13,7 +13,7 @@ from zoo.analysis import latents
 from zoo.analysis.attributes import AttributeClassifier
 from zoo.cli import main
 from zoo.cli.steer import parse_attributes
-from zoo.core.module import LatentVariableModel
+from zoo.core.latent_models import LatentVariableModel
 from zoo.data import CelebA, Digits
 from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import UnknownName, ZooError

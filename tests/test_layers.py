@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.classifiers.resnet import Block, ResNet
-from zoo.core.module import LatentVariableModel
+from zoo.core.latent_models import LatentVariableModel
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN, Discriminator, Generator
 from zoo.gans.wgan_gp import WGANGP, Critic

@@ -97,7 +97,7 @@ def test_pictures_that_changed_since_are_told(place: Path) -> None:
     main(["export", "runs/own", "own", *QUICK])
     data = facts("own")["data"]
     assert data["examples"] == 108
-    assert data["measured_on"]["images"] == 117
+    assert data["measured_on"]["examples"] == 117
     assert data["measured_on"]["sha256"] != data["sha256"]
     shutil.rmtree(more)
     pictures(more)
@@ -122,7 +122,8 @@ def test_files_of_another_model_are_not_replaced(place: Path) -> None:
 
 def test_terms_are_those_of_own_pictures_alone(place: Path) -> None:
     said = fails("export", "runs/vae-digits", "mine", "--terms", "mine", *QUICK)
-    assert "--terms must be left out for Digits" in said
+    assert "--terms" in said
+    assert "Digits" in said
 
 
 def test_a_terminal_is_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:

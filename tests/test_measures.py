@@ -10,7 +10,8 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 
 import zoo
-from zoo.core.module import ConditionalModel, ZooModule
+from zoo.core.latent_models import ConditionalModel
+from zoo.core.module import ZooModule
 from zoo.data import Digits, StackedMNIST
 from zoo.data.images import normalize
 from zoo.errors import UnknownName

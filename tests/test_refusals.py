@@ -50,14 +50,14 @@ def refused(*arguments: str) -> str:
         ("--guard.every_n_steps=0", "guard has every_n_steps 0"),
         ("--trainer.max_steps=0", "train nothing"),
         ("--trainer.strategy=fsdp", "weights are sharded"),
-        ("--data.init_args.root=nowhere", "nowhere is not there: make it, or name the one"),
-        ("--data.init_args.batch_size=2000", "more than the 1500 images"),
+        ("--data.init_args.root=nowhere", "nowhere"),
+        ("--data.init_args.batch_size=2000", "1500"),
         ("--trainer.limit_train_batches=0", "limit_train_batches must be > 0"),
         ("--trainer.max_epochs=x", "trainer.max_epochs must be int"),
         ("--trainer.precision=transformer-engine", "transformer_engine"),
         ("--data=zoo.vaes.vae.VAE", "data must be LightningDataModule"),
         ("--model=zooo.vaes.vae.VAE", "no module called 'zooo'; did you mean zoo"),
-        ("--model.init_args.channels=3", "the model has channels 3, the data channels 1"),
+        ("--model.init_args.channels=3", "channels of the data must be 3"),
     ],
 )  # fmt: skip
 def test_in_words(override: str, words: str) -> None:

@@ -17,6 +17,7 @@ from zoo.gans.dcgan import DCGAN
 from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
 from zoo.pretrained.training_modules import init_from_pretrained, save_training_modules
 from zoo.pretrained.weights import save, training_state_dict
+from zoo.publishing.export import UNREVIEWED
 from zoo.vaes.vae import VAE
 
 ARGUMENTS = {"size": 8, "channels": 1, "latent": 4, "width": 8}
@@ -115,7 +116,7 @@ def test_fit_publish_fit_from(
     main(["publish", "runs/dcgan-digits", name])
     card = zoo.card(name)
     assert card.facts["recipe"] == "dcgan-digits/recipe.yaml"
-    assert "Nobody has looked" in card.prose
+    assert UNREVIEWED in card.prose
 
     hub.requests.clear()
     trained = model_from_checkpoint(Path(checkpoint), read_checkpoint(Path(checkpoint)))

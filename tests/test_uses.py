@@ -303,7 +303,10 @@ def test_pictures_are_kept_as_they_are(colours: int, tmp_path: Path) -> None:
         (["traverse", "vae-digits", "--image", "297"], "there are 297 images, 0 to 296: no 297"),
         (["interpolate", "vae-digits", "--between", "real", "--rows", "200"], "there are 297"),
         (["interpolate", "conditional-vae-fashion-mnist", "--between", "real"], "by a class, too"),
-        (["reconstruct", "vae-digits", "--recipe", "lenet-mnist"], "the model has size 8"),
+        (
+            ["reconstruct", "vae-digits", "--recipe", "lenet-mnist"],
+            "size of the data must be 8",
+        ),
         (["reconstruct", "vae-digits", "--folder", "empty"], "there are no images below"),
     ],
 )

@@ -9,7 +9,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from tqdm import trange
 
-from zoo.core.module import ConditionalModel, LatentVariableModel
+from zoo.core.latent_models import ConditionalModel, LatentVariableModel
 from zoo.core.protocols import Codec
 from zoo.errors import ZooError
 from zoo.layers.precision import at_least_float32

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.core.module import Autoencoder
+from zoo.core.latent_models import Autoencoder
 from zoo.errors import BadRecipe
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error

@@ -10,7 +10,8 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from zoo.core.module import Autoencoder, eval_in_chunks
+from zoo.core.latent_models import Autoencoder
+from zoo.core.module import eval_in_chunks
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.layers.tied import TiedLinear

@@ -10,7 +10,8 @@ from zoo.errors import ZooError
 from zoo.pretrained import catalog
 
 if TYPE_CHECKING:
-    from zoo.core.module import LatentVariableModel, ZooModule
+    from zoo.core.latent_models import LatentVariableModel
+    from zoo.core.module import ZooModule
     from zoo.core.protocols import Codec, SupportsReconstruction
     from zoo.data.arrays import Examples
     from zoo.data.images import ImageDataModule
@@ -98,7 +99,7 @@ def load_reconstructor(options: Namespace) -> tuple["ZooModule", "SupportsRecons
 
 def load_generator(options: Namespace) -> "LatentVariableModel":
     """The model that a verb's options name, as one that draws by a latent and by nothing else."""
-    from zoo.core.module import LatentVariableModel
+    from zoo.core.latent_models import LatentVariableModel
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):
@@ -111,7 +112,7 @@ def load_generator(options: Namespace) -> "LatentVariableModel":
 
 def refuse_classes(options: Namespace, model: "ZooModule") -> None:
     """Refuse a model whose images a latent alone does not tell."""
-    from zoo.core.module import ConditionalModel
+    from zoo.core.latent_models import ConditionalModel
 
     if isinstance(model, ConditionalModel):
         raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")

@@ -88,7 +88,7 @@ def pixels(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":
 def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
     """Samples a few at a time, by truncated latents where that is wanted."""
     from zoo.analysis import latents
-    from zoo.core.module import LatentVariableModel
+    from zoo.core.latent_models import LatentVariableModel
     from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 
     if options.truncation is None:
@@ -117,7 +117,7 @@ def interpolate(options: Namespace) -> None:
 
 def between_samples(options: Namespace) -> "Tensor":
     from zoo.analysis import latents
-    from zoo.core.module import ConditionalModel, LatentVariableModel
+    from zoo.core.latent_models import ConditionalModel, LatentVariableModel
     from zoo.plotting import pictures
 
     model = catalog.load(options.name, options.device)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.analysis.attributes import AttributeClassifier
-    from zoo.core.module import LatentVariableModel
+    from zoo.core.latent_models import LatentVariableModel
 
 Attributes = dict[str, bool]  # attributes, and whether they are wanted
 

@@ -10,7 +10,8 @@ from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from zoo.core.module import ConditionalModel, LatentVariableModel, ZooModule, eval_in_chunks
+from zoo.core.latent_models import ConditionalModel, LatentVariableModel
+from zoo.core.module import ZooModule, eval_in_chunks
 from zoo.errors import BadRecipe
 from zoo.layers.precision import at_least_float32
 

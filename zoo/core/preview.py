@@ -8,8 +8,8 @@ from typing import NamedTuple
 from lightning import LightningModule
 from torch import Tensor
 
+from zoo.core.latent_models import ConditionalModel
 from zoo.core.modality import Images, Modality
-from zoo.core.module import ConditionalModel
 from zoo.core.protocols import SupportsSampling, SupportsTranslation
 from zoo.errors import ZooError
 from zoo.plotting import pictures

@@ -48,11 +48,9 @@ class ImageDataModule(ZooDataModule, ABC):
     def check_examples(self, examples: Examples) -> None:
         check_images(examples, self.channels, len(self.classes))
 
-    def examples(self, split: Split) -> Examples:
-        if split in self.splits or split == "test" or self.exclude_class is None:
-            return super().examples(split)
-        self.splits[split] = self.exclude(super().examples(split))
-        return self.splits[split]
+    def load(self, split: Split) -> Examples:
+        found = super().load(split)
+        return found if split == "test" or self.exclude_class is None else self.exclude(found)
 
     def images(self, split: Split) -> Examples:
         """The images (n, channels, size, size) of a split in uint8, with all their labels."""

@@ -59,15 +59,19 @@ class ZooDataModule(LightningDataModule, ABC):
         """Raise ValueError for examples that are not as the modality stores them."""
 
     def examples(self, split: Split) -> Examples:
-        """A split, read once; raises MissingData for damaged files."""
+        """A split, loaded once; raises MissingData for damaged files."""
         if split not in self.splits:
-            try:
-                found = self.read(split)
-                self.check_examples(found)
-            except DAMAGE as error:
-                raise self.damaged(error) from error
-            self.splits[split] = found
+            self.splits[split] = self.load(split)
         return self.splits[split]
+
+    def load(self, split: Split) -> Examples:
+        """Read and check a split; raises MissingData for damaged files."""
+        try:
+            found = self.read(split)
+            self.check_examples(found)
+        except DAMAGE as error:
+            raise self.damaged(error) from error
+        return found
 
     def damaged(self, error: Exception) -> MissingData:
         """The error of files that cannot be read, with its remedy."""
@@ -93,8 +97,8 @@ class ZooDataModule(LightningDataModule, ABC):
         self.root = Path(root)
 
     def toy(self, n: int) -> Examples:
-        """n examples of random content, in ten classes."""
-        return Examples(self.modality.toy(n), torch.arange(n) % 10)
+        """n examples of random content."""
+        return Examples(*self.modality.toy(n))
 
     def download(self) -> None:
         """Download the files to `root` unless they are there."""
@@ -183,7 +187,8 @@ class ZooDataModule(LightningDataModule, ABC):
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
         values, labels = batch
-        return self.to_model(self.modality.normalize(values)), labels
+        x, y = self.modality.normalize(values), self.modality.normalize_labels(labels)
+        return self.to_model(x), self.to_model(y)
 
     def to_model(self, x: Tensor) -> Tensor:
         """A batch in the number format of the model; integers as they are."""

@@ -11,7 +11,7 @@ from typing import TypedDict
 import torch
 from lightning import LightningModule
 
-from zoo.core.module import Autoencoder
+from zoo.core.latent_models import Autoencoder
 from zoo.core.provenance import hardware, versions
 from zoo.data.module import ZooDataModule
 from zoo.data.user_images import UserImages

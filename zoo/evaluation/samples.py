@@ -10,7 +10,8 @@ from lightning import LightningModule
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.module import CHUNK, ConditionalModel
+from zoo.core.latent_models import ConditionalModel
+from zoo.core.module import CHUNK
 from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 from zoo.data.arrays import Split
 from zoo.data.features import extract, real_features

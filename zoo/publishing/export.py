@@ -44,21 +44,20 @@ def export(
 
     The card states the data of the run, and metrics of the written file; the prose and the paper's
     values are kept from the old card. `tell` is called with the expected duration. Raises
-    BadWeights for a checkpoint that `recipe` did not make, ZooError where the data is not known or,
-    without `force`, files of another model or data set would be replaced.
+    BadWeights for a checkpoint of another recipe, ZooError for unknown data and, without `force`,
+    where files of another model or data set would be replaced.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
-    state = read_checkpoint(checkpoint)
-    model = model_from_checkpoint(checkpoint, state)
+    model = model_from_checkpoint(checkpoint, state := read_checkpoint(checkpoint))
     trained_on = find_training_data(checkpoint, state, recipe, terms or Terms())
     reference = recipe or recipe_of(checkpoint, name, model, trained_on.data)
     old = kept_of_old_card(folder / f"{name}.md", model, trained_on.facts["name"], force)
     changed = differences(model, reference) if reference else {}
     extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
     with write_files(model, name, folder, trained_on.data) as path:
-        usable = usable_protocol(path, trained_on.data, protocol, tell)
-        facts = card_facts(path, reference, state, trained_on, usable)
-        card = Card(name, facts | extra, old.prose)
+        protocol = usable_protocol(path, trained_on.data, protocol, tell)
+        facts = card_facts(path, reference, state, trained_on, protocol) | extra
+        card = Card(name, facts, old.prose)
         path.with_suffix(".md").write_text(str(card), encoding="utf-8")
     return card
 

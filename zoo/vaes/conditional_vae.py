@@ -12,7 +12,8 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
 from zoo.checks import check_count
-from zoo.core.module import ConditionalModel, eval_in_chunks
+from zoo.core.latent_models import ConditionalModel
+from zoo.core.module import eval_in_chunks
 from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network, diagonal_normal
 
 

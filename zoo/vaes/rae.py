@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.module import Autoencoder
+from zoo.core.latent_models import Autoencoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.precision import at_least_float32
 from zoo.layers.samplers import GaussianMixtureSampler

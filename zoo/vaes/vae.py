@@ -13,7 +13,8 @@ from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
-from zoo.core.module import LatentVariableModel, eval_in_chunks
+from zoo.core.latent_models import LatentVariableModel
+from zoo.core.module import eval_in_chunks
 from zoo.layers import convnets, mlp
 from zoo.layers.precision import at_least_float32
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.module import EncoderDecoder
+from zoo.core.latent_models import EncoderDecoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.precision import at_least_float32
 from zoo.losses.reconstruction import squared_distance

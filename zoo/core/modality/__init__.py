@@ -1,0 +1,20 @@
+"""What the data of a model is: images, pairs of images, text.
+
+A data module owns a modality, a model names the one that it takes. Normalization, toy data,
+rendered files and the check of one against the other belong to the modality. Training, export,
+callbacks and the command line go through it, so that a new one needs no change there.
+"""
+
+from torch import nn
+
+from zoo.core.modality.base import Mismatch, Modality
+from zoo.core.modality.images import ImagePairs, Images, normalize
+from zoo.core.modality.text import Text
+
+__all__ = ["ImagePairs", "Images", "Mismatch", "Modality", "Text", "modality_of", "normalize"]
+
+
+def modality_of(model: nn.Module, default: Modality | None = None) -> Modality:
+    """The modality that a model declares, else the default; images for a model without either."""
+    found = getattr(model, "modality", None)
+    return found if isinstance(found, Modality) else default or Images()

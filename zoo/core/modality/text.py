@@ -1,0 +1,73 @@
+"""Text as indices into a vocabulary of characters."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from zoo.core.modality.base import Mismatch, Modality
+from zoo.errors import ZooError
+from zoo.files import atomic_write
+from zoo.text import brief
+
+LENGTH = 64  # characters of a toy text whose length is free
+
+
+@dataclass(frozen=True)
+class Text(Modality):
+    """Texts as indices (n, length) in int64 into the characters of `vocabulary`, stored in uint8 or
+    int64; a `length` of None leaves it free."""
+
+    vocabulary: str
+    length: int | None = None
+    noun: ClassVar[str] = "texts"
+    suffix: ClassVar[str] = ".txt"
+    columns: ClassVar[int] = 1
+
+    def normalize(self, values: Tensor) -> Tensor:
+        return values.long()
+
+    def store(self, samples: Tensor) -> Tensor:
+        return samples.to(torch.uint8 if len(self.vocabulary) <= 256 else torch.int64)
+
+    def toy(self, n: int) -> tuple[Tensor, Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        shape = n, self.length or LENGTH
+        indices = torch.randint(len(self.vocabulary), shape, generator=generator)
+        return self.store(indices), torch.arange(n) % 10
+
+    def mismatch(self, data: Modality) -> Mismatch | None:
+        if not isinstance(data, Text):
+            return self.other_kind(data)
+        if data.vocabulary == self.vocabulary:
+            return None
+        wanted, found = brief(self.vocabulary), brief(data.vocabulary)
+        reason = f"vocabulary of the data must be {wanted}, as the model has it, got {found}"
+        return Mismatch(reason, "Set --model.init_args.vocabulary to that of the data")
+
+    def encode(self, text: str) -> Tensor:
+        """Indices (length,) of a text; raises ZooError for a character outside the vocabulary."""
+        index = {character: i for i, character in enumerate(self.vocabulary)}
+        if unknown := sorted(set(text) - set(index)):
+            raise ZooError(
+                f"characters must be of the vocabulary {self.vocabulary!r}, got {unknown[0]!r}. "
+                "Remove it"
+            )
+        return torch.tensor([index[character] for character in text], dtype=torch.long)
+
+    def decode(self, indices: Tensor) -> list[str]:
+        """Texts of indices (n, length)."""
+        return ["".join(self.vocabulary[i] for i in row) for row in indices.tolist()]
+
+    def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
+        texts = self.decode(samples)
+        lines = [f"--- sample {number}\n{text}\n" for number, text in enumerate(texts, 1)]
+        with atomic_write(path) as beside:
+            beside.write_text("".join(lines), encoding="utf-8")
+
+    def compare(self, path: Path, other: Path) -> str:
+        if path.read_bytes() != other.read_bytes():
+            raise ZooError(f"{other} is not the text that seed 0 gives. Export the model again")
+        return "equal text"
