@@ -1,11 +1,22 @@
 """Files that are whole or not there."""
 
 import errno
+import lzma
 import os
+import struct
 import threading
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import BadZipFile
+
+DAMAGE = (  # what libraries raise for data files that are truncated or changed
+    OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, AssertionError,
+    AttributeError, MemoryError, OverflowError, SyntaxError, TokenError, BadZipFile, zlib.error,
+    lzma.LZMAError, struct.error,
+)  # fmt: skip
 
 
 def expand_user(path: str | Path) -> Path:

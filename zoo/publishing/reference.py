@@ -8,6 +8,7 @@ from zoo.data.module import ZooDataModule
 from zoo.errors import BadWeights
 from zoo.evaluation.training_data import data_of, run_recipe
 from zoo.pretrained import catalog
+from zoo.pretrained.trust import names_class
 
 
 def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule) -> Path | None:
@@ -28,10 +29,10 @@ def differences(model: ZooModule, recipe: Path) -> dict[str, object]:
     wanted = catalog.read_recipe(recipe)["model"]
     kind = type(model)
     path = str(wanted["class_path"])
-    if path != f"{kind.__module__}.{kind.__qualname__}":
+    if not names_class(path, kind):
         raise BadWeights(
-            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
-            f"{path.rpartition('.')[2]}: export it under its own name"
+            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} trains a "
+            f"{path.rpartition('.')[2]}. Export it under another name"
         )
     parameters = inspect.signature(kind).parameters
     arguments = {key: value.default for key, value in parameters.items()}
