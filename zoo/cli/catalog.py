@@ -61,7 +61,7 @@ def show(options: Namespace) -> None:
 def verify(options: Namespace) -> None:
     from zoo.publishing.verify import verify as check
 
-    failures = 0
+    failed = []
     installed = filter(catalog.is_local, catalog.list_models())
     names = catalog.expand(options.names) or list(installed)
     width = max(map(len, names), default=0)
@@ -69,10 +69,11 @@ def verify(options: Namespace) -> None:
         try:
             print(f"{printable(name):<{width}} {', '.join(check(name))}")
         except ZooError as error:
-            failures += 1
+            failed.append(printable(name))
             print(f"{printable(name):<{width}} FAILED: {error}")
-    if failures:
-        raise ZooError(f"{failures} of {len(names)} models do not match their cards")
+    if failed:
+        count = f"{len(failed)} of {len(names)}"
+        raise ZooError(f"{count} models do not match their cards: {', '.join(failed)}")
 
 
 def leaderboard(options: Namespace) -> None:

@@ -39,6 +39,7 @@ def weights(repo: RepoRef, expected_sha256: str = "") -> Path:
         path = page.with_name(WEIGHTS)
         sha256 = cache.verified_sha256(pinned, path)
         if not sha256:
+            check_size(pinned, WEIGHTS)  # also raises where the repository has no such file
             stated = str(read_model_card(text(page), pinned).facts["sha256"])
             check_expected(pinned, stated, expected_sha256)
             sha256 = download_weights(pinned, path, stated)
@@ -48,7 +49,6 @@ def weights(repo: RepoRef, expected_sha256: str = "") -> Path:
 
 def download_weights(pinned: RepoRef, path: Path, expected_sha256: str) -> str:
     """Download and verify a weights file, whose header is checked first; return its sha256."""
-    check_size(pinned, WEIGHTS)
     if not path.exists():
         check_header(pinned)
         with suppress(RemoteEntryNotFoundError):  # by this file the Hub counts downloads
