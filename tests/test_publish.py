@@ -231,9 +231,7 @@ def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> 
     zoo.save(model, mine)
     preview(zoo.load(mine), Images(), no_inputs).render(mine)
     change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
-    assert "mine has collapsed" in fails(
-        "publish", "mine.safetensors", NAME, "--force"
-    )
+    assert "mine has collapsed" in fails("publish", "mine.safetensors", NAME, "--force")
 
 
 @pytest.mark.parametrize(

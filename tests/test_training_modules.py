@@ -75,9 +75,7 @@ def test_other_tensors_are_refused(
 
 def test_a_loaded_gan_says_why_it_cannot_be_trained() -> None:
     trainer = Trainer(max_steps=1, logger=False, enable_checkpointing=False)
-    with pytest.raises(
-        BadWeights, match=r"discriminator.*`zoo fit NAME --init_from`"
-    ):
+    with pytest.raises(BadWeights, match=r"discriminator.*`zoo fit NAME --init_from`"):
         trainer.fit(zoo.load("dcgan-digits"), Digits())
 
 

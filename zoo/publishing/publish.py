@@ -25,31 +25,42 @@ ABSENT = (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundErr
 
 
 def check_package(package: HubPackage, repo: RepoRef, force: bool = False) -> str | None:
+    """Raise ZooError for a model that misses classes, and as `check_zoo_package` does."""
+    check_classes(package.card)
+    return check_zoo_package(package, repo, force)
+
+
+def check_zoo_package(package: HubPackage, repo: RepoRef, force: bool = False) -> str | None:
     """Raise ZooError for a model without terms, a collapsed one, or, unless forced, one whose
-    headline metric is worse than that of the published one.
+    headline metric is worse than that of the published one. Models of the zoo may miss classes:
+    their cards were reviewed and state it.
 
     Returns the commit of the published model for `push_to_hub`: empty if there is none, None where
     forced.
     """
     terms = package.card.within("data").get("terms")
     check_terms(package.card.name, package.card.facts["license"], terms)
-    check_variety(package.card, package.model)
+    check_collapse(package.card.name, package.model)
     return None if force else check_progress(package.card, repo)
 
 
-def check_variety(card: Card, model: ZooModule) -> None:
-    """Raise ZooError for missing classes, and for samples that are nearly equal."""
+def check_classes(card: Card) -> None:
+    """Raise ZooError for a card with missing classes."""
     missing = [r["value"] for r in card.metrics if r["metric"] == "missing-classes"]
     if missing and float(missing[0]) >= 1:
         raise ZooError(
             f"missing-classes of {card.name} must be below 1, got {missing[0]:g}. Train it longer"
         )
+
+
+def check_collapse(name: str, model: ZooModule) -> None:
+    """Raise ZooError for a model whose samples are nearly equal."""
     if isinstance(model, SupportsSampling):
         samples = model.sample(64, seed=0).flatten(1)
         distance = float(torch.pdist(samples).mean() / samples.shape[1] ** 0.5)
         if not distance >= MIN_VARIETY:  # also for NaN
             raise ZooError(
-                f"{card.name} has collapsed: the mean distance of two samples must be at least "
+                f"{name} has collapsed: the mean distance of two samples must be at least "
                 f"{MIN_VARIETY}, got {distance:.2g}. Look at the samples"
             )
 

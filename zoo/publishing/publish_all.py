@@ -11,11 +11,11 @@ from zoo.errors import BadCard, ZooError, explain_os_error
 from zoo.pretrained import catalog
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import API, translate_errors
-from zoo.pretrained.hub.fetch import CARD, CONFIG, PREVIEW, WEIGHTS, resolve, text
+from zoo.pretrained.hub.fetch import CARD, CONFIG, PREVIEW, WEIGHTS, resolve, text, version_tag
 from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.weights import sha256
 from zoo.publishing.package import Originals, build_package, find_originals, hub_card
-from zoo.publishing.publish import ABSENT, check_package, push_to_hub
+from zoo.publishing.publish import ABSENT, check_zoo_package, push_to_hub
 
 
 class Outcome(NamedTuple):
@@ -38,11 +38,14 @@ def publish_all(
                 yield Outcome(name, "unchanged")
                 continue
             with build_package(name, repo.repository) as package:
-                parent = check_package(package, repo, force)
+                parent = check_zoo_package(package, repo, force)
                 if dry_run:
                     yield Outcome(name, "checked", f"{sum(package.files().values()) / 1e6:.1f} MB")
                     continue
                 commit = push_to_hub(package, repo, private, parent=parent)
+                tag = version_tag(str(package.card.facts["sha256"]))
+                with translate_errors(repo):
+                    API.create_tag(repo.repository, tag=tag, revision=commit.oid, exist_ok=True)
             yield Outcome(name, "published", commit.commit_url)
         except ZooError as error:
             yield Outcome(name, "failed", str(error))
@@ -51,7 +54,8 @@ def publish_all(
 
 
 def is_published(originals: Originals, repo: RepoRef) -> bool:
-    """Whether a repository holds this card, these weights and this preview, by their digests."""
+    """Whether a repository holds this card, these weights and this preview, by their digests, and
+    has the tag of this version."""
     expected = hub_card(originals.card, str(originals.card.facts.get("class")))
     with translate_errors(repo):
         try:
@@ -62,9 +66,11 @@ def is_published(originals: Originals, repo: RepoRef) -> bool:
             return False
         entries = API.list_repo_tree(repo.repository, revision=pinned.revision)
         files = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
+        tags = [ref.name for ref in API.list_repo_refs(repo.repository).tags]
     pairs = ((WEIGHTS, originals.weights), (PREVIEW, originals.preview))
     present = {CARD, CONFIG, WEIGHTS, PREVIEW} <= files.keys()
-    return present and all(is_same(files[name], path) for name, path in pairs)
+    tagged = version_tag(str(expected.facts["sha256"])) in tags
+    return present and tagged and all(is_same(files[name], path) for name, path in pairs)
 
 
 def is_same(entry: RepoFile, path: Path) -> bool:

@@ -1,9 +1,11 @@
 """Recipes that cannot be followed are refused before the first step, in words."""
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -175,7 +177,8 @@ def check_resumed(path: Path, model: Namespace) -> None:
         check_arguments(path, kind, arguments)
         return
     known = model.get("init_args") or {}
-    if changed := [key for key, value in arguments.items() if known.get(key) != value]:
+    as_json = partial(json.dumps, default=repr)  # where a tuple is a list
+    if changed := [k for k, v in arguments.items() if as_json(known.get(k)) != as_json(v)]:
         raise BadRecipe(
             f"{path} was trained with another {', '.join(changed)}: set "
             f"--model.init_args.{changed[0]} as in the run's recipe.yaml, or resume that recipe"

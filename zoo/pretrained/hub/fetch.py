@@ -8,7 +8,11 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from huggingface_hub.errors import RemoteEntryNotFoundError, SafetensorsParsingError
+from huggingface_hub.errors import (
+    RemoteEntryNotFoundError,
+    RevisionNotFoundError,
+    SafetensorsParsingError,
+)
 
 from zoo.errors import BadWeights
 from zoo.pretrained.cards import Card
@@ -35,12 +39,12 @@ def weights(repo: RepoRef, expected_sha256: str = "") -> Path:
     if expected_sha256 and (path := cache.find_verified(repo.repository, expected_sha256)):
         return path
     with translate_errors(repo):
-        pinned, page = resolve(repo)
+        pinned, page = resolve_version(repo, expected_sha256)
         path = page.with_name(WEIGHTS)
         sha256 = cache.verified_sha256(pinned, path)
         if not sha256:
             check_size(pinned, WEIGHTS)  # also raises where the repository has no such file
-            stated = str(read_model_card(text(page), pinned).facts["sha256"])
+            stated = stated_sha256(pinned, page)
             check_expected(pinned, stated, expected_sha256)
             sha256 = download_weights(pinned, path, stated)
     check_expected(pinned, sha256, expected_sha256)
@@ -114,6 +118,27 @@ def resolve(repo: RepoRef) -> tuple[RepoRef, Path]:
     pinned = RepoRef(repo.repository, commit)
     cache.write_record(pinned)
     return pinned, page
+
+
+def resolve_version(repo: RepoRef, expected_sha256: str) -> tuple[RepoRef, Path]:
+    """Like `resolve`, but where the main branch has other weights than the expected: the version of
+    that tag, which `zoo publish --all` sets."""
+    pinned, page = resolve(repo)
+    if not expected_sha256 or repo.revision or stated_sha256(pinned, page) == expected_sha256:
+        return pinned, page
+    with suppress(RevisionNotFoundError):
+        return resolve(RepoRef(repo.repository, version_tag(expected_sha256)))
+    return pinned, page
+
+
+def version_tag(sha256: str) -> str:
+    """The tag of a version of a model, by which an older installation finds its weights."""
+    return f"sha256-{sha256[:16]}"
+
+
+def stated_sha256(pinned: RepoRef, page: Path) -> str:
+    """The sha256 of the weights on the card of a repository."""
+    return str(read_model_card(text(page), pinned).facts["sha256"])
 
 
 def text(page: Path) -> str:
