@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from hub_server import TOKEN, Hub
+from hub_server import TOKEN, File, Hub
 from PIL import Image
 from toys import fails
 

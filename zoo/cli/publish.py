@@ -2,12 +2,16 @@
 
 from argparse import Namespace
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import AddCommand, positive
 from zoo.errors import UnknownName, ZooError
 from zoo.pretrained import catalog
 from zoo.pretrained.hub import RepoRef
 from zoo.text import printable
+
+if TYPE_CHECKING:
+    from huggingface_hub import CommitInfo
 
 
 def register(verb: AddCommand) -> None:
@@ -54,13 +58,18 @@ def publish(options: Namespace) -> None:
             print("nothing was sent. Leave out --dry-run to send the files")
             return
         commit = push_to_hub(package, repo, options.private, options.create_pr, parent)
+    print_commit(options.source, repo, commit)
+
+
+def print_commit(source: str, repo: RepoRef, commit: "CommitInfo") -> None:
+    """Print where a model was published, and how to load it."""
     if commit.pr_url:
         print(f"pull request: {printable(commit.pr_url)}")
         return
     print(f'published: {printable(commit.commit_url)}\nload it by zoo.load("{repo}")')
-    if options.source in catalog.list_models():
+    if source in catalog.list_models():
         pinned = RepoRef(repo.repository, commit.oid)
-        print(f"the card of {options.source} may pin this copy: `hub: {pinned}`")
+        print(f"the card of {source} may pin this copy: `hub: {pinned}`")
 
 
 def publish_every(options: Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from zoo.errors import BadCard, BadWeights, UnknownName, ZooError
-from zoo.files import expand_user
+from zoo.files import expand_user, files_in, first_of
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.recipes import read_recipe as read_recipe
@@ -25,6 +25,7 @@ HOME = CLONE if (CLONE / "pyproject.toml").is_file() else PACKAGE  # of recipes 
 WEIGHTS = HOME / "weights"
 RECIPES = HOME / "recipes"
 OWNER = os.environ.get("ZOO_OWNER") or "generative-zoo"  # of the Hub repositories OWNER/NAME
+PREVIEWS = (".png", ".txt", ".wav", ".csv")  # endings of a preview: one for each modality
 RUN_REMEDY = "is a run without weights file and card. Make them by `zoo export RUN NAME`"
 
 
@@ -57,7 +58,7 @@ def card(name: str | Path) -> Card:
     """The card of a model: of that name, beside that file, or in that repository
     `owner/name[@revision]` of the Hub; raises UnknownName, and BadCard where a file has none."""
     if is_path(name):
-        return Card.read(beside(name, ".md"))
+        return Card.read(beside(name, "card", ".md"))
     name = str(name)
     if repo := find_repo(name):
         from zoo.pretrained.hub import fetch
@@ -80,14 +81,13 @@ def weights_path(name: str | Path) -> Path:
 
 
 def preview_path(name: str | Path) -> Path:
-    """The first samples of a model in a PNG: of that name, beside that file, or in that
-    repository; raises ZooError."""
+    """The first samples of a model in a file of its modality, as a PNG: of that name, beside that
+    file, or in that repository; raises ZooError."""
     if is_path(name):
-        return beside(name, ".png")
+        return beside(name, "preview", *PREVIEWS)
     name = str(name)
     repo = find_repo(name)
-    path = WEIGHTS / f"{name}.png"
-    if repo is None and path.is_file():
+    if repo is None and (path := first_of(WEIGHTS / name, PREVIEWS)):
         return path
     from zoo.pretrained.hub import fetch
 
@@ -148,12 +148,6 @@ def is_run(name: str | Path) -> bool:
     return str(name) not in list_models() and bool(files_in(name, "*.ckpt"))
 
 
-def files_in(folder: str | Path, pattern: str) -> list[Path]:
-    """The files of a folder that match, sorted; none where there is no such folder."""
-    path = expand_user(folder)
-    return sorted(path.glob(pattern)) if os.path.isdir(path) else []
-
-
 def file_of(name: str | Path) -> Path:
     """The weights file at a path; raises ZooError."""
     path = expand_user(name)
@@ -168,15 +162,16 @@ def file_of(name: str | Path) -> Path:
     return path
 
 
-def beside(name: str | Path, ending: str) -> Path:
-    """The file beside a weights file: its card (.md) or its preview (.png)."""
-    path = file_of(name).with_suffix(ending)
-    if not path.is_file():
-        what = {".md": "card", ".png": "preview"}[ending]
+def beside(name: str | Path, what: str, *endings: str) -> Path:
+    """The file beside a weights file that has one of the endings; raises BadCard."""
+    path = file_of(name)
+    found = first_of(path.with_suffix(""), endings)
+    if found is None:
         raise BadCard(
-            f"there is no {what} {path} beside {name}. `zoo export RUN NAME --to FOLDER` makes both"
+            f"there is no {what} {path.with_suffix(endings[0])} beside {name}. "
+            "`zoo export RUN NAME --to FOLDER` makes it"
         )
-    return path
+    return found
 
 
 def find_repo(name: str) -> RepoRef | None:

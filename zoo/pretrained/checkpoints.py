@@ -9,9 +9,9 @@ from pickle import UnpicklingError
 from typing import NamedTuple
 
 import torch
+from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.module import ZooModule
 from zoo.errors import BadCard, BadRecipe, BadWeights
 from zoo.files import DAMAGE
 from zoo.pretrained.arguments import check_arguments
@@ -142,7 +142,7 @@ def describe(path: Path) -> SavedCheckpoint:
         return SavedCheckpoint(step, time, path)
 
 
-def model_from_checkpoint(path: Path, state: dict[str, object]) -> ZooModule:
+def model_from_checkpoint(path: Path, state: dict[str, object]) -> LightningModule:
     """The model in a checkpoint: its average, where one was kept. Within `trusting` it may be
     another LightningModule. Raises BadWeights.
 
@@ -165,7 +165,7 @@ def model_from_checkpoint(path: Path, state: dict[str, object]) -> ZooModule:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         raise BadWeights(f"{path}: the tensors do not fit the model: {error}") from error
-    return model.eval()  # type: ignore[return-value]
+    return model.eval()
 
 
 def check_tensors(path: Path, state: object) -> Mapping[str, Tensor]:

@@ -16,7 +16,6 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as serialize
 from torch import Tensor, nn
 
-from zoo.core.module import ZooModule
 from zoo.errors import BadWeights, ZooError
 from zoo.files import atomic_write
 from zoo.pretrained.headers import REMEDY, build_meta, compare, construct, header, read_header
@@ -110,10 +109,9 @@ def stored(tensor: Tensor) -> Tensor:
     return tensor.float() if tensor.is_floating_point() else tensor
 
 
-def load(path: str | Path, device: str | torch.device | None = None) -> ZooModule:
-    """The model in a weights file, in evaluation mode on `device` (CPU); within `trusting` it may
-    be another LightningModule. Raises BadWeights, and ZooError for a device that is not available.
-    """
+def load(path: str | Path, device: str | torch.device | None = None) -> LightningModule:
+    """The model in a weights file, in evaluation mode on `device` (CPU), of a class of the zoo or a
+    trusted one; raises BadWeights, and ZooError for a device that is not available."""
     path, place = Path(path), find_device(device)
     with opened(path) as file:
         kind, arguments = read_header(path, file.metadata())
@@ -126,7 +124,7 @@ def load(path: str | Path, device: str | torch.device | None = None) -> ZooModul
         for name in {name for name, _ in model.named_children()} - {*names}:
             setattr(model, name, MissingModule(name))
     model.load_state_dict(tensors, assign=is_zoo_class(kind))
-    return model.to(place).eval()  # type: ignore[return-value]
+    return model.to(place).eval()
 
 
 @contextmanager

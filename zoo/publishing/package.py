@@ -8,12 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
-from zoo.core.module import ZooModule
+from lightning import LightningModule
+
+from zoo.core.modality import ImagePairs, Images, Modality, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     SupportsEncoding,
     SupportsReconstruction,
     SupportsSampling,
+    SupportsTranslation,
 )
 from zoo.errors import ZooError
 from zoo.evaluation import PROTOCOLS, Protocol
@@ -22,7 +25,7 @@ from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
 from zoo.pretrained.headers import header
-from zoo.pretrained.hub.fetch import CARD, CONFIG, DISCRIMINATOR, PREVIEW, WEIGHTS
+from zoo.pretrained.hub.fetch import CARD, CONFIG, DISCRIMINATOR, WEIGHTS
 from zoo.pretrained.hub.model_card import evaluation, write_model_card
 from zoo.pretrained.training_modules import checkpoint_of, save_training_modules
 from zoo.pretrained.trust import class_path_of
@@ -32,11 +35,15 @@ from zoo.publishing.verify import verify_files
 
 RESULTS = ".eval_results/generative-zoo.yaml"
 UNSPECIFIED = {"", "None", "unknown", "yours", "yours to decide"}  # license or terms on a card
-ABILITIES: tuple[tuple[type, str, str], ...] = (
-    (SupportsSampling, "unconditional-image-generation", "images = model.sample(64, seed=0)"),
-    (Classifier, "image-classification", "logits = model.classify(images)"),
-    (SupportsEncoding, "image-feature-extraction", "codes = model.encode(images)"),
-    (SupportsReconstruction, "image-to-image", "reconstructions = model.reconstruct(images)"),
+TASKS: tuple[tuple[type, type[Modality], str, str], ...] = (  # the first that fits
+    (SupportsSampling, Images, "unconditional-image-generation", "model.sample(64, seed=0)"),
+    (SupportsSampling, Text, "text-generation", "model.sample(64, seed=0)"),
+    (SupportsSampling, Modality, "other", "model.sample(64, seed=0)"),
+    (SupportsTranslation, Images, "image-to-image", "model.translate(images)"),
+    (SupportsTranslation, ImagePairs, "image-to-image", "model.translate(images)"),
+    (Classifier, Images, "image-classification", "model.classify(images)"),
+    (SupportsEncoding, Images, "image-feature-extraction", "model.encode(images)"),
+    (SupportsReconstruction, Images, "image-to-image", "model.reconstruct(images)"),
 )
 
 
@@ -45,7 +52,7 @@ class HubPackage(NamedTuple):
 
     folder: Path
     card: Card
-    model: ZooModule
+    model: LightningModule
 
     def files(self) -> dict[str, int]:
         """Sizes in bytes by name, sorted."""
@@ -79,12 +86,17 @@ def build_package(
         verify_files(*originals)
         model = load(originals.weights)
         shutil.copyfile(originals.weights, folder / WEIGHTS)
-        shutil.copyfile(originals.preview, folder / PREVIEW)
+        shutil.copyfile(originals.preview, folder / hub_name(originals.preview))
         card = hub_card(originals.card, class_path_of(type(model)))
         if (folder / DISCRIMINATOR).exists():
             card.facts["discriminator_sha256"] = sha256(folder / DISCRIMINATOR)
-        write_hub_files(folder, card, repository, model)
+        write_hub_files(folder, card, repository, model, hub_name(originals.preview))
         yield HubPackage(folder, card, model)
+
+
+def hub_name(preview: Path) -> str:
+    """The name of a preview in a repository."""
+    return f"samples{preview.suffix}"
 
 
 def hub_card(card: Card, class_path: str) -> Card:
@@ -98,14 +110,15 @@ def export_originals(checkpoint: Path, name: str, aside: Path, protocol: Protoco
     terms = dataset_info(checkpoint)
     check_terms(name, terms.weights_license, terms.terms)  # first, as measuring takes minutes
     card = export(checkpoint, name, aside, protocol)
-    return Originals(card, aside / f"{name}.safetensors", aside / f"{name}.png")
+    path = aside / f"{name}.safetensors"
+    return Originals(card, path, catalog.preview_path(path))
 
 
 def find_originals(source: str) -> Originals:
     """The files of a name, or of a weights file."""
     if catalog.is_path(source):
         path = catalog.weights_path(source)
-        return Originals(Card.read(path.with_suffix(".md")), path, path.with_suffix(".png"))
+        return Originals(catalog.card(path), path, catalog.preview_path(path))
     if catalog.repository(source):
         raise ZooError(f"{source} is published already. Name a checkpoint, a file or a model")
     return Originals(
@@ -113,11 +126,19 @@ def find_originals(source: str) -> Originals:
     )
 
 
-def write_hub_files(folder: Path, card: Card, repository: str, model: ZooModule) -> None:
+def write_hub_files(
+    folder: Path, card: Card, repository: str, model: LightningModule, preview: str
+) -> None:
     """Write the files for the Hub: README.md, the header as config.json, evaluation results."""
-    found = [(task, use) for kind, task, use in ABILITIES if isinstance(model, kind)]
+    modality = modality_of(model)
+    found = [
+        (task, f"{modality.noun if call.startswith('model.sample') else 'outputs'} = {call}")
+        for protocol, kind, task, call in TASKS
+        if isinstance(model, protocol) and isinstance(modality, kind)
+    ]
     task, use = found[0] if found else ("other", "print(model)")
-    (folder / CARD).write_text(write_model_card(card, repository, task, use), encoding="utf-8")
+    page = write_model_card(card, repository, task, use, preview)
+    (folder / CARD).write_text(page, encoding="utf-8")
     config = json.loads(header(model)["zoo"])
     (folder / CONFIG).write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
     if results := evaluation(card, repository):

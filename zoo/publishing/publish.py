@@ -7,20 +7,21 @@ from huggingface_hub.errors import (
     RepositoryNotFoundError,
     RevisionNotFoundError,
 )
+from lightning import LightningModule
+from torch import Tensor
 
-from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
 from zoo.errors import BadCard, ZooError
 from zoo.evaluation.comparison import check_comparable, shown, verdict
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import API, translate_errors
-from zoo.pretrained.hub.fetch import CARD, DISCRIMINATOR, resolve, text
+from zoo.pretrained.hub.fetch import CARD, DISCRIMINATOR, PREVIEWS, resolve, text
 from zoo.pretrained.hub.model_card import read_model_card
 from zoo.publishing.leaderboard import rank
 from zoo.publishing.package import RESULTS, HubPackage, check_terms
 
-MIN_VARIETY = 0.05  # rms distance of two samples in [-1, 1]; 0.5 to 0.7 for the zoo's models
+MIN_VARIETY = 0.05  # distance of two samples; 0.5 to 0.7 for the zoo's models of images
 ABSENT = (RepositoryNotFoundError, RevisionNotFoundError, RemoteEntryNotFoundError)
 
 
@@ -53,16 +54,24 @@ def check_classes(card: Card) -> None:
         )
 
 
-def check_collapse(name: str, model: ZooModule) -> None:
+def check_collapse(name: str, model: LightningModule) -> None:
     """Raise ZooError for a model whose samples are nearly equal."""
     if isinstance(model, SupportsSampling):
-        samples = model.sample(64, seed=0).flatten(1)
-        distance = float(torch.pdist(samples).mean() / samples.shape[1] ** 0.5)
+        distance = mean_distance(model.sample(64, seed=0))
         if not distance >= MIN_VARIETY:  # also for NaN
             raise ZooError(
                 f"{name} has collapsed: the mean distance of two samples must be at least "
                 f"{MIN_VARIETY}, got {distance:.2g}. Look at the samples"
             )
+
+
+def mean_distance(samples: Tensor) -> float:
+    """The mean distance of two samples (n, ...): root mean square of real numbers, the share of
+    entries that differ for indices."""
+    flat = samples.flatten(1)
+    if samples.is_floating_point():
+        return float(torch.pdist(flat).mean() / flat.shape[1] ** 0.5)
+    return float(torch.pdist(flat.double(), p=0).mean() / flat.shape[1])
 
 
 def check_progress(card: Card, repo: RepoRef) -> str:
@@ -141,7 +150,7 @@ def changes(
 ) -> list[CommitOperationDelete | CommitOperationAdd]:
     """All files of a package, and the deletion of optional files that it no longer has."""
     files = package.files()
-    stale = {DISCRIMINATOR, RESULTS} - set(files)
+    stale = {DISCRIMINATOR, RESULTS, *PREVIEWS} - set(files)
     return [
         *(CommitOperationDelete(name) for name in present if name in stale),
         *(CommitOperationAdd(name, package.folder / name) for name in files),

@@ -11,10 +11,10 @@ from zoo.errors import BadCard, ZooError, explain_os_error
 from zoo.pretrained import catalog
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import API, translate_errors
-from zoo.pretrained.hub.fetch import CARD, CONFIG, PREVIEW, WEIGHTS, resolve, text, version_tag
+from zoo.pretrained.hub.fetch import CARD, CONFIG, WEIGHTS, resolve, text, version_tag
 from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.weights import sha256
-from zoo.publishing.package import Originals, build_package, find_originals, hub_card
+from zoo.publishing.package import Originals, build_package, find_originals, hub_card, hub_name
 from zoo.publishing.publish import ABSENT, check_zoo_package, push_to_hub
 
 
@@ -67,8 +67,9 @@ def is_published(originals: Originals, repo: RepoRef) -> bool:
         entries = API.list_repo_tree(repo.repository, revision=pinned.revision)
         files = {entry.path: entry for entry in entries if isinstance(entry, RepoFile)}
         tags = [ref.name for ref in API.list_repo_refs(repo.repository).tags]
-    pairs = ((WEIGHTS, originals.weights), (PREVIEW, originals.preview))
-    present = {CARD, CONFIG, WEIGHTS, PREVIEW} <= files.keys()
+    preview = hub_name(originals.preview)
+    pairs = ((WEIGHTS, originals.weights), (preview, originals.preview))
+    present = {CARD, CONFIG, WEIGHTS, preview} <= files.keys()
     tagged = version_tag(str(expected.facts["sha256"])) in tags
     return present and tagged and all(is_same(files[name], path) for name, path in pairs)
 

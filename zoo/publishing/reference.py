@@ -3,7 +3,8 @@
 import inspect
 from pathlib import Path
 
-from zoo.core.module import ZooModule
+from lightning import LightningModule
+
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadWeights
 from zoo.evaluation.training_data import data_of, run_recipe
@@ -11,7 +12,9 @@ from zoo.pretrained import catalog
 from zoo.pretrained.trust import names_class
 
 
-def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule) -> Path | None:
+def recipe_of(
+    checkpoint: Path, name: str, model: LightningModule, data: ZooDataModule
+) -> Path | None:
     """The zoo's recipe of that name where it names the same data set, else that of the run.
 
     Raises BadWeights for a model of another class than the zoo's recipe of that name.
@@ -24,7 +27,7 @@ def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule
     return theirs if data_of(name).class_path == data.class_path else begun
 
 
-def differences(model: ZooModule, recipe: Path) -> dict[str, object]:
+def differences(model: LightningModule, recipe: Path) -> dict[str, object]:
     """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
     wanted = catalog.read_recipe(recipe)["model"]
     kind = type(model)

@@ -15,6 +15,7 @@ from huggingface_hub.errors import (
 )
 
 from zoo.errors import BadWeights
+from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef, cache
 from zoo.pretrained.hub.client import allow_bytes
@@ -23,9 +24,11 @@ from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.limits import HEADER
 
 WEIGHTS, DISCRIMINATOR = "model.safetensors", "discriminator.safetensors"
-CARD, CONFIG, PREVIEW = "README.md", "config.json", "samples.png"
+CARD, CONFIG = "README.md", "config.json"
+PREVIEWS = tuple(f"samples{ending}" for ending in catalog.PREVIEWS)
 NO_HEADER = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
-MAX_BYTES = {WEIGHTS: 2**32, DISCRIMINATOR: 2**32, CARD: 2**20, CONFIG: 2**20, PREVIEW: 2**25}
+MAX_BYTES = {WEIGHTS: 2**32, DISCRIMINATOR: 2**32, CARD: 2**20, CONFIG: 2**20}
+MAX_BYTES |= dict.fromkeys(PREVIEWS, 2**25)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -82,7 +85,11 @@ def card(repo: RepoRef) -> Card:
 def preview(repo: RepoRef) -> Path:
     """The first samples of a repository, in the cache; raises ZooError."""
     with translate_errors(repo):
-        return download(resolve(repo)[0], PREVIEW)
+        pinned, _ = resolve(repo)
+        for name in PREVIEWS[:-1]:
+            with suppress(RemoteEntryNotFoundError):
+                return download(pinned, name)
+        return download(pinned, PREVIEWS[-1])
 
 
 def training_modules(repo: RepoRef) -> Path | None:

@@ -24,12 +24,15 @@ LICENSES = re.compile(r"apache-2\.0|mit|isc|unlicense|cc0-1\.0|cc-by(-nc|-sa|-nc
 PROTOCOL = ("split", "real", "fake", "seeds", "labels", "resize", "extractor", "unit")
 
 
-def write_model_card(card: Card, repository: str, task: str, use: str) -> str:
-    """README.md: metadata, samples, prose, and usage in three lines, of which `use` is the last."""
+def write_model_card(
+    card: Card, repository: str, task: str, use: str, preview: str = "samples.png"
+) -> str:
+    """README.md: metadata, preview, prose, and usage in three lines, of which `use` is the last."""
     head = metadata(card, repository, task).to_yaml().strip()
+    mark = "!" if preview.endswith(".png") else ""
     code = f'import zoo\nmodel = zoo.load("{repository}")\n{use}'
     return (
-        f"---\n{head}\n---\n\n![The first samples, from seed 0](samples.png)\n\n"
+        f"---\n{head}\n---\n\n{mark}[The first samples, from seed 0]({preview})\n\n"
         f"{BEGIN}\n{card.prose}\n{END}\n\n## Use\n\n```python\n{code}\n```\n\n"
         "A model of the package `generative-zoo`. Weights are safetensors; nothing is unpickled. "
         "The key `zoo` in the front matter of this page states the protocol of each number.\n"
