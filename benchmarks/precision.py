@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import mean
 
 import torch
+from lightning import LightningModule
 from tables import append, over_seeds, render
 
-from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
 from zoo.core.provenance import commit
 from zoo.data.features import extract, real_features
@@ -64,7 +64,7 @@ def measured(model: str, precision: str, seed: int) -> Row:
     }
 
 
-def distance(model: ZooModule, data: ZooDataModule) -> float:
+def distance(model: LightningModule, data: ZooDataModule) -> float:
     """FD between samples and the first images of the data's reference split."""
     assert isinstance(model, SupportsSampling)
     extractor = load_extractor(data.extractor)

@@ -311,6 +311,16 @@ def branch(self: Handler, name: str, wanted: str) -> None:
     return self.json({})
 
 
+def tag(self: Handler, name: str, revision: str) -> None:
+    if not self.may_write() or not (found := self.commit_of(name, revision)):
+        return None
+    wanted = json.loads(self.body)["tag"]
+    if wanted in found[0].tags:
+        return self.refuse(409, "", "Tag already exists")
+    found[0].tags[wanted] = found[1]
+    return self.json({})
+
+
 def preupload(self: Handler, name: str, revision: str) -> None:
     if self.may_write() and self.commit_of(name, revision):
         paths = [file["path"] for file in json.loads(self.body)["files"]]
@@ -432,6 +442,7 @@ ROUTES: list[tuple[str, Callable[..., None]]] = [
     (rf"GET /api/models/{REPO}/refs", refs),
     (rf"GET /api/models/{REPO}/tree/(.+)", tree),
     (rf"POST /api/models/{REPO}/branch/(.+)", branch),
+    (rf"POST /api/models/{REPO}/tag/(.+)", tag),
     (rf"POST /api/models/{REPO}/preupload/(.+)", preupload),
     (rf"POST /api/models/{REPO}/commit/(.+)", commit),
     (rf"POST /{REPO}\.git/info/lfs/objects/batch", batch),

@@ -65,10 +65,10 @@ def test_a_card_survives_writing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("---\nname", "name", "has no front matter"),
-        ("sha256: '00'\n", "", "does not say its sha256"),
-        ("recipe: recipes/toy.yaml", "recipe: [", "is not YAML"),
-        ("name: toy", "name: !!python/object/apply:os.getcwd []", "is not YAML"),
+        ("---\nname", "name", "toy.md has no front matter"),
+        ("sha256: '00'\n", "", "sha256"),
+        ("recipe: recipes/toy.yaml", "recipe: [", "toy.md"),
+        ("name: toy", "name: !!python/object/apply:os.getcwd []", "toy.md.*os.getcwd"),
     ],
 )
 def test_bad_cards(tmp_path: Path, before: str, after: str, words: str) -> None:

@@ -14,7 +14,7 @@ from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
 from zoo.evaluation.training_data import data_of
 from zoo.pretrained import catalog
-from zoo.pretrained.headers import find_class
+from zoo.pretrained.trust import find_class
 from zoo.pretrained.weights import load, save
 from zoo.publishing.export import UNREVIEWED
 from zoo.publishing.verify import verify

@@ -1,4 +1,4 @@
-"""Models come from the Hub once, checked, and every fault on the way has its sentence."""
+"""Models are downloaded from the Hub once and verified; every failure has a message."""
 
 import multiprocessing
 import resource
@@ -30,7 +30,7 @@ def toy() -> VAE:
 
 
 def refused(name: str, words: str, kind: type[ZooError] = ZooError) -> str:
-    """What loading says when it stops: one line."""
+    """The message of `zoo.load`, which is one line."""
     with pytest.raises(kind, match=words) as error:
         zoo.load(name)
     assert "\n" not in str(error.value)
@@ -90,10 +90,10 @@ def test_the_zoos_own_card_says_where_its_weights_are(
     card = tmp_path / "weights" / "vae-digits.md"
     card.write_text(text)
     assert zoo.list_models() == ["vae-digits"]
-    refused("vae-digits", "is not the file of its card", BadWeights)
+    refused("vae-digits", "vae-digits.*sha256 .*0{64}", BadWeights)
     commit = offer(NAME, toy())
     card.write_text(text.replace("hub: ", f"hub: {NAME}@{commit} # "))
-    refused("vae-digits", "is not the file of the zoo's card", BadWeights)
+    refused("vae-digits", f"vae-digits.*{NAME}.*sha256", BadWeights)
     digest = fetch.weights(RepoRef(NAME))
     card.write_text(
         text.replace("hub: ", f"hub: {NAME}@{commit} # ").replace(
@@ -102,15 +102,15 @@ def test_the_zoos_own_card_says_where_its_weights_are(
     )
     assert isinstance(zoo.load("vae-digits"), VAE)
     card.write_text(text.replace("hub: ", "hub: nowhere # "))
-    refused("vae-digits", "its card names no repository")
+    refused("vae-digits", "hub must be owner/name.*nowhere", BadCard)
 
 
 @pytest.mark.parametrize(
     ("path", "words"),
     [
-        ("vae-toy/", r"may be a folder here .* say ./someone/vae-toy/FILE.safetensors for the one"),
-        ("vae-toy", r"may be a file here .* say ./someone/vae-toy for the one"),
-        ("vae-toy.safetensors", r"say ./someone/vae-toy.safetensors for the one, someone/vae-toy@"),
+        ("vae-toy/", "a folder here.*./someone/vae-toy/FILE.safetensors"),
+        ("vae-toy", "a file here.*./someone/vae-toy for.*someone/vae-toy@main"),
+        ("vae-toy.safetensors", "./someone/vae-toy.safetensors for.*someone/vae-toy@main"),
     ],
 )
 def test_an_ambiguous_name_is_refused_with_the_choices(
@@ -132,7 +132,7 @@ def test_names_that_are_no_names(hub: Hub, name: str) -> None:
     with pytest.raises(ZooError):
         zoo.load(name)
     assert not hub.requests
-    refused("a--b/c", "is no name that the Hub gives")
+    refused("a--b/c", "a--b/c")
 
 
 # Without a network
@@ -149,36 +149,34 @@ def test_offline_afterwards(hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPa
     hub.requests.clear()
     assert torch.equal(zoo.load(NAME).sample(2, 0), model.sample(2, 0))
     assert not hub.requests
-    refused("someone/else", "is not in the cache and HF_HUB_OFFLINE is set: unset it to fetch it")
+    refused("someone/else", "someone/else.*HF_HUB_OFFLINE")
 
 
 def test_no_network_and_nothing_cached(hub: Hub) -> None:
     hub.stop()
-    said = refused(NAME, "connect to the internet once, or give the path of a file")
-    assert f"the Hub at {hub.url} cannot be reached" in said
+    assert hub.url in refused(NAME, NAME)
     hub.restart()
 
 
-# Who asks
+# Tokens
 
 
 def test_which_token_is_missing(hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(NAME, toy())
     hub.repositories[NAME].gated = True
-    said = refused(NAME, "is behind terms of use: agree to them at")
-    assert "No token is set: run `hf auth login`" in said
+    assert "`hf auth login`" in refused(NAME, f"terms of use.*/{NAME}")
     hub.repositories[NAME] = Repository(True, commits=hub.repositories[NAME].commits)
-    refused(NAME, "no repository someone/vae-toy on the Hub that you may see; No token is set")
+    refused(NAME, "no repository someone/vae-toy.*HF_TOKEN")
     monkeypatch.setenv("HF_TOKEN", "hf_expired")
-    refused(NAME, "the Hub wants to know who asks .* The token in HF_TOKEN is wrong or has")
+    refused(NAME, "someone/vae-toy.*token in HF_TOKEN")
     monkeypatch.delenv("HF_TOKEN")
     saved = Path(constants.HF_TOKEN_PATH)
     saved.parent.mkdir(parents=True, exist_ok=True)
     saved.write_text("hf_expired")
-    refused(NAME, "The token saved by `hf auth login` is wrong")
+    refused(NAME, "saved by `hf auth login`")
 
 
-def test_a_token_opens_a_private_repository_and_stays_with_the_hub(
+def test_a_token_opens_a_private_repository_and_is_sent_to_the_hub_alone(
     hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offer(NAME, toy())
@@ -195,19 +193,18 @@ def test_near_names(hub: Hub, offer: Offer) -> None:
     hub.repositories[NAME].tags["v1.0"] = offer(NAME, toy())
     refused("someone/vae-tov", "did you mean someone/vae-toy?")
     refused(f"{NAME}@v1.1", "has no branch, tag or commit 'v1.1'; did you mean v1.0?")
-    refused(f"{NAME}@zzzzzz", "it has main, v1.0")
+    refused(f"{NAME}@zzzzzz", "zzzzzz.*main, v1.0")
 
 
 def test_pickles_are_not_even_fetched(hub: Hub) -> None:
     files = {"pytorch_model.bin": File(b"PK"), "README.md": File(b"a model")}
     hub.repositories[NAME] = Repository()
     hub.repositories[NAME].commit(files)
-    said = refused(NAME, "holds pickles, which the zoo never opens")
+    said = refused(NAME, "pickles")
     assert "pytorch_model.bin" in said
-    assert "ask its owner to publish it with `zoo publish`" in said
     assert not hub.requests_matching("GET /cdn")
     hub.repositories[NAME].commit({"README.md": File(b"a model"), "a.txt": File(b"text")})
-    refused(NAME, r"holds no model of the zoo \(README.md, a.txt\)")
+    refused(NAME, r"README.md, a.txt")
 
 
 def test_a_page_that_is_no_card(hub: Hub, offer: Offer) -> None:
@@ -222,7 +219,7 @@ def test_a_page_that_is_no_card(hub: Hub, offer: Offer) -> None:
     assert zoo.card(NAME).prose.endswith("\n[2JGood  at being small.")  # no command to a terminal
 
 
-# A network with faults
+# An unreliable network
 
 
 def test_a_busy_hub_is_asked_again(hub: Hub, offer: Offer) -> None:
@@ -233,7 +230,7 @@ def test_a_busy_hub_is_asked_again(hub: Hub, offer: Offer) -> None:
     assert isinstance(zoo.load(NAME), VAE)
     assert not hub.faults.statuses
     hub.faults.statuses += [("", 500)] * 500
-    refused("someone/else", r"the Hub is busy \(it answers 500\) and was asked again and again")
+    refused("someone/else", "busy.*500")
 
 
 def large() -> VAE:
@@ -256,13 +253,12 @@ def test_a_file_changed_under_the_same_revision(hub: Hub, offer: Offer) -> None:
     commit = offer(NAME, toy())
     good = hub.repositories[NAME].commits[commit]["model.safetensors"]
     hub.faults.swapped["model.safetensors"] = good[:-4] + b"evil"
-    said = refused(NAME, "is not the file of its card and was not kept", BadWeights)
-    assert sha256_of(good) in said
+    refused(NAME, sha256_of(good), BadWeights)
     hub.faults.swapped.clear()
     assert isinstance(zoo.load(NAME), VAE)
     path = fetch.weights(RepoRef(NAME)).resolve()
     path.write_bytes(good[:-4] + b"evil")  # nor does a file that changed in the cache pass
-    refused(NAME, "is not the file of its card", BadWeights)
+    refused(NAME, sha256_of(good), BadWeights)
     assert isinstance(zoo.load(NAME), VAE)
 
 
@@ -274,7 +270,7 @@ def test_a_file_that_came_short(hub: Hub, offer: Offer) -> None:
     commit = offer(NAME, toy())
     good = hub.repositories[NAME].commits[commit]["model.safetensors"]
     hub.faults.swapped["model.safetensors"] = good[:-4]
-    refused(NAME, "did not come whole, and no part was kept: try again")
+    refused(NAME, f"{NAME} was not received in full")
 
 
 def test_a_full_disk_keeps_nothing(hub: Hub, offer: Offer) -> None:
@@ -282,10 +278,10 @@ def test_a_full_disk_keeps_nothing(hub: Hub, offer: Offer) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, limits[1]))  # a disk of 2 MB
     try:
-        said = refused(NAME, "does not fit on the disk")
+        said = refused(NAME, f"{NAME}.*disk")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    assert "make room, as with `zoo cache --clear`, or name another disk by HF_HOME" in said
+    assert "HF_HOME" in said
     assert all(blob.stat().st_size < 1e5 for blob in blobs())  # page and config
     assert isinstance(zoo.load(NAME), VAE)
 
@@ -308,21 +304,21 @@ def test_two_processes_fetch_at_once(hub: Hub, offer: Offer) -> None:
     assert len(blobs()) == 3
 
 
-# What a stranger's file asks for
+# Invalid files
 
 
 @pytest.mark.parametrize(
     ("header", "words"),
     [
-        ({"class": "os.system", "arguments": {"command": "true"}}, "names the class 'os.system'"),
+        ({"class": "os.system", "arguments": {"command": "true"}}, "os.system"),
         (
             {"class": "zoo.vaes.vae.VAE", "arguments": {"latent": 10**12}},
-            "latent=1000000000000 is not",
+            "latent .*1000000000000",
         ),
-        ({"class": "zoo.vaes.vae.VAE", "arguments": {"width": 65536}}, "anew"),
+        ({"class": "zoo.vaes.vae.VAE", "arguments": {"width": 65536}}, "decoder"),
         (
             {"class": "zoo.vaes.vae.VAE", "arguments": {"evil": 1}},
-            "no argument of VAE called 'evil'",
+            "VAE.*evil",
         ),
     ],
 )
@@ -345,7 +341,7 @@ def test_a_file_that_is_not_safetensors(hub: Hub, offer: Offer) -> None:
     files = hub.repositories[NAME].commits[commit]
     for content in (b"", b"PK\x03\x04" * 100, b"\x02" + b"\0" * 7 + b"[]", b"\xff" * 100):
         hub.repositories[NAME].commit(files | {"model.safetensors": File(content)})
-        refused(NAME, "is damaged or not safetensors|an unknown number of bytes", BadWeights)
+        refused(NAME, "not safetensors|unknown size", BadWeights)
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "README.md"])
@@ -354,7 +350,7 @@ def test_no_file_is_larger_than_its_kind(hub: Hub, offer: Offer, file: str) -> N
     hub.faults.claimed["model.safetensors"] = 2**40
     if file == "README.md":
         hub.faults.swapped["README.md"] = b" " * 2**21
-    refused(NAME, f"{file} of {NAME}.* has [0-9]+ bytes; the zoo fetches up to", BadWeights)
+    refused(NAME, f"{file} of {NAME}.*got [0-9]+", BadWeights)
     assert not hub.requests_matching(f"GET /cdn/{NAME}/{commit}")
 
 
@@ -380,17 +376,17 @@ def test_a_model_of_very_many_layers_is_refused(
         torch.nn.Sequential(*(torch.nn.Linear(1, 1) for _ in range(10**9)))
     zoo.save(toy(), tmp_path / "toy.safetensors")
     monkeypatch.setattr("zoo.pretrained.headers.LimitOperations", lambda: LimitOperations(10))
-    refused(str(tmp_path / "toy.safetensors"), "too many layers", BadWeights)
+    refused(str(tmp_path / "toy.safetensors"), "at most 10 operations", BadWeights)
     assert not torch.nn.modules.module._global_module_registration_hooks
 
 
 def test_a_header_is_of_a_sane_size(tmp_path: Path) -> None:
     path = tmp_path / "toy.safetensors"
     path.write_bytes((HEADER + 8).to_bytes(8, "little") + b" " * (HEADER + 100))
-    refused(str(path), "has a header of 4,194,312 bytes, more than any model needs", BadWeights)
+    refused(str(path), "4,194,304 bytes, got 4,194,312", BadWeights)
 
 
-# A Hub that means ill
+# A malicious Hub
 
 
 @pytest.mark.parametrize("fault", ["whole", "gzip"])
@@ -401,21 +397,20 @@ def test_no_answer_fills_the_memory(
     monkeypatch.setattr(fetch, "HEADER", 2**20)
     if fault == "whole":
         hub.faults.whole = True
-        refused(NAME, "sends more than the 2,097,152 bytes")
+        refused(NAME, "2,097,152 bytes")
     else:
         hub.faults.encoding = "gzip"
-        refused(NAME, "compressed")
+        refused(NAME, "gzip")
     assert all(blob.stat().st_size < 1e5 for blob in blobs())
 
 
 def test_a_silent_hub_is_given_up(hub: Hub, offer: Offer, monkeypatch: pytest.MonkeyPatch) -> None:
     offer(NAME, toy())
     hub.faults.silent = 5
-    monkeypatch.setattr(client, "SILENCE", 1.0)
+    monkeypatch.setattr(client, "TIMEOUT", 1.0)
     start = time.monotonic()
-    said = refused(NAME, "has not answered for 1 s: try later")
+    refused(NAME, f"{hub.url}.* 1 s")
     assert time.monotonic() - start < 4
-    assert "the path of a file" in said
 
 
 # The cache
@@ -440,10 +435,10 @@ def test_a_cache_that_cannot_be_written_to_is_used(
 def test_a_record_that_is_none_is_made_anew(hub: Hub, offer: Offer, text: str) -> None:
     commit = offer(NAME, toy())
     zoo.load(NAME)
-    cache.record(RepoRef(NAME, commit)).write_text(text)
+    cache.record_path(RepoRef(NAME, commit)).write_text(text)
     main(["cache"])
     assert isinstance(zoo.load(NAME), VAE)
-    assert [entry.checked for entry in cache.fetched()] == [True]
+    assert [entry.verified for entry in cache.list_cached()] == [True]
 
 
 def test_what_was_fetched_is_listed_and_cleared(hub: Hub, offer: Offer) -> None:
@@ -451,15 +446,15 @@ def test_what_was_fetched_is_listed_and_cleared(hub: Hub, offer: Offer) -> None:
     zoo.load(NAME)
     second = offer("other/vae-toy", toy())
     zoo.card("other/vae-toy")
-    one, two = cache.fetched()
-    assert (one.place, one.checked) == (RepoRef("other/vae-toy", second), False)
-    assert (two.place, two.checked) == (RepoRef(NAME, first), True)
-    assert two.names == ["main"]
+    one, two = cache.list_cached()
+    assert (one.repo, one.verified) == (RepoRef("other/vae-toy", second), False)
+    assert (two.repo, two.verified) == (RepoRef(NAME, first), True)
+    assert two.refs == ["main"]
     assert two.size > 10_000
     cache.clear([two])
-    assert cache.fetched() == [one]
+    assert cache.list_cached() == [one]
     cache.clear([one])
-    assert cache.fetched() == []
+    assert cache.list_cached() == []
     assert not blobs()
     assert isinstance(zoo.load(NAME), VAE)
 
@@ -467,8 +462,8 @@ def test_what_was_fetched_is_listed_and_cleared(hub: Hub, offer: Offer) -> None:
 def test_other_peoples_cache_is_left_alone(hub: Hub, offer: Offer) -> None:
     offer(NAME, toy())
     fetch.API.hf_hub_download(NAME, "config.json")
-    assert cache.fetched() == []
-    cache.clear(cache.fetched())
+    assert cache.list_cached() == []
+    cache.clear(cache.list_cached())
     assert blobs()
 
 
@@ -480,11 +475,11 @@ def test_zoo_cache(hub: Hub, offer: Offer, capsys: pytest.CaptureFixture[str]) -
     main(["cache"])
     said = capsys.readouterr().out.splitlines()
     assert [line.split()[:2] for line in said[:2]] == [["other/vae-toy", second], [NAME, first]]
-    assert said[2].startswith("fetched from the Hub: 2, 0.")
+    assert said[2].startswith("downloaded: 2, 0.")
     main(["cache", NAME, "--clear"])
     assert capsys.readouterr().out.splitlines()[1].startswith("cleared: 1, 0.")
-    with pytest.raises(SystemExit, match="no repository in the cache called 'someone/vae-toy'"):
+    with pytest.raises(SystemExit, match=NAME):
         main(["cache", NAME])
     main(["cache", "--clear"])
     main(["cache"])
-    assert capsys.readouterr().out.splitlines()[-1].startswith("fetched from the Hub: 0, 0.0 MB")
+    assert capsys.readouterr().out.splitlines()[-1].startswith("downloaded: 0, 0.0 MB")

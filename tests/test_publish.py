@@ -1,4 +1,4 @@
-"""What is published can be fetched again, and what is not good is not published."""
+"""A published model loads with equal samples; a model that fails a check is not published."""
 
 import json
 import shutil
@@ -22,7 +22,8 @@ from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.weights import sha256
 from zoo.publishing import publish
-from zoo.publishing.publish import build_package, check_package, check_progress
+from zoo.publishing.package import build_package
+from zoo.publishing.publish import check_package, check_progress
 from zoo.vaes.vae import VAE
 
 NAME = "someone/vae-digits"
@@ -110,7 +111,7 @@ def test_the_page_reads_as_a_model_card(hub: Hub) -> None:
         assert found[record["metric"]].metric_value == record["value"]
         assert found[record["metric"]].dataset_split == record["split"]
         assert found[record["metric"]].metric_args.get("seeds") == record.get("seeds")
-    assert "![What the model draws first, from seed 0](samples.png)" in page.content
+    assert "![The first samples, from seed 0](samples.png)" in page.content
     usage = page.content.partition("```python\n")[2].partition("```")[0]
     assert len(usage.splitlines()) == 3
     namespace: dict[str, torch.Tensor] = {}
@@ -163,18 +164,18 @@ def test_private_revision_and_pull_request(
     assert hub.repositories[NAME].private
     main(["publish", "vae-digits", "someone/open"])
     assert not hub.repositories["someone/open"].private
-    assert "is public already" in fails("publish", "vae-digits", "someone/open", "--private")
+    assert "someone/open is public" in fails("publish", "vae-digits", "someone/open", "--private")
     change(mine, "# vae-digits", "# mine")
     main(["publish", "mine.safetensors", NAME, "--revision", "v2"])
     assert b"# mine" in held(hub, revision="v2")["README.md"]
     assert b"# mine" not in held(hub)["README.md"]
     capsys.readouterr()
     main(["publish", "mine.safetensors", NAME, "--create-pr"])
-    assert "proposed at" in capsys.readouterr().out
+    assert "discussions/1" in capsys.readouterr().out
     assert b"# mine" in held(hub, revision="refs/pr/1")["README.md"]
     assert b"# mine" not in held(hub)["README.md"]
     both = fails("publish", "vae-digits", NAME, "--create-pr", "--revision", "v2")
-    assert "leave out the revision" in both
+    assert "--create-pr" in both
 
 
 def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
@@ -191,11 +192,11 @@ def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ("license: Apache-2.0", "license:", "does not say the license of its weights"),
-        ("license: Apache-2.0", "license: yours to decide", "write them into its card"),
-        ("terms: CC BY 4.0, by Alpaydin & Kaynak", "terms: yours", "say the terms of its data"),
+        ("license: Apache-2.0", "license:", "license of the weights"),
+        ("license: Apache-2.0", "license: yours to decide", "license of the weights"),
+        ("terms: CC BY 4.0, by Alpaydin & Kaynak", "terms: yours", "terms of the data"),
         ("\nsha256: ", "\nsha256: 00", "sha256"),
-        ("metrics:\n", "metrics:\n- {metric: missing-classes, value: 2.0}\n", "of 2 classes"),
+        ("metrics:\n", "metrics:\n- {metric: missing-classes, value: 2.0}\n", "missing-classes"),
     ],
 )
 def test_a_card_with_gaps_is_not_published(
@@ -212,15 +213,14 @@ def test_terms_are_asked_for_before_a_checkpoint_is_measured(tmp_path: Path) -> 
     recipe["data"] = {"class_path": "zoo.data.ImageFolder", "init_args": {"root": "pictures"}}
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe))
     said = fails("publish", "last.ckpt", "someone/shells")
-    assert "shells does not say the license of its weights and the terms of its data" in said
-    assert "`zoo export` it to a folder of yours, write them into its card there" in said
+    assert "shells lacks the license of the weights and the terms of the data" in said
 
 
 def test_a_model_that_fails_verify_is_not_published(hub: Hub, mine: Path) -> None:
     pictures.save(pictures.grid(torch.zeros(64, 1, 8, 8)), mine.with_suffix(".png"))
     assert "seed 0" in fails("publish", str(mine), NAME)
     mine.with_suffix(".md").unlink()
-    assert "there is no card" in fails("publish", str(mine), NAME)
+    assert "mine.md" in fails("publish", str(mine), NAME)
     assert not hub.repositories
 
 
@@ -231,35 +231,34 @@ def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> 
     zoo.save(model, mine)
     preview(zoo.load(mine), Images(), no_inputs).render(mine)
     change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
-    assert "has collapsed: two of its samples differ by 0 on average" in fails(
-        "publish", "mine.safetensors", NAME, "--force"
-    )
+    assert "mine has collapsed" in fails("publish", "mine.safetensors", NAME, "--force")
 
 
 @pytest.mark.parametrize(
-    ("by", "words"),
-    [(0, ""), (-0.2, ""), (3.5, ""), (4.5, "fd-pixels of someone/vae-digits is")],
+    ("by", "metric"),
+    [(0, ""), (-0.2, ""), (3.5, ""), (4.5, "fd-pixels")],
 )
 def test_a_worse_model_is_published_by_force_alone(
-    hub: Hub, mine: Path, by: float, words: str
+    hub: Hub, mine: Path, by: float, metric: str
 ) -> None:
     """Worse by more than both intervals, of twice the spread over seeds on either side."""
     main(["publish", "vae-digits", NAME])
     headline = zoo.card("vae-digits").metrics[0]
     value = headline["value"] + by * headline["spread"]
     change(mine, f"value: {headline['value']}", f"value: {value:.6f}")
-    if words:
+    if metric:
         said = fails("publish", "mine.safetensors", NAME)
-        assert words in said
+        assert metric in said
+        assert NAME in said
         assert "--force" in said
-    main(["publish", "mine.safetensors", NAME, *(["--force"] if words else [])])
+    main(["publish", "mine.safetensors", NAME, *(["--force"] if metric else [])])
 
 
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
         ("seeds: 3", "seeds: 1", "was measured with seeds 3 here and 1 there"),
-        ("metric: fd-pixels", "metric: fd-other", "has no fd-other to compare with"),
+        ("metric: fd-pixels", "metric: fd-other", "fd-other"),
     ],
 )
 def test_numbers_that_cannot_be_compared(
@@ -279,7 +278,7 @@ def test_better_depends_on_the_metric(hub: Hub) -> None:
         if good:
             check_progress(new, RepoRef("someone/lenet"))
         else:
-            with pytest.raises(ZooError, match="that is worse"):
+            with pytest.raises(ZooError, match="someone/lenet"):
                 check_progress(new, RepoRef("someone/lenet"))
 
 
@@ -287,8 +286,8 @@ def test_another_kind_of_repository_is_not_written_over(hub: Hub) -> None:
     hub.repositories[NAME] = Repository()
     hub.repositories[NAME].commit({"README.md": File(b"---\nlicense: mit\n---\nSomething else")})
     said = fails("publish", "vae-digits", NAME)
-    assert "has no card of the zoo" in said
-    assert "--force publishes over it" in said
+    assert NAME in said
+    assert "--force" in said
     main(["publish", "vae-digits", NAME, "--force"])
 
 
@@ -304,7 +303,7 @@ def test_what_somebody_sent_in_between_is_not_written_over(
         return there(*arguments, **named)
 
     monkeypatch.setattr(publish.API, "list_repo_files", meanwhile)
-    assert "publish again" in fails("publish", "vae-digits", NAME)
+    assert NAME in fails("publish", "vae-digits", NAME)
     assert held(hub)["notes.txt"] == b"better"
 
 
@@ -321,7 +320,7 @@ def test_what_somebody_sent_first_is_not_written_over(
         return files
 
     monkeypatch.setattr(publish.API, "list_repo_files", meanwhile)
-    assert "publish again" in fails("publish", "vae-digits", NAME, "--revision", branch)
+    assert NAME in fails("publish", "vae-digits", NAME, "--revision", branch)
     repository = hub.repositories[NAME]
     assert repository.commits[repository.branches[branch]] == {"README.md": File(b"better")}
 
@@ -333,27 +332,26 @@ def test_publishing_needs_a_token_that_may_write(hub: Hub, monkeypatch: pytest.M
     hub.tokens["hf_reader"] = False
     monkeypatch.setenv("HF_TOKEN", "hf_reader")
     said = fails("publish", "vae-digits", NAME)
-    assert "the Hub does not allow this with someone/vae-digits" in said
-    assert "make one, to read or to write, at" in said
+    assert "permission for someone/vae-digits" in said
+    assert "token in HF_TOKEN" in said
     monkeypatch.delenv("HF_TOKEN")
-    assert "publishing needs a token that may write" in fails("publish", "vae-digits", NAME)
-    assert "No token is set: run `hf auth login`" in fails("publish", "vae-digits", NAME)
+    assert "`hf auth login`" in fails("publish", "vae-digits", NAME)
 
 
 def test_faults_while_publishing(hub: Hub) -> None:
     hub.faults.statuses += [("PUT", 500), ("POST .*preupload", 429)]  # asked again
     main(["publish", "vae-digits", NAME])
     for pattern, status, words in (
-        ("POST /api/validate-yaml", 400, "refuses this with someone/other"),
-        ("PUT .*lfs", 403, "does not allow this"),
-        ("POST .*commit", 500, "the Hub is busy"),
+        ("POST /api/validate-yaml", 400, "someone/other (400)"),
+        ("PUT .*lfs", 403, "permission for someone/other"),
+        ("POST .*commit", 500, "busy (status 500)"),
     ):
         hub.faults.statuses = [(pattern, status)] * 2
         hub.objects.clear()
         assert words in fails("publish", "vae-digits", "someone/other")
     assert set(held(hub, "someone/other")) == {".gitattributes"}  # all in one commit, or nothing
     hub.stop()
-    assert "cannot be reached" in fails("publish", "vae-digits", "someone/third")
+    assert hub.url in fails("publish", "vae-digits", "someone/third")
     hub.restart()
 
 
@@ -361,19 +359,19 @@ def test_faults_while_publishing(hub: Hub) -> None:
     ("arguments", "words"),
     [
         (["vae-digit", NAME], "did you mean vae-digits"),
-        (["vae-digits", "nowhere"], "nowhere is not a repository: name it as owner/name"),
-        (["a/b", NAME], "a/b is published already"),
-        (["no.ckpt", NAME], "there is no checkpoint no.ckpt"),
-        (["no.safetensors", NAME], "there is no file no.safetensors"),
-        (["vae-digits", f"{NAME}@v1", "--revision", "v2"], "leave one out"),
+        (["vae-digits", "nowhere"], "nowhere"),
+        (["a/b", NAME], "a/b"),
+        (["no.ckpt", NAME], "no.ckpt"),
+        (["no.safetensors", NAME], "no.safetensors"),
+        (["vae-digits", f"{NAME}@v1", "--revision", "v2"], "someone/vae-digits@v1"),
     ],
 )
 def test_errors_are_one_line(arguments: list[str], words: str) -> None:
     assert words in fails("publish", *arguments)
 
 
-def test_a_parcel_is_whole_before_it_is_sent() -> None:
-    with build_package("dcgan-digits", "someone/x") as parcel:
-        assert set(parcel.files()) == FILES - {".gitattributes"}
-        check_package(parcel, RepoRef("someone/x"))
-    assert not parcel.folder.exists()
+def test_a_package_is_complete_before_it_is_sent() -> None:
+    with build_package("dcgan-digits", "someone/x") as package:
+        assert set(package.files()) == FILES - {".gitattributes"}
+        check_package(package, RepoRef("someone/x"))
+    assert not package.folder.exists()

@@ -1,4 +1,4 @@
-"""What strangers wrote is refused quickly, in one printable line, and never fills memory."""
+"""Untrusted files are rejected fast, in one printable line, and without much memory."""
 
 import json
 import os
@@ -148,7 +148,7 @@ def test_a_metric_is_numbers(record: dict[str, object], tmp_path: Path) -> None:
         {"training": {"minutes": "x"}},
         {"training": {"images_seen": 1.5}},
         {"class": "zoo/../../etc/passwd"},
-        {"class": "os.system"},
+        {"class": "os system"},
         {"paper": [1]},
         {"metrics": {}},
         {"metrics": [3]},
@@ -305,7 +305,7 @@ def test_a_compressed_checkpoint_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
         for name, content in contents.items():
             new.writestr(name, content)
-    with pytest.raises(BadWeights, match="cannot be read safely"):
+    with pytest.raises(BadWeights, match="damaged"):
         read_checkpoint(path)
 
 
@@ -341,7 +341,7 @@ def test_every_precision_is_written_as_float32(dtype: torch.dtype, tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     if dtype == torch.float64:
         next(model.generator.parameters()).data[0] = 1e300
-        with pytest.raises(BadWeights, match="not finite"):
+        with pytest.raises(BadWeights, match="generator"):
             zoo.save(model, path)
 
 
@@ -394,7 +394,7 @@ def test_files_stand_where_names_do(mine: Path, capsys: pytest.CaptureFixture[st
     main(["leaderboard", "mine"])
     assert Path("leaderboard.md").is_file()  # in the current folder
     mine.with_suffix(".png").unlink()
-    assert "break the promise" in fails("verify", file)
+    assert file in fails("verify", file)
     mine.with_suffix(".md").unlink()
     for verb in ("show", "leaderboard"):
         assert "zoo export" in fails(verb, file)

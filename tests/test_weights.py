@@ -1,4 +1,4 @@
-"""A weights file rebuilds itself, and a bad one is refused in words before it can do harm."""
+"""A weights file rebuilds its model; an invalid one is rejected before it can do harm."""
 
 import errno
 import json
@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 import zoo
 from zoo.errors import BadWeights, UnknownName, ZooError
 from zoo.gans.dcgan import DCGAN
-from zoo.pretrained.headers import LARGEST
+from zoo.pretrained.arguments import LARGEST
 from zoo.pretrained.weights import sha256
 from zoo.vaes.vae import VAE
 
@@ -61,7 +61,7 @@ def test_a_header_holds_class_and_arguments(good: Path) -> None:
 def test_only_the_generator_ships(good: Path) -> None:
     assert {name.split(".")[0] for name in load_file(good)} == {"generator"}
     model = zoo.load(good)
-    with pytest.raises(BadWeights, match="discriminator did not ship"):
+    with pytest.raises(BadWeights, match="discriminator"):
         model.discriminator(model.sample(1))
 
 
@@ -80,19 +80,10 @@ def test_tensors_are_those_of_the_model(tmp_path: Path) -> None:
         assert torch.equal(again.state_dict()[name], tensor), name
 
 
-def test_a_class_of_ones_own_is_refused(tmp_path: Path) -> None:
-    class Mine(DCGAN):
-        pass
-
-    with pytest.raises(BadWeights, match="not a class of the zoo"):
-        zoo.save(Mine(**ARGUMENTS), tmp_path / "mine.safetensors")
-    assert not list(tmp_path.iterdir())
-
-
 def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
     model = DCGAN(**ARGUMENTS)
     next(model.generator.parameters()).data[0] = torch.nan
-    with pytest.raises(BadWeights, match=r"generator\.\S+ is not finite: take a checkpoint"):
+    with pytest.raises(BadWeights, match=r"generator\.\S+ must be finite"):
         zoo.save(model, tmp_path / "broken.safetensors")
     assert not list(tmp_path.iterdir())
 
@@ -104,7 +95,7 @@ def test_weights_that_are_not_finite_are_refused(good: Path, number: float) -> N
     tensors[name].view(-1)[0] = number
     path = good.with_name("broken.safetensors")
     save_file(tensors, path, {"zoo": json.dumps(HEADER)})
-    refused(path, rf"{name} is not finite")
+    refused(path, rf"{name} must be finite")
 
 
 def test_a_failed_write_leaves_the_old_file(good: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,19 +124,19 @@ def test_absent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("size", [0, 4, 100, 3000])
 def test_truncated(good: Path, size: int) -> None:
     good.write_bytes(good.read_bytes()[:size])
-    refused(good, "damaged or not safetensors")
+    refused(good, good.name)
 
 
 def test_corrupt_header(good: Path) -> None:
     raw = bytearray(good.read_bytes())
     raw[10:40] = b"\xff" * 30
     good.write_bytes(raw)
-    refused(good, "damaged or not safetensors")
+    refused(good, good.name)
 
 
 def test_a_header_of_a_terabyte(good: Path) -> None:
     good.write_bytes(struct.pack("<Q", 10**12) + good.read_bytes()[8:])
-    refused(good, "damaged or not safetensors")
+    refused(good, good.name)
 
 
 class Bomb:
@@ -163,7 +154,7 @@ def test_pickles_are_never_opened(
         path.write_bytes(pickle.dumps(Bomb()))
     else:
         torch.save(Bomb(), path)
-    refused(path, "is a pickle, which the zoo never opens")
+    refused(path, "pickle")
     assert not (tmp_path / "exploded").exists()
 
 
@@ -179,7 +170,7 @@ def test_foreign(tmp_path: Path) -> None:
 
 
 def test_another_format(good: Path) -> None:
-    refused(with_header(good, format="zoo/9"), "format 'zoo/9', this zoo reads 'zoo/1'")
+    refused(with_header(good, format="zoo/9"), "format must be 'zoo/1', got 'zoo/9'")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +190,7 @@ def test_another_format(good: Path) -> None:
         ["zoo.gans.dcgan.DCGAN"],
     ],
 )
-def test_only_models_of_the_zoo_are_built(good: Path, name: object) -> None:
+def test_only_models_are_built(good: Path, name: object) -> None:
     refused(with_header(good, **{"class": name}), "names")
 
 
@@ -211,14 +202,14 @@ def test_a_near_module_is_suggested(good: Path) -> None:
     ("changes", "words"),
     [
         ({"widht": 8}, "did you mean width"),
-        ({"width": "8"}, "width='8' is not"),
-        ({"width": True}, "width=True is not"),
-        ({"width": 8.5}, "width=8.5 is not"),
-        ({"width": 10**12}, "up to 65536"),
-        ({"latent": -(10**12)}, "up to 65536"),
-        ({"lr": float("inf")}, "lr=inf is not"),
-        ({"lr": float("nan")}, "lr=nan is not"),
-        ({"lr": [1]}, "lr=\\[1\\] is not"),
+        ({"width": "8"}, "width must be int .*'8'"),
+        ({"width": True}, "width must be int .*True"),
+        ({"width": 8.5}, "width must be int .*8.5"),
+        ({"width": 10**12}, "width must be int of at most 65,536, got 1000000000000"),
+        ({"latent": -(10**12)}, "latent .*got -1000000000000"),
+        ({"lr": float("inf")}, "lr must be float .*inf"),
+        ({"lr": float("nan")}, "lr must be float .*nan"),
+        ({"lr": [1]}, r"lr must be float .*\[1\]"),
         ({"size": 33}, "cannot be built"),
         ({"size": LARGEST}, "."),
         ({"width": 0}, "."),
@@ -233,7 +224,7 @@ def test_bad_arguments(good: Path, changes: dict[str, object], words: str) -> No
 
 @pytest.mark.parametrize("arguments", [None, [], "{}", 3])
 def test_arguments_that_are_no_object(good: Path, arguments: object) -> None:
-    refused(with_header(good, arguments=arguments), "not an object")
+    refused(with_header(good, arguments=arguments), "arguments must be an object")
 
 
 def test_missing_extra_and_misshapen_tensors(good: Path) -> None:
@@ -242,11 +233,11 @@ def test_missing_extra_and_misshapen_tensors(good: Path) -> None:
     save_file({k: v for k, v in tensors.items() if k != name}, good, header)
     refused(good, f"lacks {name}")
     save_file(tensors | {"generator.stowaway": tensor.clone()}, good, header)
-    refused(good, "has unknown generator.stowaway")
+    refused(good, "unknown generator.stowaway")
     save_file(tensors | {name: torch.zeros(1)}, good, header)
-    refused(good, f"has wrong shapes: {name} is \\(1,\\), should be")
+    refused(good, f"{name} must be .*, got \\(1,\\)")
     save_file(tensors | {name: tensor.half()}, good, header)
-    refused(good, f"{name} is torch.float16, should be torch.float32")
+    refused(good, f"{name} must be torch.float32, got torch.float16")
 
 
 def test_a_file_too_large_for_its_tensors_is_not_allocated(good: Path) -> None:

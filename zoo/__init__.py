@@ -1,4 +1,4 @@
-"""A zoo of generative models: classical autoencoders, VAEs and GANs, with weights that load.
+"""A model zoo of autoencoders, VAEs and GANs: PyTorch Lightning modules with trained weights.
 
 faces = zoo.load("dcgan-celeba").sample(64, seed=0)  # (64, 3, 64, 64) in [-1, 1]
 """
@@ -30,7 +30,7 @@ def __dir__() -> list[str]:
 
 
 def __getattr__(name: str) -> object:
-    """Fetch a front-door name when it is first used, so that `import zoo` stays light."""
+    """Import a public name when it is first used, so that `import zoo` stays light."""
     if name not in HOMES:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}; it has {', '.join(__all__)}")
     return getattr(import_module(HOMES[name]), name)

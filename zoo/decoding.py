@@ -1,20 +1,17 @@
 """Picture files, decoded safely: only formats that are named, every fault in words."""
 
-import lzma
 import os
-import struct
 import warnings
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tokenize import TokenError
 from typing import IO, NamedTuple
-from zipfile import BadZipFile
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 from PIL.ImageOps import fit
+
+from zoo.files import DAMAGE as FILE_DAMAGE
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # none that runs a program
 ENDINGS = {
@@ -43,11 +40,7 @@ class BadPicture(Exception):
     """The reason why a picture cannot be decoded, in a few words without its name."""
 
 
-DAMAGE = (  # what libraries raise for data files that are cut off or changed
-    OSError, ValueError, KeyError, IndexError, TypeError, RuntimeError, EOFError, AssertionError,
-    AttributeError, MemoryError, OverflowError, SyntaxError, TokenError, BadZipFile, zlib.error,
-    lzma.LZMAError, struct.error, BadPicture,
-)  # fmt: skip
+DAMAGE = (*FILE_DAMAGE, BadPicture)
 
 
 class Header(NamedTuple):

@@ -1,11 +1,22 @@
-"""Files that are whole or not there."""
+"""Files and folders: atomic writes, and searches by ending."""
 
 import errno
+import lzma
 import os
+import struct
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from tokenize import TokenError
+from zipfile import BadZipFile
+
+DAMAGE = (  # what libraries raise for data files that are truncated or changed
+    OSError, ValueError, LookupError, TypeError, RuntimeError, EOFError, AssertionError,
+    AttributeError, MemoryError, OverflowError, SyntaxError, TokenError, BadZipFile, zlib.error,
+    lzma.LZMAError, struct.error,
+)  # fmt: skip
 
 
 def expand_user(path: str | Path) -> Path:
@@ -37,3 +48,15 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             beside.unlink()
+
+
+def files_in(folder: str | Path, pattern: str) -> list[Path]:
+    """The files of a folder that match, sorted; none where there is no such folder."""
+    path = expand_user(folder)
+    return sorted(path.glob(pattern)) if os.path.isdir(path) else []
+
+
+def first_of(path: Path, endings: Sequence[str]) -> Path | None:
+    """The first file at a path with one of the endings, None if there is none."""
+    paths = (path.with_name(f"{path.name}{ending}") for ending in endings)
+    return next((each for each in paths if each.is_file()), None)

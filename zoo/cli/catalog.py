@@ -1,4 +1,4 @@
-"""Verbs that look after what ships."""
+"""Commands for the models of the zoo: list, show, verify, leaderboard."""
 
 from argparse import Namespace
 from fnmatch import fnmatch
@@ -9,48 +9,49 @@ from zoo.errors import ZooError
 from zoo.pretrained import catalog
 from zoo.text import printable
 
-FILES = "a name, a FILE with its card beside it, a folder of such, owner/name"
+FILES = "names, FILEs with their cards beside them, folders of such, owner/name"
 
 
 def register(verb: AddCommand) -> None:
     add = verb(list_, "List the models that have trained weights.")
-    add("pattern", nargs="?", default="*", help="which names, as '*-celeba', or a folder of files")
-    add("--recipes", action="store_true", help="list what `zoo fit` can train instead")
+    add("pattern", nargs="?", default="*", help="names that match, as '*-celeba', or a folder")
+    add("--recipes", action="store_true", help="list the recipes of `zoo fit` instead")
 
-    add = verb(show, "Print a model's card.")
+    add = verb(show, "Print the card of a model.")
     add("name", metavar="NAME|FILE")
 
-    add = verb(verify, "Check that files are those of their cards and draw the same pictures.")
-    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all that ship)")
+    add = verb(verify, "Check digest, strict loading and preview of models against their cards.")
+    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all installed)")
 
-    add = verb(leaderboard, "Write all cards into one table: .md, .csv and .html.")
-    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all that ship)")
-    where = "folder (the current one; benchmarks for all, in the sources)"
-    add("--to", type=Path, metavar="FOLDER", help=where)
+    add = verb(leaderboard, "Write one table of all cards: .md, .csv and .html.")
+    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all)")
+    folder = "folder (the current one; benchmarks for all, in the sources)"
+    add("--to", type=Path, metavar="FOLDER", help=folder)
 
 
 def list_(options: Namespace) -> None:
     if options.recipes:
         print("\n".join(name for name in catalog.list_recipes() if fnmatch(name, options.pattern)))
         return
-    shown = catalog.list_models(options.pattern) or catalog.expand([options.pattern])
-    if shown == [options.pattern] and not catalog.is_path(options.pattern):
+    names = catalog.list_models(options.pattern) or catalog.expand([options.pattern])
+    if names == [options.pattern] and not catalog.is_path(options.pattern):
         count = len(catalog.list_models())
         print(f"no model matches {options.pattern!r}; `zoo list` lists all {count}")
         return
-    width = max(map(len, shown))
-    for name in shown:
+    width = max(map(len, names))
+    for name in names:
         print(f"{printable(name):<{width}} {summary(name)}")
 
 
 def summary(name: str) -> str:
-    """A model's size and its headline metric, or why there is none."""
+    """Parameters, place of the weights and headline metric of a model, or why there are none."""
     try:
         card = catalog.card(name)
     except ZooError as error:
         return str(error)
+    place = "local" if catalog.is_path(name) or catalog.is_local(name) else "Hub"
     score = f"{card.metrics[0]['metric']} {card.metrics[0]['value']}"
-    return f"{card.facts['parameters']:>10,} parameters   {score}"
+    return f"{card.facts['parameters']:>10,} parameters   {place:<5}  {score}"
 
 
 def show(options: Namespace) -> None:
@@ -60,17 +61,19 @@ def show(options: Namespace) -> None:
 def verify(options: Namespace) -> None:
     from zoo.publishing.verify import verify as check
 
-    broken = 0
-    names = catalog.expand(options.names) or catalog.list_models()
-    width = max(map(len, names))
+    failed = []
+    installed = filter(catalog.is_local, catalog.list_models())
+    names = catalog.expand(options.names) or list(installed)
+    width = max(map(len, names), default=0)
     for name in names:
         try:
             print(f"{printable(name):<{width}} {', '.join(check(name))}")
         except ZooError as error:
-            broken += 1
-            print(f"{printable(name):<{width}} BROKEN: {error}")
-    if broken:
-        raise ZooError(f"{broken} of the models break the promise of their cards")
+            failed.append(printable(name))
+            print(f"{printable(name):<{width}} FAILED: {error}")
+    if failed:
+        count = f"{len(failed)} of {len(names)}"
+        raise ZooError(f"{count} models do not match their cards: {', '.join(failed)}")
 
 
 def leaderboard(options: Namespace) -> None:

@@ -91,7 +91,7 @@ class LatentAdversarialModule(AdversarialModule, LatentVariableModel):
     """Adversarial training of a generator of latents: a subclass builds `generator`, latents to
     images in [-1, 1]."""
 
-    inference_modules: ClassVar[tuple[str, ...]] = ("generator",)
+    inference_modules: ClassVar[tuple[str, ...] | None] = ("generator",)
     generator: nn.Module
 
     def decode(self, z: Tensor) -> Tensor:

@@ -21,11 +21,11 @@ CHUNK = 256  # examples in one forward pass, outside of training
 class ZooModule(LightningModule):
     """A LightningModule that counts the examples it was trained on, and logs at intervals.
 
-    `inference_modules` names the children that a weights file stores; empty means all of them.
+    `inference_modules` names the children that a weights file stores; None means all of them.
     `double_backward` declares that a training step differentiates a gradient, as penalties do.
     """
 
-    inference_modules: ClassVar[tuple[str, ...]] = ()
+    inference_modules: ClassVar[tuple[str, ...] | None] = None
     double_backward: ClassVar[bool] = False
     pixel_limit: float = OVERSHOOT  # the largest |x| of a valid image
 

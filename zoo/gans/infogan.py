@@ -50,7 +50,7 @@ class InfoGAN(LatentAdversarialModule):
     is lambda for the continuous codes, of which an image can tell any number of nats; it is one for
     the categories (section 6)."""
 
-    inference_modules = ()  # Q, which encodes, is a part of the discriminator
+    inference_modules = None  # Q, which encodes, is a part of the discriminator
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""What the facts of a card are: which keys it must and may have, and of which types and ranges.
+"""The schema of a card's front matter: required and optional keys, their types and ranges.
 
-A card is checked once, when it is read; all that uses it relies on that.
+A card is checked once, when it is read; all code that uses it relies on that.
 """
 
 import re
@@ -12,21 +12,21 @@ from zoo.text import brief
 
 LARGEST = 1e300
 COUNT = 2**53  # what a JSON number holds exactly
-CLASS = re.compile(r"zoo(\.[a-z_][a-z0-9_]*)+\.[A-Z]\w*")
+CLASS = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", re.ASCII)
 
 
 class Kind(NamedTuple):
-    """A test of a value, and the words for what passes it."""
+    """A test of a value, and the description of what passes it."""
 
     fits: Callable[[object], bool]
-    words: str
+    description: str
 
 
-Schema = Mapping[str, "Kind | Schema"]  # a key that ends in ? may be missing
+Schema = Mapping[str, "Kind | Schema"]  # a key that ends in ? is optional
 
 
 def is_number(value: object) -> bool:
-    """Whether it is a finite number."""
+    """Whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < LARGEST
 
 
@@ -46,7 +46,8 @@ COUNTED = Kind(is_count, f"an integer from 0 to {COUNT}")
 BOUND = Kind(lambda v: is_number(v) or v == "unbounded", "a finite number or `unbounded`")
 SCALAR = Kind(lambda v: v is None or isinstance(v, bool) or is_text(v) or is_number(v), "one value")
 CLASS_PATH = Kind(
-    lambda value: is_text(value) and CLASS.fullmatch(str(value)) is not None, "a class of the zoo"
+    lambda value: is_text(value) and CLASS.fullmatch(str(value)) is not None,
+    "a class path, as zoo.vaes.vae.VAE",
 )
 MAPPING = Kind(lambda value: isinstance(value, dict), "a mapping")
 RECORDS = Kind(lambda value: isinstance(value, list) and len(value) > 0, "a list of measurements")
@@ -91,18 +92,18 @@ RECORD: Schema = {
 
 
 def check_facts(facts: dict[str, object], where: str) -> dict[str, object]:
-    """Facts that are as a card's should be; raises BadCard, which says `where`."""
+    """The facts, which follow the schema; raises BadCard with `where` they come from."""
     if missing := [key for key in FACTS if not key.endswith("?") and key not in facts]:
-        raise BadCard(f"{where} does not say its {', '.join(missing)}: export the model again")
+        raise BadCard(f"{where} lacks {', '.join(missing)}. Export the model again")
     check(facts, FACTS, where)
     check_records(facts["metrics"], where)
     return facts
 
 
 def check_records(records: object, where: str) -> list[dict[str, str | int | float]]:
-    """Measurements that are as they should be; raises BadCard."""
+    """The measurements, which follow the schema; raises BadCard."""
     if not isinstance(records, list) or not records:
-        raise BadCard(f"{where} has no metrics: measure the file with `zoo evaluate --card`")
+        raise BadCard(f"{where} has no metrics. Measure the file by `zoo evaluate --card`")
     for record in records:
         if not isinstance(record, dict):
             raise BadCard(f"{where}: metrics must be mappings, got {brief(record)}")
@@ -116,8 +117,8 @@ def check_records(records: object, where: str) -> list[dict[str, str | int | flo
 
 
 def check(facts: dict[str, object], schema: Schema, where: str, above: str = "") -> None:
-    """Refuse, with BadCard, what is missing or of another kind; a key that may be missing and has
-    no value is taken out."""
+    """Raise BadCard for a missing key and for a value of another type; an optional key without
+    value is removed."""
     for name, kind in schema.items():
         key = name.removesuffix("?")
         value = facts.get(key)
@@ -127,7 +128,9 @@ def check(facts: dict[str, object], schema: Schema, where: str, above: str = "")
             continue
         if isinstance(kind, Kind):
             if not kind.fits(value):
-                raise BadCard(f"{where}: {above}{key} must be {kind.words}, got {brief(value)}")
+                raise BadCard(
+                    f"{where}: {above}{key} must be {kind.description}, got {brief(value)}"
+                )
         elif isinstance(value, dict):
             check(value, kind, where, f"{above}{key}.")
         else:

@@ -1,4 +1,4 @@
-"""A card: front matter for machines, prose for people."""
+"""Model cards: YAML front matter, then prose."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ BYTES = 2**20  # of a card
 
 @dataclass(frozen=True)
 class Card:
-    """What is known of one weights file. `facts` are the front matter, `prose` the rest."""
+    """The card of one weights file: `facts` are the front matter, `prose` is the rest."""
 
     name: str
     facts: dict[str, object]
@@ -24,11 +24,11 @@ class Card:
 
     @classmethod
     def read(cls, path: Path) -> "Card":
-        """The card in a file of that name; raises BadCard."""
+        """The card in a file; raises BadCard."""
         if not path.is_file():
-            raise BadCard(f"there is no card {path}: make one with `zoo export`")
+            raise BadCard(f"there is no card {path}. Make one by `zoo export`")
         if (size := path.stat().st_size) > BYTES:
-            raise BadCard(f"{path} must be of at most {BYTES:,} bytes, got {size:,}: it is no card")
+            raise BadCard(f"{path} must be of at most {BYTES:,} bytes, got {size:,}")
         facts, prose = split(path.read_text(encoding="utf-8-sig", errors="replace"), str(path))
         return cls(printable(path.stem), check_facts(facts, str(path)), prose)
 
@@ -42,19 +42,17 @@ class Card:
         return self.facts["metrics"]  # type: ignore[return-value]
 
     def within(self, key: str) -> dict[str, object]:
-        """The facts below a key, as `training`; none where the card does not have it."""
+        """The facts below a key, as `training`; empty where the card lacks it."""
         return self.facts.get(key) or {}  # type: ignore[return-value]
 
 
 def split(text: str, where: str) -> tuple[dict[str, object], str]:
-    """Front matter and prose of a text, all of it printable; raises BadCard, which says `where`."""
+    """Front matter and prose of a text, made printable; raises BadCard with `where` the text is."""
     parts = re.match(r"---\n(.*?)\n---\n(.*)", text, re.DOTALL)
     try:
         facts = read_yaml(parts[1]) if parts else None
     except NotPlain as error:
-        raise BadCard(
-            f"the front matter of {where} is not YAML that a card may hold: {error}"
-        ) from error
+        raise BadCard(f"{where}: the front matter must be plain YAML: {error}") from error
     if parts is None or not isinstance(facts, dict):
-        raise BadCard(f"{where} has no front matter: a card begins with YAML between two ---")
+        raise BadCard(f"{where} has no front matter. A card starts with YAML between two lines ---")
     return facts, printable_lines(parts[2]).strip()

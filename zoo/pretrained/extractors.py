@@ -1,4 +1,4 @@
-"""Extractors by name: classifiers are animals of the zoo, the others come with their libraries."""
+"""Feature extractors by name: classifiers of the zoo, and networks of other libraries."""
 
 from functools import cache
 
@@ -20,7 +20,7 @@ from zoo.pretrained.weights import sha256
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     """`inception`, `squeezenet`, `pixels`, `thumbnails` or a classifier of the zoo, on `device`
-    (CPU); raises UnknownName, and MissingData where weights cannot be had."""
+    (CPU); raises UnknownName, and MissingData where weights cannot be downloaded."""
     others: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
         "inception": Inception,
         "squeezenet": SqueezeNet,
@@ -36,8 +36,8 @@ def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
 
 
 def metric_name(kind: str, extractor: str) -> str:
-    """`fd-lenet` and the like: the kind of metric and the first word of its space. TF-Inception
-    alone has names of its own: `fid`, `kid`, `fid-infinity`."""
+    """The kind of metric and the first word of its feature space, as `fd-lenet`. The names `fid`,
+    `kid` and `fid-infinity` are reserved for TF-Inception."""
     usual = {"fd": "fid", "kd": "kid", "fd-infinity": "fid-infinity"}
     if extractor == "inception" and kind in usual:
         return usual[kind]

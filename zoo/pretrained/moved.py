@@ -1,4 +1,4 @@
-"""The one table of moved names: what older weights files call a class or an argument."""
+"""Renamed classes and arguments: older weights files are read through this one table."""
 
 from collections.abc import Mapping
 
@@ -26,12 +26,12 @@ POLICIES = {"colour": "color"}  # of `augment`
 
 
 def current_class(class_path: str) -> str:
-    """The class path of today."""
+    """The current path of a class."""
     return CLASSES.get(class_path, class_path)
 
 
 def current_arguments(class_path: str, arguments: Mapping[str, object]) -> dict[str, object]:
-    """The arguments of a class as it calls them today."""
+    """The arguments of a class by their current names."""
     names = ARGUMENTS.get(class_path, {})
     found = {names.get(name, name): value for name, value in arguments.items()}
     if isinstance(policies := found.get("augment"), list):

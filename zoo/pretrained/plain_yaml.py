@@ -1,7 +1,7 @@
-"""YAML of strangers as plain data: no tags, nothing that grows, nothing that is executed.
+"""YAML from untrusted sources as plain data: no tags, no code, limited size.
 
-Parsed by libyaml where PyYAML has it. Aliases are allowed as long as the document that they stand
-for is small; text is made printable as it is read.
+Parsed by libyaml where PyYAML has it. Aliases are allowed while the expanded document is small;
+text is made printable as it is read.
 """
 
 import re
@@ -22,9 +22,9 @@ from zoo.text import printable
 Plain = None | bool | int | float | str | list | dict  # of Plain again; keys are text
 
 CHARACTERS = 2**18  # of a document
-NODES = 20_000  # values of a document, those behind aliases counted each time
+NODES = 20_000  # values of a document, with aliases expanded
 DEPTH = 24
-LARGEST = 2**63  # what numbers stay below
+LARGEST = 2**63  # numbers must be smaller
 LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 TAGS = (None, "!", *(f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")))
 
@@ -40,20 +40,20 @@ NO_NUMBER = re.compile(r"[-+]?\.(?:inf|Inf|INF|nan|NaN|NAN)")
 
 
 class NotPlain(ValueError):
-    """A document that is not YAML, or not plain and small; says where."""
+    """A document that is not YAML, or not plain, or too large; the message has the line."""
 
 
 class Node(NamedTuple):
-    """A value, and how many values it holds, itself included."""
+    """A value, and the number of values in it, itself included."""
 
     value: Plain
     size: int
 
 
 def read_yaml(text: str) -> Plain:
-    """The one document of a text; raises NotPlain."""
+    """The document in a text, which must be the only one; raises NotPlain."""
     if len(text) > CHARACTERS:
-        raise NotPlain(f"it has {len(text):,} characters, more than {CHARACTERS:,}")
+        raise NotPlain(f"the text must be at most {CHARACTERS:,} characters, got {len(text):,}")
     try:
         return Reader(yaml.parse(text, Loader=LOADER)).document()
     except yaml.YAMLError as error:
@@ -75,29 +75,29 @@ class Reader:
         node = self.node(next(self.events), DEPTH)
         next(self.events)  # the document's end
         if not isinstance(more := next(self.events), yaml.StreamEndEvent):
-            refuse("it holds a second document", more)
+            reject("there must be one document, got a second", more)
         return node.value
 
     def node(self, event: yaml.Event, depth: int) -> Node:
-        """The value that begins with an event."""
+        """The value that starts with an event."""
         if isinstance(event, AliasEvent):
             found = self.anchors.get(str(event.anchor))
-            node = found or refuse(f"it has no anchor {event.anchor} before the alias", event)
+            node = found or reject(f"there is no anchor {event.anchor} before the alias", event)
         else:
-            node = self.fresh(event, depth)
+            node = self.new_node(event, depth)
         self.left -= node.size if isinstance(event, AliasEvent) else 1
         if self.left < 0:
-            refuse(f"it stands for more than {NODES:,} values", event)
+            reject(f"there must be at most {NODES:,} values, got more", event)
         if anchor := getattr(event, "anchor", None):
             self.anchors[anchor] = node
         return node
 
-    def fresh(self, event: yaml.Event, depth: int) -> Node:
-        """A value that is no alias."""
+    def new_node(self, event: yaml.Event, depth: int) -> Node:
+        """A value other than an alias."""
         if depth < 0:
-            refuse(f"it is nested deeper than {DEPTH} levels", event)
+            reject(f"values must be nested at most {DEPTH} levels, got more", event)
         if (tag := getattr(event, "tag", None)) not in TAGS:
-            refuse(f"it has the tag {tag}", event)
+            reject(f"tags are not allowed, got {tag}", event)
         if isinstance(event, ScalarEvent):
             text = event.tag is None and event.implicit[0]
             return Node(scalar(event) if text else printable(event.value, CHARACTERS), 1)
@@ -124,12 +124,13 @@ class Reader:
             elif isinstance(key, str):
                 values[key] = value
             else:
-                refuse(f"the key {key if isinstance(key, int) else type(key)} is not text", event)
+                found = key if isinstance(key, int) else type(key)
+                reject(f"keys must be text, got {found}", event)
         return Node(merged | values, size)
 
 
 def scalar(event: ScalarEvent) -> Plain:
-    """A scalar without quotes: a word, a number, or text."""
+    """A scalar without quotes: a boolean, null, a number, or text."""
     text = event.value
     if text in WORDS:
         return WORDS[text]
@@ -141,12 +142,16 @@ def scalar(event: ScalarEvent) -> Plain:
         for pattern, kind in kinds:
             if pattern.fullmatch(text):
                 number = kind(text.replace("_", "")) if len(text) < 400 else LARGEST
-                return number if abs(number) < LARGEST else refuse("a number is too large", event)
+                return (
+                    number
+                    if abs(number) < LARGEST
+                    else reject("a number must be below 2^63", event)
+                )
         if NO_NUMBER.fullmatch(text):
-            refuse(f"{text} is not a finite number", event)
+            reject(f"numbers must be finite, got {text}", event)
     return printable(text, CHARACTERS)
 
 
-def refuse(why: str, event: yaml.Event) -> NoReturn:
+def reject(reason: str, event: yaml.Event) -> NoReturn:
     line = event.start_mark.line + 1 if event.start_mark else 0
-    raise NotPlain(printable(f"{why} (line {line})"))
+    raise NotPlain(printable(f"{reason} (line {line})"))

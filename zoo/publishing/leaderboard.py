@@ -100,7 +100,7 @@ def links(names: Sequence[str], cards: Sequence[Card], folder: Path) -> Links:
     """Where, seen from a folder, cards lie, and their recipes if they are here."""
     found: Links = {}
     for name, card in zip(names, cards, strict=True):
-        place = RepoRef.named(name)
+        place = RepoRef.parse(name)
         file = Path(name) if catalog.is_path(name) else catalog.WEIGHTS / name
         relative = os.path.relpath(file.with_name(f"{catalog.stem(name)}.md").resolve(), folder)
         if place and not catalog.is_path(name):

@@ -3,14 +3,18 @@
 import inspect
 from pathlib import Path
 
-from zoo.core.module import ZooModule
+from lightning import LightningModule
+
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadWeights
 from zoo.evaluation.training_data import data_of, run_recipe
 from zoo.pretrained import catalog
+from zoo.pretrained.trust import names_class
 
 
-def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule) -> Path | None:
+def recipe_of(
+    checkpoint: Path, name: str, model: LightningModule, data: ZooDataModule
+) -> Path | None:
     """The zoo's recipe of that name where it names the same data set, else that of the run.
 
     Raises BadWeights for a model of another class than the zoo's recipe of that name.
@@ -23,15 +27,15 @@ def recipe_of(checkpoint: Path, name: str, model: ZooModule, data: ZooDataModule
     return theirs if data_of(name).class_path == data.class_path else begun
 
 
-def differences(model: ZooModule, recipe: Path) -> dict[str, object]:
+def differences(model: LightningModule, recipe: Path) -> dict[str, object]:
     """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
     wanted = catalog.read_recipe(recipe)["model"]
     kind = type(model)
     path = str(wanted["class_path"])
-    if path != f"{kind.__module__}.{kind.__qualname__}":
+    if not names_class(path, kind):
         raise BadWeights(
-            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} raises a "
-            f"{path.rpartition('.')[2]}: export it under its own name"
+            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} trains a "
+            f"{path.rpartition('.')[2]}. Export it under another name"
         )
     parameters = inspect.signature(kind).parameters
     arguments = {key: value.default for key, value in parameters.items()}

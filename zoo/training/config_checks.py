@@ -1,9 +1,11 @@
 """Recipes that cannot be followed are refused before the first step, in words."""
 
 import inspect
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NoReturn
@@ -14,9 +16,10 @@ from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import Logger
 
 from zoo.errors import BadRecipe, UnknownName
+from zoo.pretrained.arguments import check_arguments
 from zoo.pretrained.checkpoints import read_checkpoint
-from zoo.pretrained.headers import check_arguments
-from zoo.pretrained.plain_yaml import NotPlain, read_yaml
+from zoo.pretrained.recipes import read_recipe
+from zoo.pretrained.trust import names_class
 from zoo.text import brief
 from zoo.training.class_paths import OURS, arguments, class_at, unknown_class, unknown_module
 from zoo.training.precision import check_precision, device_of, resolve_precision
@@ -30,7 +33,6 @@ SIZES = {  # of which there must be some
 
 
 LIGHTNINGS = ("_class_path", "_instantiator")  # what it adds to a model's arguments
-SECTIONS = {"model": str | dict, "data": str | dict, "trainer": dict}
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
@@ -110,29 +112,8 @@ def wrong_value(message: str) -> BadRecipe | UnknownName | None:
 
 def foreign_code(recipe: Path) -> list[str]:
     """What a recipe file names outside of zoo, lightning and torch, and training would import."""
-    paths = {word for word in strings(read_recipe(recipe)) if IMPORT_PATH.fullmatch(word)}
+    paths = {word for word in strings(read_recipe(recipe, ())) if IMPORT_PATH.fullmatch(word)}
     return sorted(p for p in paths if (top := p.partition(".")[0]) not in OURS and is_module(top))
-
-
-def read_recipe(recipe: Path) -> dict[str, Any]:
-    """The settings in a recipe file, of which aliases stand for few; raises BadRecipe."""
-    try:
-        settings = read_yaml(recipe.read_text(encoding="utf-8-sig"))
-    except (NotPlain, UnicodeDecodeError) as error:
-        raise BadRecipe(f"{recipe} is not plain YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(settings, dict):
-        found = brief(settings)
-        raise BadRecipe(f"{recipe} must be YAML with model, data and trainer, got {found}")
-    for name, kinds in SECTIONS.items():
-        section = settings.get(name)
-        class_path = section.get("class_path", "") if isinstance(section, dict) else ""
-        given = section.get("init_args") if isinstance(section, dict) else None
-        if not (isinstance(section, kinds | None) and isinstance(class_path, str)):
-            what = "a mapping" if kinds is dict else "a class, or a mapping with class_path"
-            raise BadRecipe(f"{recipe}: {name} must be {what}, got {brief(section)}")
-        if not isinstance(given, dict | None):
-            raise BadRecipe(f"{recipe}: init_args of {name} must be a mapping, got {brief(given)}")
-    return settings
 
 
 def strings(node: object) -> Iterator[str]:
@@ -186,7 +167,7 @@ def check_resumed(path: Path, model: Namespace) -> None:
     could make jsonargparse import what they name; raises BadRecipe and BadWeights."""
     found: dict[str, object] = read_checkpoint(path)["hyper_parameters"]  # type: ignore[assignment]
     kind, given = class_at(model.class_path), found.get("_class_path")
-    if given != f"{kind.__module__}.{kind.__qualname__}":
+    if not names_class(given, kind):
         raise BadRecipe(
             f"{path} holds a model of class {given!r:.80}, and the recipe trains "
             f"{model.class_path}: resume with the recipe that the checkpoint comes from"
@@ -196,7 +177,8 @@ def check_resumed(path: Path, model: Namespace) -> None:
         check_arguments(path, kind, arguments)
         return
     known = model.get("init_args") or {}
-    if changed := [key for key, value in arguments.items() if known.get(key) != value]:
+    as_json = partial(json.dumps, default=repr)  # where a tuple is a list
+    if changed := [k for k, v in arguments.items() if as_json(known.get(k)) != as_json(v)]:
         raise BadRecipe(
             f"{path} was trained with another {', '.join(changed)}: set "
             f"--model.init_args.{changed[0]} as in the run's recipe.yaml, or resume that recipe"

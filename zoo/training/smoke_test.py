@@ -6,8 +6,9 @@ from typing import Any
 from lightning import LightningDataModule, Trainer
 
 from zoo.data.module import ZooDataModule
+from zoo.pretrained.recipes import read_recipe
 from zoo.training.class_paths import arguments
-from zoo.training.config_checks import IMPORT_PATH, read_recipe
+from zoo.training.config_checks import IMPORT_PATH
 
 SMALL = {"width": 8, "discriminator_width": 8, "depth": 2}  # of a model, where it has them
 IMAGES, BATCHES, EPOCHS = 40, 3, 2
@@ -23,7 +24,7 @@ SHORT = {
 def smoke_test_overrides(recipe: Path, overrides: list[str]) -> list[str]:
     """Overrides that make a recipe small; a resumed model stays as it is."""
     words = [part for key, value in SHORT.items() for part in (f"--trainer.{key}", str(value))]
-    settings = read_recipe(recipe)
+    settings = read_recipe(recipe, ())
     if "--ckpt_path" in overrides:
         return words
     if "init_from" in settings and "--init_from" not in overrides:

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: models come from there, are checked once, kept, and published there."""
+"""Models on the Hugging Face Hub: downloaded, verified, cached, and published."""
 
 import re
 from typing import NamedTuple
@@ -7,7 +7,7 @@ NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(?!.*\.\.)(\w[\w./-]*))?")
 
 
 class RepoRef(NamedTuple):
-    """A repository of the Hub at a branch, a tag or a commit; at `main` where none is named."""
+    """A repository of the Hub at a branch, a tag or a commit; at `main` where none is given."""
 
     repository: str
     revision: str | None = None
@@ -16,7 +16,7 @@ class RepoRef(NamedTuple):
         return f"{self.repository}@{self.revision}" if self.revision else self.repository
 
     @classmethod
-    def named(cls, name: str) -> "RepoRef | None":
-        """What `owner/name[@revision]` names; None for a text of another form."""
+    def parse(cls, name: str) -> "RepoRef | None":
+        """The repository `owner/name[@revision]`; None for text of another form."""
         parts = NAME.fullmatch(name)
         return cls(parts[1], parts[2]) if parts else None

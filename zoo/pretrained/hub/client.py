@@ -1,6 +1,6 @@
-"""The Hub's client with bounds: a silent Hub is given up, and no answer may fill the memory.
+"""Limits for huggingface_hub: a timeout for the Hub, and a maximal size for each response.
 
-Hooks on huggingface_hub's own session, which do nothing outside of `bounded`.
+They are hooks on the session of huggingface_hub, which do nothing outside of `limit_requests`.
 """
 
 import time
@@ -19,13 +19,9 @@ from zoo.errors import ZooError
 
 HTTPError: type[Exception] = HfHubHTTPError.__bases__[0]  # of httpx2; of httpx under 1.x
 ByteStream: type = import_module(HTTPError.__module__.partition(".")[0]).SyncByteStream
-SILENCE = 30.0  # seconds without an answer, tries together
-ANSWER = 2**24  # bytes of an answer that is no file
-LONG_WAITS = (
-    "retry-after",
-    "ratelimit",
-    "ratelimit-policy",
-)  # headers that put the client to sleep
+TIMEOUT = 30.0  # seconds without a response, all retries together
+MAX_RESPONSE = 2**24  # bytes of a response that is not a file
+WAIT_HEADERS = ("retry-after", "ratelimit", "ratelimit-policy")  # which make the client sleep
 BUSY = (429, 500, 502, 503, 504)
 
 
@@ -49,33 +45,36 @@ class Stream(Protocol):
 
 
 @dataclass
-class Bounds:
-    """What is asked for now, since when, and how many bytes an answer may have."""
+class Limits:
+    """The bytes that a response may have, the current request, and when it was first sent."""
 
-    most: int = ANSWER
+    max_bytes: int = MAX_RESPONSE
     request: tuple[str, ...] = ()
     since: float = 0.0
 
 
-BOUNDS: ContextVar[Bounds | None] = ContextVar("BOUNDS", default=None)
+LIMITS: ContextVar[Limits | None] = ContextVar("LIMITS", default=None)
 
 
-class Silent(ZooError):
-    """The Hub takes connections and does not answer."""
+class HubTimeout(ZooError):
+    """The Hub accepts connections and does not respond."""
 
 
-class Bounded(ByteStream):  # type: ignore[misc]
-    """An answer of at most so many bytes; raises ZooError for more."""
+class LimitedStream(ByteStream):  # type: ignore[misc]
+    """A response of limited size; raises ZooError for a longer one."""
 
-    def __init__(self, stream: Stream, most: int) -> None:
-        self.stream, self.most = stream, most
+    def __init__(self, stream: Stream, max_bytes: int) -> None:
+        self.stream, self.max_bytes = stream, max_bytes
 
     def __iter__(self) -> Iterator[bytes]:
-        come = 0
+        received = 0
         for chunk in self.stream:
-            come += len(chunk)
-            if come > self.most:
-                raise ZooError(f"the Hub sends more than the {self.most:,} bytes that it may")
+            received += len(chunk)
+            if received > self.max_bytes:
+                raise ZooError(
+                    f"the response of the Hub must be at most {self.max_bytes:,} bytes, got more. "
+                    "Try another endpoint"
+                )
             yield chunk
 
     def close(self) -> None:
@@ -86,47 +85,47 @@ class Bounded(ByteStream):  # type: ignore[misc]
 
 
 @contextmanager
-def bounded() -> Iterator[None]:
-    """Within, whatever huggingface_hub asks for is bounded in time and size; raises ZooError."""
+def limit_requests() -> Iterator[None]:
+    """Within, every request of huggingface_hub is limited in time and size; raises ZooError."""
     session = get_session()
-    for kind, hook in (("request", before), ("response", after)):
+    for kind, hook in (("request", before_request), ("response", after_response)):
         if hook not in session.event_hooks[kind]:
             session.event_hooks[kind].append(hook)
-    token = BOUNDS.set(Bounds())
+    token = LIMITS.set(Limits())
     try:
         yield
     finally:
-        BOUNDS.reset(token)
+        LIMITS.reset(token)
 
 
 @contextmanager
-def at_most(size: int) -> Iterator[None]:
-    """Within, an answer may have `size` bytes."""
-    bounds = BOUNDS.get()
-    usual = bounds.most if bounds else 0
-    if bounds:
-        bounds.most = size
+def allow_bytes(size: int) -> Iterator[None]:
+    """Within, a response may have `size` bytes."""
+    limits = LIMITS.get()
+    usual = limits.max_bytes if limits else 0
+    if limits:
+        limits.max_bytes = size
     try:
         yield
     finally:
-        if bounds:
-            bounds.most = usual
+        if limits:
+            limits.max_bytes = usual
 
 
-def before(request: Request) -> None:
-    """Cap the wait for an answer; the same request again, tries of one after the other, shares the
-    time with the first. A download that goes on where it was cut is another request."""
-    bounds = BOUNDS.get()
-    if bounds is None:
+def before_request(request: Request) -> None:
+    """Limit the time for a response. Retries of one request share the time with the first; a
+    download that resumes after a cut connection is another request."""
+    limits = LIMITS.get()
+    if limits is None:
         return
-    request.headers["accept-encoding"] = "identity"  # so that bytes are what they seem
-    asked = (request.method, str(request.url), request.headers.get("range", ""))
-    if asked != bounds.request:
-        bounds.request, bounds.since = asked, time.monotonic()
-    left = bounds.since + SILENCE - time.monotonic()
+    request.headers["accept-encoding"] = "identity"  # so that sizes are those of the files
+    key = (request.method, str(request.url), request.headers.get("range", ""))
+    if key != limits.request:
+        limits.request, limits.since = key, time.monotonic()
+    left = limits.since + TIMEOUT - time.monotonic()
     if left < 0.5:
-        raise Silent(
-            f"the Hub at {constants.ENDPOINT} has not answered for {SILENCE:.0f} s: try later, or "
+        raise HubTimeout(
+            f"the Hub at {constants.ENDPOINT} has not responded for {TIMEOUT:.0f} s. Try later, or "
             "give the path of a file"
         )
     timeouts = request.extensions.get("timeout") or {}
@@ -135,15 +134,15 @@ def before(request: Request) -> None:
     }
 
 
-def after(response: Response) -> None:
-    """Bound the size of an answer, and do not sleep for as long as a server likes."""
-    bounds = BOUNDS.get()
-    if bounds is None:
+def after_response(response: Response) -> None:
+    """Limit the size of a response, and remove headers by which a server makes the client wait."""
+    limits = LIMITS.get()
+    if limits is None:
         return
     if response.status_code in BUSY:
-        bounds.request = ()
-    for name in LONG_WAITS:
+        limits.request = ()
+    for name in WAIT_HEADERS:
         response.headers.pop(name, None)
-    if response.headers.get("content-encoding", "identity") != "identity":
-        raise ZooError("the Hub sends compressed what was asked for as it is: try another endpoint")
-    response.stream = Bounded(response.stream, bounds.most)
+    if (encoding := response.headers.get("content-encoding", "identity")) != "identity":
+        raise ZooError(f"content-encoding must be identity, got {encoding}. Try another endpoint")
+    response.stream = LimitedStream(response.stream, limits.max_bytes)

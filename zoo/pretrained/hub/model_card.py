@@ -1,7 +1,7 @@
-"""A card as the front page of a Hub repository, and back.
+"""A card as the README.md of a Hub repository, and back.
 
-The page's own front matter is what the Hub reads; ours lies whole under its key `zoo`, and the
-prose between two marks, so that a card comes back as it was.
+The front matter of the page is what the Hub reads. The front matter of the card lies under its key
+`zoo`, and the prose between two marks, so that the card can be read back without loss.
 """
 
 import re
@@ -24,33 +24,37 @@ LICENSES = re.compile(r"apache-2\.0|mit|isc|unlicense|cc0-1\.0|cc-by(-nc|-sa|-nc
 PROTOCOL = ("split", "real", "fake", "seeds", "labels", "resize", "extractor", "unit")
 
 
-def write_model_card(card: Card, repository: str, task: str, use: str) -> str:
-    """README.md: metadata, samples, prose, and use in three lines, `use` being the third."""
+def write_model_card(
+    card: Card, repository: str, task: str, use: str, preview: str = "samples.png"
+) -> str:
+    """README.md: metadata, preview, prose, and usage in three lines, of which `use` is the last."""
     head = metadata(card, repository, task).to_yaml().strip()
+    mark = "!" if preview.endswith(".png") else ""
     code = f'import zoo\nmodel = zoo.load("{repository}")\n{use}'
     return (
-        f"---\n{head}\n---\n\n![What the model draws first, from seed 0](samples.png)\n\n"
+        f"---\n{head}\n---\n\n{mark}[The first samples, from seed 0]({preview})\n\n"
         f"{BEGIN}\n{card.prose}\n{END}\n\n## Use\n\n```python\n{code}\n```\n\n"
-        "A model of the package `generative-zoo`: weights are safetensors, nothing is unpickled. "
-        "How each number was measured is under `zoo` in the front matter of this page.\n"
+        "A model of the package `generative-zoo`. Weights are safetensors; nothing is unpickled. "
+        "The key `zoo` in the front matter of this page states the protocol of each number.\n"
     )
 
 
-def read_model_card(text: str, place: RepoRef) -> Card:
-    """The card that a README.md holds; raises BadCard."""
-    facts, body = split(text, f"the page of {place}")
-    ours = facts.get("zoo")
-    if not isinstance(ours, dict) or BEGIN not in body:
-        raise BadCard(f"{place} has no card of the zoo: its owner makes one with `zoo publish`")
+def read_model_card(text: str, repo: RepoRef) -> Card:
+    """The card in a README.md; raises BadCard."""
+    metadata, body = split(text, f"the page of {repo}")
+    facts = metadata.get("zoo")
+    if not isinstance(facts, dict) or BEGIN not in body:
+        raise BadCard(f"{repo} has no card of the zoo. Its owner can publish one by `zoo publish`")
     prose = body.partition(BEGIN)[2].partition(END)[0].strip()
-    check_facts(ours, f"the card of {place}")
-    return Card(str(ours.get("name")), ours, prose)
+    check_facts(facts, f"the card of {repo}")
+    return Card(str(facts.get("name")), facts, prose)
 
 
 def metadata(card: Card, repository: str, task: str) -> ModelCardData:
     """What the Hub reads: https://huggingface.co/docs/hub/model-cards."""
     facts = card.facts
-    family, *_, kind = str(facts["class"]).split(".")[1:]
+    *modules, kind = str(facts["class"]).removeprefix("zoo.").split(".")
+    tags = ["generative-zoo", "pytorch", "lightning", modules[0], kind.lower()]
     data = DATA.get(data_title(card))
     license = str(facts["license"]).lower()
     known = LICENSES.fullmatch(license) is not None
@@ -59,7 +63,7 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
         license_name=None if known else str(facts["license"]),
         library_name="generative-zoo",
         pipeline_tag=task,
-        tags=["generative-zoo", "pytorch", "lightning", family, kind.lower()],
+        tags=tags,
         datasets=[data] if data else None,
         base_model=base(card),
         model_name=repository.partition("/")[2],
@@ -69,13 +73,13 @@ def metadata(card: Card, repository: str, task: str) -> ModelCardData:
 
 
 def base(card: Card) -> str | None:
-    """The repository that the training began from, if it began from one."""
-    origin = RepoRef.named(str(card.within("training").get("init_from")))
+    """The repository whose weights the training was initialized from, if any."""
+    origin = RepoRef.parse(str(card.within("training").get("init_from")))
     return origin.repository if origin else None
 
 
 def result(record: dict[str, str | int | float], task: str, data: str | None) -> EvalResult:
-    """A metric as `model-index` has it; the protocol is its arguments."""
+    """A metric as an entry of `model-index`, with the protocol as its arguments."""
     title = str(record.get("data", "unknown"))
     return EvalResult(
         task_type=task,
@@ -90,8 +94,8 @@ def result(record: dict[str, str | int | float], task: str, data: str | None) ->
 
 
 def evaluation(card: Card, repository: str) -> str:
-    """`.eval_results/*.yaml`, https://huggingface.co/docs/hub/eval-results: of a data set that the
-    Hub has, the metrics whose name and extractor fix the protocol. Empty without any."""
+    """`.eval_results/*.yaml`, https://huggingface.co/docs/hub/eval-results: the metrics on a data
+    set of the Hub whose name and extractor fix the protocol. Empty text if there are none."""
     source = f"https://huggingface.co/{repository}"
     entries = [
         EvalResultEntry(
