@@ -1,8 +1,11 @@
 """The data that a model was trained on: what its run recorded, never a guess."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
 from typing import NamedTuple
+
+from lightning import LightningDataModule
 
 import zoo.data
 from zoo.data.adapter import adapt
@@ -11,7 +14,8 @@ from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe, BadWeights, UnknownName, ZooError
 from zoo.pretrained import catalog
 from zoo.pretrained.checkpoints import read_checkpoint
-from zoo.text import printable
+from zoo.pretrained.trust import TRUST
+from zoo.text import brief, printable
 
 UNKNOWN = "unknown"
 
@@ -39,14 +43,34 @@ def data_of(recipe: str) -> ZooDataModule:
 
 
 def build_data(class_path: str, arguments: Mapping[str, object]) -> ZooDataModule:
-    """A data module of zoo.data with arguments; raises UnknownName and BadRecipe."""
-    module, _, name = class_path.rpartition(".")
-    if name not in zoo.data.__all__ or not f"{module}.".startswith("zoo.data."):
-        raise UnknownName("data set", class_path, [f"zoo.data.{n}" for n in zoo.data.__all__])
+    """A data module of zoo.data, or of a trusted package, with arguments; raises UnknownName and
+    BadRecipe."""
+    kind = data_class(class_path)
     try:
-        return adapt(getattr(zoo.data, name)(**arguments))
+        return adapt(kind(**arguments))
     except TypeError as error:
         raise BadRecipe(f"{class_path} cannot be built: {error}") from error
+
+
+def data_class(class_path: str) -> type[LightningDataModule]:
+    """The class of a data module; its module is imported only if it is of zoo.data or trusted."""
+    module, _, name = class_path.rpartition(".")
+    if f"{module}.".startswith("zoo.data.") and name in zoo.data.__all__:
+        return getattr(zoo.data, name)
+    if not TRUST.get().includes(module):
+        if class_path.startswith("zoo."):
+            raise UnknownName("data set", class_path, [f"zoo.data.{n}" for n in zoo.data.__all__])
+        raise BadRecipe(
+            f"data must be a class of zoo.data or of a trusted package, got {brief(class_path)}. "
+            f"If you trust its code, add --trust {module.partition('.')[0] or 'PACKAGE'}"
+        )
+    try:
+        kind = getattr(import_module(module), name, None)
+    except Exception as error:  # a trusted module runs its own code, which may raise anything
+        raise BadRecipe(f"{class_path} cannot be imported: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, LightningDataModule)):
+        raise BadRecipe(f"{class_path} must be a LightningDataModule, got {brief(kind)}")
+    return kind
 
 
 def find_training_data(

@@ -20,6 +20,7 @@ from zoo.evaluation.report import describe_duration, fit_sampler, report, with_e
 from zoo.evaluation.training_data import UNKNOWN, Terms, TrainingData, find_training_data
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import model_from_checkpoint, newest_checkpoint, read_checkpoint
+from zoo.pretrained.trust import trusting
 from zoo.pretrained.weights import inference_state_dict, load, save, sha256
 from zoo.publishing.reference import differences, recipe_of
 
@@ -54,7 +55,10 @@ def export(
     old = kept_of_old_card(folder / f"{name}.md", model, trained_on.facts["name"], force)
     changed = differences(model, reference) if reference else {}
     extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
-    with write_files(model, name, folder, trained_on.data) as path:
+    with (
+        trusting(classes=[type(model)]),
+        write_files(model, name, folder, trained_on.data) as path,
+    ):
         protocol = usable_protocol(path, trained_on.data, protocol, tell)
         facts = card_facts(path, reference, state, trained_on, protocol) | extra
         card = Card(name, facts, old.prose)
@@ -72,7 +76,7 @@ def write_files(
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
         path = Path(aside) / f"{name}.safetensors"
-        save(model, path)  # type: ignore[arg-type]
+        save(model, path)
         write_preview(load(path), data, path)
         yield path
         for file in sorted(Path(aside).iterdir()):
