@@ -271,7 +271,7 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
     assert of_category.item() == pytest.approx(math.log(4), abs=1e-4)
     exact = math.log(2) + 3 - math.log(2 * math.pi) / 2
     assert of_continuous.item() == pytest.approx(exact, abs=1e-4)
-    assert model.gain(of_category, of_continuous).item() == pytest.approx(
+    assert model.weighted_bound(of_category, of_continuous).item() == pytest.approx(
         math.log(4) + exact / 10, abs=1e-4
     )
     of_category, of_continuous = model.mutual_information_bound(unsure, z)
