@@ -128,11 +128,11 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
 
 @pytest.mark.parametrize("family", [GAN, ConditionalGAN])
 def test_steps_that_would_grow_are_refused(family: type[GAN | ConditionalGAN]) -> None:
-    with pytest.raises(BadRecipe, match=r"with a decay of 0.9 the learning rate grows"):
+    with pytest.raises(BadRecipe, match="decay.*0.9"):
         family(decay=0.9)
-    with pytest.raises(BadRecipe, match=r"and 1.0 is none"):
+    with pytest.raises(BadRecipe, match="momentum.*1.0"):
         family(momentum=1.0)
-    with pytest.raises(BadRecipe, match=r"and -0.1 is none"):
+    with pytest.raises(BadRecipe, match="final_momentum.*-0.1"):
         family(final_momentum=-0.1)
 
 
