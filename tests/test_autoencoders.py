@@ -547,7 +547,9 @@ def test_a_price_on_the_slope_contracts() -> None:
     )
     for model in free, priced:
         train(model, images(), 50, 20)
-    slopes = [model.squared_jacobian_norm(model.encode(images())).mean() for model in (free, priced)]
+    slopes = [
+        model.squared_jacobian_norm(model.encode(images())).mean() for model in (free, priced)
+    ]
     assert slopes[1] < slopes[0] / 2
 
 

@@ -54,14 +54,14 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
     "inception": lambda x: scores.inception_score(x, 4),
     "probe": lambda x: codes.linear_probe(x, LABELS, GOOD, LABELS),
     "probe test": lambda x: codes.linear_probe(GOOD, LABELS, x, LABELS),
-    "neighbours": lambda x: codes.nearest_neighbours(x, LABELS, GOOD, LABELS),
+    "neighbours": lambda x: codes.nearest_neighbors(x, LABELS, GOOD, LABELS),
     "auroc": lambda x: codes.anomaly_auroc(x[:, 1], LABELS, 1),
     "units": bounds.active_units,
     "divergence": lambda x: bounds.divergence_per_dimension(x, GOOD.exp()),
     "perplexity": lambda x: bounds.perplexity(x[:, 1].abs()),
     "evidence": bounds.importance_weighted,
     "bits": lambda x: bounds.bits_per_dimension(x, 3),
-    "steps": lambda x: rates.quantized(x, 3),
+    "steps": lambda x: rates.quantize(x, 3),
     "psnr": lambda x: rates.psnr(x[:, :, None, None], GOOD[:, :, None, None]),
 }
 

@@ -19,7 +19,7 @@ from zoo.cli.explore import activity
 from zoo.data import Digits
 from zoo.data.images import normalize
 from zoo.metrics.bounds import divergence_per_dimension
-from zoo.metrics.rates import entropy, psnr, quantized
+from zoo.metrics.rates import entropy, psnr, quantize
 from zoo.plotting import maps, pictures
 from zoo.plotting.charts import Curve, chart, decades, even
 
@@ -166,7 +166,7 @@ def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("bits", [1, 3, 8])
 def test_quantisation_is_within_half_a_step(bits: int) -> None:
     codes = torch.randn(500, 4) * torch.tensor([0.1, 1.0, 10.0, 0.0])
-    symbols, middles = quantized(codes, bits)
+    symbols, middles = quantize(codes, bits)
     width = (codes.amax(0) - codes.amin(0)) / 2**bits
     assert ((codes - middles).abs() <= width / 2 * 1.001 + 1e-6).all()
     assert symbols.min() == 0

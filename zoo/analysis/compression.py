@@ -13,7 +13,7 @@ from torch.nn.functional import interpolate, pad
 
 from zoo.core.module import CHUNK
 from zoo.core.protocols import Codec, HasCodePrior, Quantizes
-from zoo.metrics.rates import entropy, psnr, quantized
+from zoo.metrics.rates import entropy, psnr, quantize
 
 QUALITIES = (1, 2, 4, 6, 8, 10, 12, 15, 17, 20, 25, 30, 35, 40, 50, 60, 70, 80)
 BLOCK = 8  # JPEG's
@@ -41,7 +41,7 @@ def by_codes(model: Codec, x: Tensor) -> Iterator[Compressed]:
         return
     codes = model.encode(x)
     for depth in range(1, 7):
-        symbols, middles = quantized(codes, depth)
+        symbols, middles = quantize(codes, depth)
         bits = entropy(symbols.cpu()) / pixels
         yield compressed(f"{depth}-bit codes", bits, model.decode(middles), x)
 
