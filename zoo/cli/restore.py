@@ -105,8 +105,8 @@ def compress(options: Namespace) -> None:
     pairs = [(way, compression.best_within(way.bits, jpeg)) for way in ours]
     print(f"{'bits per pixel':>14}  {'PSNR':>8}  {options.name:<20}  the best JPEG of that size")
     for way, other in pairs:
-        rival = f"{other.psnr:.1f} dB, {other.how}" if other else "none is so small"
-        print(f"{way.bits:14.3f}  {way.psnr:5.1f} dB  {way.how:<20}  {rival}")
+        rival = f"{other.psnr:.1f} dB, {other.method}" if other else "none is so small"
+        print(f"{way.bits:14.3f}  {way.psnr:5.1f} dB  {way.method:<20}  {rival}")
     curves = {options.name: ours, "JPEG": compression.frontier(jpeg)}
     pictures.save(render_comparison(true, pairs[len(pairs) // 2], curves), options.to)
     print(f"both curves over {len(true)} images, and some of the images, are in {options.to}")
@@ -124,7 +124,7 @@ def render_comparison(
     ways = [way for way in pair if way is not None]
     shown = len(ways[0].images)
     sides = [true[:shown].cpu(), *(way.images for way in ways)]
-    captions = [f"{way.how}, {way.bits:.2f} bpp" for way in ways]
+    captions = [f"{way.method}, {way.bits:.2f} bpp" for way in ways]
     images = pictures.grid(pictures.rows(*sides, columns=shown), shown)
     lines = [
         Curve(name, [w.bits for w in ways], [w.psnr for w in ways]) for name, ways in curves.items()

@@ -90,7 +90,7 @@ def steer(options: Namespace) -> None:
     from zoo.plotting import pictures
 
     model, detector, z, chances = label_latents(options, [options.attribute])
-    way = latents.direction(z, chances[:, 0])
+    way = latents.attribute_direction(z, chances[:, 0])
     path = latents.steer(z[: options.rows], way, options.steps, options.reach)
     pictures.save(pictures.grid(model.decode(path), columns=options.steps), options.to)
     others = model.prior(OTHERS, options.seed + 1)
