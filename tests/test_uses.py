@@ -21,7 +21,7 @@ from zoo.data.images import normalize
 from zoo.metrics.bounds import divergence_per_dimension
 from zoo.metrics.rates import entropy, psnr, quantize
 from zoo.plotting import maps, pictures
-from zoo.plotting.charts import Curve, chart, decades, even
+from zoo.plotting.charts import Curve, chart, linear_axis, logarithmic_axis
 
 VAE = zoo.load("vae-digits")
 DIGITS = Digits().images("test").pixels
@@ -132,7 +132,7 @@ def test_a_seed_gives_one_map(here: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_thumbnails_do_not_overlap() -> None:
     spots = torch.rand(300, 2, generator=torch.Generator().manual_seed(0)) * 100
-    chosen = spots[list(maps.apart(spots, 10))]
+    chosen = spots[list(maps.without_overlap(spots, 10))]
     distances = torch.cdist(chosen, chosen, p=math.inf).fill_diagonal_(10)
     assert distances.min() >= 10
     assert (torch.cdist(spots, chosen, p=math.inf).amin(1) < 10).all()  # and no room is left
@@ -255,18 +255,20 @@ def test_compress_sets_jpeg_beside(here: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (61.0, 88.0), (-3.0, 4.5), (5.0, 5.0)])
 def test_axes_have_few_round_ticks(low: float, high: float) -> None:
-    axis = even(low, high + 1e-9)
+    axis = linear_axis(low, high + 1e-9)
     assert axis.low <= low
     assert axis.high >= high
     assert 2 <= len(axis.ticks) <= 10
-    assert axis.share(axis.low) == 0
-    assert axis.share(axis.high) == 1
+    assert axis.fraction(axis.low) == 0
+    assert axis.fraction(axis.high) == 1
 
 
 def test_logarithmic_ticks_are_1_2_5() -> None:
-    axis = decades(100, 5000)
+    axis = logarithmic_axis(100, 5000)
     assert axis.ticks == [100, 200, 500, 1000, 2000, 5000]
-    assert axis.share(1000) - axis.share(100) == pytest.approx(axis.share(2000) - axis.share(200))
+    assert axis.fraction(1000) - axis.fraction(100) == pytest.approx(
+        axis.fraction(2000) - axis.fraction(200)
+    )
 
 
 def test_a_chart_shows_every_point() -> None:
