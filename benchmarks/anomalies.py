@@ -88,7 +88,7 @@ def main() -> None:
     with (wanted.to / "anomalies.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows([Row._fields, *rows])
     captions = [f"{row.held_out}, {row.error:.2f}" for row in rows]
-    picture = pictures.captioned(torch.cat(strips, dim=1), captions)
+    picture = pictures.add_captions(torch.cat(strips, dim=1), captions)
     pictures.save(picture, wanted.to / "pictures" / "anomalies.png")
 
 

@@ -68,14 +68,14 @@ def autoencoders() -> Tensor:
     white = torch.ones_like(halves[0][0])
     left, right = (pictures.grid(torch.cat(h), SHOWN) for h in (halves[0], [white, *halves[1]]))
     captions = ["test images", *(caption(name, "mse", 4) for name in names)]
-    return pictures.captioned(pictures.hstack(left, right), captions)
+    return pictures.add_captions(pictures.hstack(left, right), captions)
 
 
 def gans() -> Tensor:
     names = rungs("recall-lenet", "gans.")
     drawn = torch.cat([samples(name) for name in names])
     captions = [caption(name, "recall-lenet", 2) for name in names]
-    return pictures.captioned(pictures.grid(drawn, 2 * SHOWN), captions)
+    return pictures.add_captions(pictures.grid(drawn, 2 * SHOWN), captions)
 
 
 def samples(name: str) -> Tensor:

@@ -250,7 +250,7 @@ def test_python_m_zoo_is_the_same_command() -> None:
         (["sample", "vae-digits", "--device", "abacus"], "device 'abacus' cannot be used here"),
         (["export", "nowhere.ckpt", "vae-digits"], "there is no checkpoint nowhere.ckpt"),
         (["fit", "vae-digits", "--ckpt_path", "last"], "leave out --ckpt_path to start anew"),
-        (["sample", "vae-digits", "--to", "."], "irectory"),
+        (["sample", "vae-digits", "--to", "."], "--to"),
         (["fit", "vae-digits", "--ckpt_path=no.ckpt"], "there is no checkpoint no.ckpt"),
         (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
         (

@@ -54,14 +54,14 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
     "inception": lambda x: scores.inception_score(x, 4),
     "probe": lambda x: codes.linear_probe(x, LABELS, GOOD, LABELS),
     "probe test": lambda x: codes.linear_probe(GOOD, LABELS, x, LABELS),
-    "neighbours": lambda x: codes.nearest_neighbours(x, LABELS, GOOD, LABELS),
+    "neighbours": lambda x: codes.nearest_neighbors(x, LABELS, GOOD, LABELS),
     "auroc": lambda x: codes.anomaly_auroc(x[:, 1], LABELS, 1),
     "units": bounds.active_units,
     "divergence": lambda x: bounds.divergence_per_dimension(x, GOOD.exp()),
     "perplexity": lambda x: bounds.perplexity(x[:, 1].abs()),
     "evidence": bounds.importance_weighted,
     "bits": lambda x: bounds.bits_per_dimension(x, 3),
-    "steps": lambda x: rates.quantized(x, 3),
+    "steps": lambda x: rates.quantize(x, 3),
     "psnr": lambda x: rates.psnr(x[:, :, None, None], GOOD[:, :, None, None]),
 }
 
@@ -156,17 +156,17 @@ def test_a_resume_of_another_length_stays_in_its_stage(
     path = train(model := vq_vae(), first, tmp_path)
     again = vq_vae()
     train(again, then, tmp_path, path)
-    assert again.turn == turn
+    assert again.prior_start == turn
     assert again.quantizer.codebook.equal(model.quantizer.codebook)
 
 
 def test_a_training_that_was_stopped_early_keeps_its_share(tmp_path: Path) -> None:
     model = vq_vae()
     model.resumed = 8, 4  # a turn at step 8 was planned, and step 4 reached
-    assert model.prior_start_step(20) == 20
+    assert model.resolve_prior_start(20) == 20
     model.resumed = 8, 4
-    assert model.prior_start_step(2) == 4
-    assert model.prior_start_step(2) == 2
+    assert model.resolve_prior_start(2) == 4
+    assert model.resolve_prior_start(2) == 2
 
 
 @pytest.mark.parametrize("count", [2, 5, 30])

@@ -128,11 +128,11 @@ def test_what_cannot_be_drawn_or_played_is_refused() -> None:
 
 @pytest.mark.parametrize("family", [GAN, ConditionalGAN])
 def test_steps_that_would_grow_are_refused(family: type[GAN | ConditionalGAN]) -> None:
-    with pytest.raises(BadRecipe, match=r"with a decay of 0.9 the learning rate grows"):
+    with pytest.raises(BadRecipe, match=r"decay.*0.9"):
         family(decay=0.9)
-    with pytest.raises(BadRecipe, match=r"and 1.0 is none"):
+    with pytest.raises(BadRecipe, match=r"momentum.*1.0"):
         family(momentum=1.0)
-    with pytest.raises(BadRecipe, match=r"and -0.1 is none"):
+    with pytest.raises(BadRecipe, match=r"final_momentum.*-0.1"):
         family(final_momentum=-0.1)
 
 
@@ -271,7 +271,7 @@ def test_infogans_bound_is_the_entropy_when_codes_are_read_off() -> None:
     assert of_category.item() == pytest.approx(math.log(4), abs=1e-4)
     exact = math.log(2) + 3 - math.log(2 * math.pi) / 2
     assert of_continuous.item() == pytest.approx(exact, abs=1e-4)
-    assert model.gain(of_category, of_continuous).item() == pytest.approx(
+    assert model.weighted_bound(of_category, of_continuous).item() == pytest.approx(
         math.log(4) + exact / 10, abs=1e-4
     )
     of_category, of_continuous = model.mutual_information_bound(unsure, z)

@@ -115,20 +115,20 @@ def test_only_images_that_could_be_drawn_are_looked_for() -> None:
 
 def test_a_direction_is_that_of_the_means() -> None:
     z = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 9.0], [6.0, 9.0]])
-    way = latents.direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
+    way = latents.attribute_direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
     assert torch.allclose(way, torch.tensor([4.0, 8.0]) / 80**0.5)
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 def test_an_attribute_that_all_share_has_no_direction(chance: float) -> None:
     with pytest.raises(ZooError, match="do not differ: draw more"):
-        latents.direction(torch.randn(5, 4), torch.full((5,), chance))
+        latents.attribute_direction(torch.randn(5, 4), torch.full((5,), chance))
 
 
 def test_a_direction_is_that_of_the_gradient() -> None:
     """Stein's lemma: here the chance rises along (3, 4) / 5 alone."""
     z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
-    way = latents.direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
+    way = latents.attribute_direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
     assert torch.allclose(way, torch.tensor([0.6, 0.8]), atol=0.03)
 
 
@@ -186,7 +186,7 @@ def test_attributes_are_told_as_real_images_teach_them() -> None:
 def test_an_attribute_of_pixels_is_a_direction_of_latents() -> None:
     z = Line().prior(2000, seed=0)
     chances = AttributeClassifier(Halves(size=1), ["Right"]).predict_proba(Line().decode(z))[:, 0]
-    assert latents.direction(z, chances)[1] > 0.99
+    assert latents.attribute_direction(z, chances)[1] > 0.99
 
 
 def test_attributes_that_cannot_be_learned_are_refused() -> None:

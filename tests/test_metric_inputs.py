@@ -33,7 +33,7 @@ PAIRED: dict[str, Callable[[Tensor, Tensor], object]] = {
     "memorisation": lambda a, b: memorization.memorization(a, b, GOOD),
     "held-out": lambda a, b: memorization.memorization(GOOD, a, b),
     "probe": lambda a, b: codes.linear_probe(a, LABELS, b, LABELS),
-    "neighbours": lambda a, b: codes.nearest_neighbours(a, LABELS, b, LABELS),
+    "neighbours": lambda a, b: codes.nearest_neighbors(a, LABELS, b, LABELS),
 }
 ALONE: dict[str, Callable[[Tensor], object]] = {
     "support": lambda a: support.support_size(a, 0.5),
@@ -85,13 +85,13 @@ def test_spoiled_features_have_no_score(metric: str, what: str) -> None:
         (lambda: bounds.importance_weighted(GOOD[:0]), "draw"),
         (lambda: bounds.importance_weighted(GOOD[:, :0]), "image"),
         (lambda: bounds.divergence_per_dimension(GOOD[:0], GOOD[:0]), "image"),
-        (lambda: codes.nearest_neighbours(GOOD, LABELS, GOOD, LABELS, k=0), "neighbours"),
+        (lambda: codes.nearest_neighbors(GOOD, LABELS, GOOD, LABELS, k=0), "neighbours"),
         (lambda: codes.clustering_accuracy(LABELS[:0], LABELS[:0]), "image"),
         (lambda: codes.clustering_accuracy(LABELS / 0, LABELS), "finite"),
         (lambda: modes.count_modes(LABELS, 3), "from 0 to 2"),
         (lambda: modes.count_modes(-LABELS, 4), "from 0 to 3"),
         (lambda: modes.count_modes(LABELS.double(), 4), "whole"),
-        (lambda: rates.quantized(GOOD[:0], 2), "image"),
+        (lambda: rates.quantize(GOOD[:0], 2), "image"),
         (lambda: rates.entropy(LABELS[:0, None]), "image"),
     ],
 )

@@ -19,7 +19,7 @@ from zoo.metrics.bounds import (
     importance_weighted,
     perplexity,
 )
-from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
+from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbors
 from zoo.metrics.extrapolation import frechet_infinity, intercept, subset_sizes
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import CHUNK, kernel_distance
@@ -27,7 +27,7 @@ from zoo.metrics.manifold import density_coverage, precision_recall, radii
 from zoo.metrics.memorization import memorization, nearest
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
-from zoo.metrics.support import estimate, likeliest, nearest_pairs, occupancy, support_size
+from zoo.metrics.support import estimate, most_likely_size, nearest_pairs, occupancy, support_size
 
 SIZES = [2, 7, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK + 3]  # around the borders of chunks
 
@@ -330,7 +330,7 @@ def test_likelihood_falls_on_both_sides_of_the_likeliest() -> None:
     def log_likelihood(size: int) -> float:
         return math.lgamma(size + 1) - math.lgamma(size - 60 + 1) - 80 * math.log(size)
 
-    best = likeliest(80, 60)
+    best = most_likely_size(80, 60)
     assert log_likelihood(best - 1) < log_likelihood(best) > log_likelihood(best + 1)
 
 
@@ -505,20 +505,20 @@ def test_a_probe_does_not_know_the_units_of_codes() -> None:
 def test_neighbours_read_what_lies_together() -> None:
     (codes, labels), (others, expected) = blobs(200, 4, seed=0), blobs(101, 4, seed=1)
     near, far = codes[:, :3], others[:, :3]
-    assert nearest_neighbours(near, labels, far, expected) == 1
+    assert nearest_neighbors(near, labels, far, expected) == 1
     votes = labels[apart(far[:, :1], near[:, :1]).topk(7, largest=False).indices].mode(1).values
     accuracy = (votes == expected).double().mean().item()
-    assert nearest_neighbours(near[:, :1], labels, far[:, :1], expected, k=7) == accuracy
+    assert nearest_neighbors(near[:, :1], labels, far[:, :1], expected, k=7) == accuracy
 
 
-@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbors])
 def test_codes_without_a_class_are_read_by_chance(measure: Callable[..., float]) -> None:
     train, test = blobs(400, 2, seed=0), blobs(400, 2, seed=1)
     noise = draw(400, 4, seed=2), draw(400, 4, seed=3)
     assert measure(noise[0], train[1], noise[1], test[1]) == pytest.approx(0.5, abs=0.1)
 
 
-@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbours])
+@pytest.mark.parametrize("measure", [linear_probe, nearest_neighbors])
 def test_a_seed_chooses_the_labels(measure: Callable[..., float]) -> None:
     codes, labels = draw(300, 4), torch.arange(300) % 2
     codes[:, 0] += labels
@@ -538,7 +538,7 @@ def test_a_probe_needs_two_classes_and_a_vote_its_voters() -> None:
     with pytest.raises(ValueError, match="labels of one class"):
         linear_probe(codes, torch.zeros(20), codes, labels)
     with pytest.raises(ValueError, match="4 labels cannot be 5 neighbours"):
-        nearest_neighbours(codes, labels, codes, labels, n=4)
+        nearest_neighbors(codes, labels, codes, labels, n=4)
 
 
 def test_auroc_is_how_often_the_stranger_scores_higher() -> None:

@@ -19,9 +19,9 @@ from zoo.cli.explore import activity
 from zoo.data import Digits
 from zoo.data.images import normalize
 from zoo.metrics.bounds import divergence_per_dimension
-from zoo.metrics.rates import entropy, psnr, quantized
+from zoo.metrics.rates import entropy, psnr, quantize
 from zoo.plotting import maps, pictures
-from zoo.plotting.charts import Curve, chart, decades, even
+from zoo.plotting.charts import Curve, chart, linear_axis, logarithmic_axis
 
 VAE = zoo.load("vae-digits")
 DIGITS = Digits().images("test").pixels
@@ -132,7 +132,7 @@ def test_a_seed_gives_one_map(here: Path, capsys: pytest.CaptureFixture[str]) ->
 
 def test_thumbnails_do_not_overlap() -> None:
     spots = torch.rand(300, 2, generator=torch.Generator().manual_seed(0)) * 100
-    chosen = spots[list(maps.apart(spots, 10))]
+    chosen = spots[list(maps.without_overlap(spots, 10))]
     distances = torch.cdist(chosen, chosen, p=math.inf).fill_diagonal_(10)
     assert distances.min() >= 10
     assert (torch.cdist(spots, chosen, p=math.inf).amin(1) < 10).all()  # and no room is left
@@ -166,7 +166,7 @@ def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize("bits", [1, 3, 8])
 def test_quantisation_is_within_half_a_step(bits: int) -> None:
     codes = torch.randn(500, 4) * torch.tensor([0.1, 1.0, 10.0, 0.0])
-    symbols, middles = quantized(codes, bits)
+    symbols, middles = quantize(codes, bits)
     width = (codes.amax(0) - codes.amin(0)) / 2**bits
     assert ((codes - middles).abs() <= width / 2 * 1.001 + 1e-6).all()
     assert symbols.min() == 0
@@ -255,18 +255,20 @@ def test_compress_sets_jpeg_beside(here: Path, capsys: pytest.CaptureFixture[str
 
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (61.0, 88.0), (-3.0, 4.5), (5.0, 5.0)])
 def test_axes_have_few_round_ticks(low: float, high: float) -> None:
-    axis = even(low, high + 1e-9)
+    axis = linear_axis(low, high + 1e-9)
     assert axis.low <= low
     assert axis.high >= high
     assert 2 <= len(axis.ticks) <= 10
-    assert axis.share(axis.low) == 0
-    assert axis.share(axis.high) == 1
+    assert axis.fraction(axis.low) == 0
+    assert axis.fraction(axis.high) == 1
 
 
 def test_logarithmic_ticks_are_1_2_5() -> None:
-    axis = decades(100, 5000)
+    axis = logarithmic_axis(100, 5000)
     assert axis.ticks == [100, 200, 500, 1000, 2000, 5000]
-    assert axis.share(1000) - axis.share(100) == pytest.approx(axis.share(2000) - axis.share(200))
+    assert axis.fraction(1000) - axis.fraction(100) == pytest.approx(
+        axis.fraction(2000) - axis.fraction(200)
+    )
 
 
 def test_a_chart_shows_every_point() -> None:

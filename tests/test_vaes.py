@@ -20,7 +20,7 @@ from zoo.vaes.free_bits import FreeBitsVAE
 from zoo.vaes.iwae import IWAE
 from zoo.vaes.rae import RAE
 from zoo.vaes.vae import VAE
-from zoo.vaes.vamp import VampVAE, mixture
+from zoo.vaes.vamp import VampVAE, mixture_log_prob
 from zoo.vaes.wae import WAE, maximum_mean_discrepancy
 from zoo.vaes.warm_up import WarmUpVAE
 
@@ -259,7 +259,7 @@ def test_the_parts_of_a_divergence_make_up_the_whole() -> None:
 def test_independent_latents_have_no_total_correlation() -> None:
     """A posterior that ignores the image is a product; its estimate is off by log(images) alone."""
     q = Normal(torch.zeros(N, LATENT), torch.ones(N, LATENT))
-    information, correlation, divergence = decompose(q, q.sample(), images=1)
+    information, correlation, divergence = decompose(q, q.sample(), n_images=1)
     for part in (information, correlation, divergence):
         torch.testing.assert_close(part, torch.zeros(()), atol=1e-5, rtol=0)
 
@@ -281,7 +281,7 @@ def test_a_capacity_of_zero_is_higgins() -> None:
 def test_a_mixture_in_equal_shares() -> None:
     means, stds, z = draw(4, LATENT), draw(4, LATENT, seed=1).exp(), draw(5, LATENT, seed=2)
     each = torch.stack([gauss(z, m, s) for m, s in zip(means, stds, strict=True)])
-    torch.testing.assert_close(mixture(z, means, stds), each.exp().mean(0).log())
+    torch.testing.assert_close(mixture_log_prob(z, means, stds), each.exp().mean(0).log())
 
 
 @torch.no_grad()
@@ -307,7 +307,7 @@ def test_the_discrepancy_by_loops() -> None:
     a, b = draw(7, LATENT), 2 + draw(7, LATENT, seed=1)
     torch.testing.assert_close(maximum_mean_discrepancy(a, b), discrepancy(a, b))
     assert maximum_mean_discrepancy(a, b) > 0.3
-    with pytest.raises(ValueError, match="two codes or more"):
+    with pytest.raises(ValueError, match="codes must be >= 2, got 1"):
         maximum_mean_discrepancy(a[:1], b[:1])
 
 
@@ -324,7 +324,7 @@ def test_the_discrepancy_of_one_distribution_is_zero_on_average() -> None:
 @torch.no_grad()
 def test_an_untold_class_costs_its_logarithm() -> None:
     model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
-    y = model.infer(x)
+    y = model.infer_labels(x)
     torch.manual_seed(0)
     told = model.elbo_terms(x, y)
     torch.manual_seed(0)
@@ -343,7 +343,9 @@ def test_the_class_that_is_inferred_explains_best() -> None:
         likelihood = model.log_likelihood(x, model.concat_labels(q.mean, torch.full((N,), y)))
         return likelihood - kl_divergence(q, STANDARD).sum(1)
 
-    assert torch.equal(model.infer(x), torch.stack([at_the_mean(y) for y in range(10)]).argmax(0))
+    assert torch.equal(
+        model.infer_labels(x), torch.stack([at_the_mean(y) for y in range(10)]).argmax(0)
+    )
 
 
 def test_classes_are_drawn_in_turn_or_as_asked() -> None:

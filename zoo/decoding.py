@@ -1,4 +1,4 @@
-"""Picture files, decoded safely: only formats that are named, every fault in words."""
+"""Safe decoding of picture files: a list of allowed formats, one exception for all errors."""
 
 import os
 import warnings
@@ -13,7 +13,7 @@ from PIL.ImageOps import fit
 
 from zoo.files import DAMAGE as FILE_DAMAGE
 
-FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # none that runs a program
+FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF", "PPM")  # no format that runs a program
 ENDINGS = {
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".tif", ".tiff", ".bmp", ".gif",
     ".ppm", ".pgm", ".pbm", ".pnm",
@@ -23,8 +23,8 @@ UNREAD = {
     ".raw", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".mp4", ".mov", ".avi",
     ".zip", ".tar", ".tgz",
 }  # fmt: skip
-LARGEST = 178_956_970  # pixels: where Pillow itself speaks of a decompression bomb
-ORIENTATION = 0x0112
+LARGEST = 178_956_970  # pixels, above which Pillow raises DecompressionBombError too
+ORIENTATION = 0x0112  # EXIF tag
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -37,14 +37,14 @@ TURNS = {
 
 
 class BadPicture(Exception):
-    """The reason why a picture cannot be decoded, in a few words without its name."""
+    """Reason why a picture cannot be decoded, a predicate that follows the name of the file."""
 
 
 DAMAGE = (*FILE_DAMAGE, BadPicture)
 
 
 class Header(NamedTuple):
-    """What a picture was before it was cut."""
+    """Properties of a picture file before cropping and conversion."""
 
     format: str
     mode: str
@@ -56,7 +56,7 @@ class Header(NamedTuple):
 
 
 def frames(image: Image.Image) -> int:
-    """How many frames or pages there are; 1 where the later ones are broken: the first counts."""
+    """Number of frames or pages; 1 if the later ones are broken, because only the first is used."""
     if image.format not in ("GIF", "PNG", "WEBP", "TIFF"):
         return 1
     try:
@@ -69,8 +69,10 @@ def frames(image: Image.Image) -> int:
 
 @contextmanager
 def opened(file: Path | IO[bytes], formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """An image whose content is in one of `formats`, whatever its name; raises BadPicture for
-    whatever goes wrong while it is open."""
+    """Open a picture whose content, whatever its name, is in one of `formats`.
+
+    Raises BadPicture for any exception within the context.
+    """
     try:
         with open_regular(file) as content:
             check_sums(content)
@@ -81,12 +83,12 @@ def opened(file: Path | IO[bytes], formats: tuple[str, ...] = FORMATS) -> Iterat
                 yield image
     except BadPicture:
         raise
-    except Exception as error:  # decoders of broken files raise nearly every kind
-        raise BadPicture(reason(error)) from error
+    except Exception as error:  # decoders raise nearly every exception for broken files
+        raise BadPicture(describe(error)) from error
 
 
 def check_sums(content: IO[bytes]) -> None:
-    """Raise for a PNG whose check sums are wrong: its damaged part would be decoded as black."""
+    """Raise for a PNG with wrong checksums, whose damaged part Pillow decodes as black."""
     is_png = content.read(8) == b"\x89PNG\r\n\x1a\n"
     content.seek(0)
     if is_png:
@@ -97,12 +99,12 @@ def check_sums(content: IO[bytes]) -> None:
 
 @contextmanager
 def open_regular(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
-    """A file that is there, is no pipe and holds something; raises BadPicture."""
+    """Open a regular file; raises BadPicture for pipes, broken links and empty files."""
     if not isinstance(file, Path):
         yield file
         return
     if file.is_symlink() and not file.exists():
-        raise BadPicture("is a link to nowhere")
+        raise BadPicture("is a broken link")
     if not file.is_file():
         raise BadPicture("is not a regular file")
     if not file.stat().st_size:
@@ -111,24 +113,24 @@ def open_regular(file: Path | IO[bytes]) -> Iterator[IO[bytes]]:
         yield content
 
 
-def reason(error: Exception) -> str:
-    """A few words for people about what a decoder raised."""
+def describe(error: Exception) -> str:
+    """Predicate of a message for an exception of a decoder."""
     if "truncated" in str(error).lower():
         return "is truncated"
     if isinstance(error, PermissionError):
-        return "may not be read by you"
+        return "is not readable with your permissions"
     if isinstance(error, UnidentifiedImageError):
-        return "is not an image in a format that is read here"
-    words = " ".join(str(error).split())[:100] or type(error).__name__
+        return f"is not in a supported format ({', '.join(FORMATS)})"
+    message = " ".join(str(error).split())[:100] or type(error).__name__
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {LARGEST:,} pixels"
     if isinstance(error, MemoryError):
         return "does not fit into memory"
-    return f"is broken ({words})"
+    return f"is broken ({message})"
 
 
 def header(image: Image.Image) -> Header:
-    """What is known of an open image before it is decoded."""
+    """Header of an open image, which is not decoded."""
     return Header(
         str(image.format),
         image.mode,
@@ -141,38 +143,43 @@ def header(image: Image.Image) -> Header:
 
 
 def square(file: Path | IO[bytes], size: int) -> tuple[np.ndarray, Header]:
-    """The centre square of a picture as (3, size, size) in uint8, antialiased; raises BadPicture.
+    """Decode the center square of a picture as (3, size, size) in uint8, resized with antialiasing.
 
-    The first frame, the way up that the camera was held, transparent parts white.
+    The first frame is used, rotated by its EXIF orientation, with transparent parts on white.
+    Raises BadPicture.
     """
     with opened(file) as image:
-        found = header(image)
-        image.draft(None, (2 * size, 2 * size))  # JPEG: decode no more pixels than are needed
-        image.load()  # which turns a TIFF by itself
-        upright = turned(image, orientation(image))
-        cut = fit(opaque(upright), (size, size), Image.Resampling.BILINEAR)
-    return np.asarray(cut).transpose(2, 0, 1), found
+        properties = header(image)
+        image.draft(None, (2 * size, 2 * size))  # JPEG: decode at a reduced resolution
+        image.load()  # rotates a TIFF itself, and removes its orientation
+        upright = rotate(image, orientation(image))
+        cropped = fit(opaque(upright), (size, size), Image.Resampling.BILINEAR)
+    return np.asarray(cropped).transpose(2, 0, 1), properties
 
 
 def orientation(image: Image.Image) -> int:
-    """How the camera was held: 1 where the file does not say, or says it wrongly."""
+    """EXIF orientation from 1 to 8; 1 if it is missing or invalid."""
     try:
         return int(image.getexif().get(ORIENTATION, 1))
-    except Exception:  # a broken EXIF block spoils no pixels
+    except Exception:  # pixels are intact if the EXIF block is broken
         return 1
 
 
-def turned(image: Image.Image, orientation: int) -> Image.Image:
+def rotate(image: Image.Image, orientation: int) -> Image.Image:
+    """Rotate or flip an image upright by its EXIF orientation."""
     return image.transpose(TURNS[orientation]) if orientation in TURNS else image
 
 
 def opaque(image: Image.Image) -> Image.Image:
-    """An image of any mode as RGB: transparent parts on white, deep grey levels scaled to 8 bits;
-    raises BadPicture for a mode whose range of values is not known."""
+    """Convert an image of any mode to RGB.
+
+    Transparent parts are blended with white; gray levels of 16 bits or floats are scaled to 8 bits.
+    Raises BadPicture for modes with an unknown range of values.
+    """
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         return Image.fromarray(eight_bits(image)).convert("RGB")
     if image.mode in ("LAB", "HSV"):
-        raise BadPicture(f"has colors in {image.mode}: convert it to RGB")
+        raise BadPicture(f"has colors in {image.mode}. Convert it to RGB")
     if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
         over = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", over.size, "white"), over).convert("RGB")
@@ -180,13 +187,16 @@ def opaque(image: Image.Image) -> Image.Image:
 
 
 def eight_bits(image: Image.Image) -> np.ndarray:
-    """Grey levels (h, w) of 16 bits, or of floats in [0, 1], in uint8."""
+    """Scale gray levels of 16 bits, or floats in [0, 1], to uint8 (h, w).
+
+    Raises BadPicture for values outside that range.
+    """
     levels = np.asarray(image)
     low, high = float(levels.min()), float(levels.max())
     top = 1.0 if image.mode == "F" else 65535.0
     if not (low >= 0 and high <= top):
         raise BadPicture(
-            f"has grey levels from {low:.4g} to {high:.4g}, not from 0 to {top:g}: convert it to "
+            f"must have gray levels from 0 to {top:g}, got {low:.4g} to {high:.4g}. Convert it to "
             "8 or 16 bits"
         )
     return (levels.astype(np.float64) * (255 / top)).round().astype(np.uint8)
@@ -194,7 +204,7 @@ def eight_bits(image: Image.Image) -> np.ndarray:
 
 @contextmanager
 def quiet_decoders() -> Iterator[None]:
-    """Keep back Pillow's warnings of large, cut or oddly tagged files: the faults are raised."""
+    """Suppress Pillow's warnings of large or malformed files; errors are still raised."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", module=r"PIL\.")
         warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
@@ -202,5 +212,5 @@ def quiet_decoders() -> Iterator[None]:
 
 
 def workers() -> int:
-    """How many threads decode: Pillow lets go of Python's lock."""
+    """Number of decoding threads; Pillow releases Python's global interpreter lock."""
     return min(8, os.cpu_count() or 1)

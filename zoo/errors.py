@@ -1,4 +1,4 @@
-"""What went wrong, in words for people: what was found, what is allowed, what to do."""
+"""Exceptions of the zoo; their messages state the valid range, the value received and a remedy."""
 
 import errno
 from collections.abc import Iterable
@@ -6,20 +6,23 @@ from difflib import get_close_matches
 
 from zoo.text import brief, printable
 
-FEW = 8  # names that a message may list
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FEW = 8  # most names that a message lists
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota exceeded, file too large
 
 
 class ZooError(Exception):
-    """Anything the zoo refuses; the message, of one printable line, says what to do instead."""
+    """Base class of all errors of the zoo; the message is one printable line with a remedy."""
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(str(message)))
 
 
 class UnknownName(ZooError):
-    """No model, class or data set of that name: names up to three near ones, else all if they are
-    few, else `listed_by`, which prints them."""
+    """Unknown name of a model, class, argument or data set.
+
+    The message suggests up to three similar names. Without any, it lists all `known` names if they
+    are at most FEW, or else names the command `listed_by` that lists them.
+    """
 
     def __init__(self, kind: str, name: str, known: Iterable[str], listed_by: str = "") -> None:
         known = sorted(known)
@@ -34,51 +37,57 @@ class UnknownName(ZooError):
 
 
 class BadInput(ZooError):
-    """Images, latents or numbers that a model cannot take."""
+    """Invalid images, latents, labels or counts passed to a model."""
 
 
 class BadWeights(ZooError):
-    """A weights file that cannot be read as one."""
+    """Invalid or unreadable weights file."""
 
 
 class BadCard(ZooError):
-    """A card that cannot be read as one."""
+    """Invalid or unreadable model card."""
 
 
 class BadRecipe(ZooError):
-    """A recipe that cannot be followed."""
+    """Invalid recipe or training configuration."""
 
 
 class MissingData(ZooError):
-    """A data set that is not there and could not be downloaded."""
+    """Data set or weights that are missing and could not be downloaded."""
 
 
 class Diverged(ZooError):
-    """A training whose numbers are none any more."""
+    """Training with NaN, infinite or exploding values.
 
-    def __init__(self, player: str, step: int, words: str, good: str = "") -> None:
-        kept = f"{good} keeps the weights from before" if good else "no checkpoint was written yet"
+    `symptom` completes the sentence "the `player` ...". `checkpoint` has the weights of an earlier
+    step, if there is one.
+    """
+
+    def __init__(self, player: str, step: int, symptom: str, checkpoint: str = "") -> None:
+        state = "no checkpoint was written yet"
+        if checkpoint:
+            state = f"{checkpoint} keeps the weights of an earlier step"
         super().__init__(
-            f"after step {step} the {player} {words}: the training has diverged, and {kept}; start "
-            "anew with a smaller learning rate, or with --trainer.precision 32-true"
+            f"training diverged: after step {step} the {player} {symptom}; {state}. Restart with a "
+            "smaller learning rate, or with --trainer.precision 32-true"
         )
 
 
 def explain_os_error(error: OSError) -> str:
-    """One line for an OSError: which file, what happened, what to do."""
+    """One line for an OSError: the file, the error and a remedy."""
     files = [str(name) for name in (error.filename, error.filename2) if name]
-    where = files[-1] if files else "a file"
+    file = files[-1] if files else "a file"
     reason = error.strerror or str(error) or type(error).__name__
     if error.errno is None:
         return printable(str(error) or reason)
     if error.errno in FULL:
-        remedy = "Free space there or write to another disk; what was there before is unchanged"
+        remedy = "Free space or write to another disk. An existing file is unchanged"
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        remedy = "Name a place that you may read and write, as by --to"
+        remedy = "Name a file that you have permission to read and write, as by --to"
     elif error.errno in (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY):
-        remedy = "Name another place: a file is where a folder should be, or a folder for a file"
+        remedy = "Name another path: a file is where a folder should be, or a folder for a file"
     elif error.errno == errno.ENAMETOOLONG:
-        remedy = "Give it a shorter name"
+        remedy = "Choose a shorter name"
     else:
-        remedy = "See that it is there and can be read" if files else "Try again"
-    return printable(f"{where}: {reason}. {remedy}")
+        remedy = "Check that it exists and is readable" if files else "Try again"
+    return printable(f"{file}: {reason}. {remedy}")

@@ -20,34 +20,36 @@ DAMAGE = (  # what libraries raise for data files that are truncated or changed
 
 
 def expand_user(path: str | Path) -> Path:
-    """A path whose ~ is the home of its user; as it is where there is no such user."""
+    """Replace a leading ~ or ~user by the home folder; return the path unchanged without one."""
     return Path(os.path.expanduser(path))
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """A place beside `path` to write to; it takes the path's name when all went well. An OSError on
-    the way names `path`, whose old contents are untouched."""
+    """Yield a temporary path in the folder of `path`, which is renamed to `path` on success.
+
+    If an exception is raised, `path` keeps its old content. An OSError names `path`.
+    """
     path = expand_user(path)
     if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, "it is a directory: name a file in it", str(path))
+        raise IsADirectoryError(errno.EISDIR, "it is a directory. Name a file in it", str(path))
     if path.exists() and not path.is_file():
         raise OSError(errno.EEXIST, "it is a device, not a file", str(path))
-    beside = path.with_name(f".{path.name[:40]}.{os.getpid()}-{threading.get_ident()}.part")
+    temporary = path.with_name(f".{path.name[:40]}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside.touch()
-        mode = beside.stat().st_mode  # that of the user's files, which not every library gives
-        yield beside
-        beside.chmod(mode)
-        os.replace(beside, path)
+        temporary.touch()
+        mode = temporary.stat().st_mode  # by the user's umask, which some libraries ignore
+        yield temporary
+        temporary.chmod(mode)
+        os.replace(temporary, path)
     except OSError as error:
-        if error.errno is not None and error.filename in (None, str(beside), beside):
+        if error.errno is not None and error.filename in (None, str(temporary), temporary):
             error.filename, error.filename2 = str(path), None
         raise
     finally:
         with suppress(OSError):
-            beside.unlink()
+            temporary.unlink()
 
 
 def files_in(folder: str | Path, pattern: str) -> list[Path]:

@@ -1,15 +1,18 @@
-"""Text of strangers, made safe to print: on a terminal, in Markdown, in a message."""
+"""Escaping of untrusted text for terminals, Markdown and messages."""
 
 import re
 from reprlib import Repr
 
-LINE = 1000  # characters of one line of a message
+LINE = 1000  # longest line of a message, in characters
 MARKUP = re.compile(r"([\\|<>\[\]`])")
 
 
 def printable(text: str, most: int = LINE) -> str:
-    """One line of at most `most` characters, without those that command a terminal: whitespace
-    becomes a space; control characters, bidirectional overrides and lone surrogates go."""
+    """One line of at most `most` characters that a terminal prints without interpretation.
+
+    Whitespace becomes a space. Control characters, bidirectional overrides and lone surrogates are
+    removed. Longer text loses its middle.
+    """
     if len(text) > most:
         text = f"{text[: most // 2]} ... {text[-most // 2 + 5 :]}"
     if text.isascii() and text.isprintable():
@@ -18,24 +21,25 @@ def printable(text: str, most: int = LINE) -> str:
 
 
 def printable_lines(text: str) -> str:
-    """Text of several lines, each of them printable."""
+    """Apply `printable` to each line of a text."""
     return "\n".join(printable(line, len(line)) for line in text.split("\n"))
 
 
 class Brief(Repr):
-    """The repr of a value of any size and depth, of which little is looked at."""
+    """Repr of a value of any size and depth, in bounded time."""
 
     def repr_int(self, x: int, level: int) -> str:
+        """Repr of an integer; Python raises ValueError for those of more than 4,300 digits."""
         return super().repr_int(x, level) if x.bit_length() < 999 else "an integer of > 300 digits"
 
 
 def brief(value: object, most: int = 80) -> str:
-    """The repr of a stranger's value, in at most `most` characters."""
+    """Repr of an untrusted value in at most `most` printable characters."""
     short = Brief()
     short.maxstring = short.maxother = short.maxlong = most
     return printable(short.repr(value), most)
 
 
 def markdown(text: object) -> str:
-    """Text for a cell of a Markdown table, in which no character is markup."""
+    """Escape text for a cell of a Markdown table, so that no character is markup."""
     return MARKUP.sub(r"\\\1", printable(str(text)))

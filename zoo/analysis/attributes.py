@@ -1,4 +1,4 @@
-"""Attributes of images that come without labels, as real images teach them."""
+"""Classifiers of attributes, trained on real images and applied to samples."""
 
 from collections.abc import Sequence
 
@@ -18,11 +18,11 @@ from zoo.pretrained.extractors import load_extractor
 
 
 class AttributeClassifier:
-    """Tells attributes of a data set, or its classes, by logistic regressions on features of up to
-    n of its training images, in the space that distances to the set are measured in.
+    """Logistic regressions that predict attributes or classes of a data set from features.
 
-    Raises UnknownName for an attribute that the data has not, ZooError for one that all or none of
-    the images have, MissingData for data and extractor.
+    They are trained on up to n training images, in the feature space of the data set's distances.
+    Raises UnknownName for an unknown attribute, ZooError for one that all or none of the images
+    have, and MissingData if the data or the extractor's weights are missing.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class AttributeClassifier:
         self.data, self.names, self.n = data, tuple(names), n
         self.columns = [known.index(name) for name in names]
         self.extractor = load_extractor(data.extractor, device)
-        features, present = self.real("train")
+        features, present = self.real_images("train")
         self.regressions = [
-            regression(features, present[:, column], name) for column, name in enumerate(names)
+            fit_regression(features, present[:, i], name) for i, name in enumerate(names)
         ]
 
-    def real(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Features (n, d) of real images, and which of the attributes they have (n, attributes)."""
+    def real_images(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Features (n, d) of real images and their attributes (n, attributes) in bool."""
         labels = self.data.images(split).labels[: self.n]
         if labels.ndim == 1:
             labels = one_hot(labels.long(), len(self.data.attributes))
@@ -53,30 +53,37 @@ class AttributeClassifier:
         return features, labels[:, self.columns].bool()
 
     def predict_proba(self, images: Tensor) -> Tensor:
-        """Chances (n, attributes) in float64 that images (n, channels, size, size) in [-1, 1] have
-        each of the attributes."""
-        return self.predict_proba_of_features(
-            extract(self.extractor, to_uint8(images), "attributes")
-        )
+        """Probabilities (n, attributes) in float64 of the attributes of images.
 
-    def predict_proba_of_features(self, features: Tensor) -> Tensor:
+        Images are (n, channels, size, size) in [-1, 1].
+        """
+        features = extract(self.extractor, to_uint8(images), "attributes")
+        return self.predict_proba_from_features(features)
+
+    def predict_proba_from_features(self, features: Tensor) -> Tensor:
+        """Probabilities (n, attributes) in float64 of the attributes, from features (n, d)."""
         x = features.cpu().numpy()
-        told = [torch.from_numpy(each.predict_proba(x)[:, 1]) for each in self.regressions]
-        return torch.stack(told, 1)
+        columns = [torch.from_numpy(model.predict_proba(x)[:, 1]) for model in self.regressions]
+        return torch.stack(columns, 1)
 
     def auroc(self) -> list[float]:
-        """How well it tells each attribute in the test split: 0.5 is guessing, 1 is perfect."""
-        features, present = self.real("test")
-        pairs = zip(present.T, self.predict_proba_of_features(features).T, strict=True)
-        return [float(roc_auc_score(there.numpy(), chance.numpy())) for there, chance in pairs]
+        """AUROC of each attribute on the test split: 0.5 is chance, 1 is perfect."""
+        features, present = self.real_images("test")
+        pairs = zip(present.T, self.predict_proba_from_features(features).T, strict=True)
+        return [float(roc_auc_score(label.numpy(), p.numpy())) for label, p in pairs]
 
 
-def regression(features: Tensor, present: Tensor, name: str) -> Pipeline:
-    """What tells one attribute, `present` (n,) or not, by features (n, d)."""
+def fit_regression(features: Tensor, present: Tensor, name: str) -> Pipeline:
+    """Fit a logistic regression of one attribute, `present` (n,), on features (n, d).
+
+    Raises ZooError if all or none of the images have the attribute.
+    """
     if present.all() or not present.any():
-        share = "all" if present.all() else "none"
-        raise ZooError(f"{share} of the {len(present)} training images have the attribute {name}")
-    fitted = make_pipeline(
-        StandardScaler(), LogisticRegression(C=100 / len(present), max_iter=1000)
-    )
-    return fitted.fit(features.cpu().numpy(), present.numpy())
+        raise ZooError(
+            f"number of training images with the attribute {name} must be from 1 to "
+            f"{len(present) - 1}, got {int(present.sum())} of {len(present)}. Choose another "
+            "attribute"
+        )
+    regression = LogisticRegression(C=100 / len(present), max_iter=1000)
+    pipeline = make_pipeline(StandardScaler(), regression)
+    return pipeline.fit(features.cpu().numpy(), present.numpy())

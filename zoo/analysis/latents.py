@@ -1,5 +1,4 @@
-"""Walks through a latent space: between codes, along one latent, nearer to the middle, towards an
-image."""
+"""Latent-space tools: interpolation, traversal, truncation, projection, attribute directions."""
 
 from collections.abc import Callable
 
@@ -19,19 +18,24 @@ Path = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def lerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    """From each code of a to that of b, both (n, latent), straight: (n * steps, latent)."""
+    """Linear interpolation from codes a to codes b, both (n, latent): (n * steps, latent).
+
+    The rows of each path follow one another.
+    """
     a, b = at_least_float32(a), at_least_float32(b)
     t = torch.linspace(0, 1, steps).to(a)[None, :, None]
-    return torch.lerp(a[:, None], b[:, None], t).flatten(0, 1)
+    return torch.lerp(a[:, None], b[:, None], t).flatten(0, 1)  # from (n, steps, latent)
 
 
 def slerp(a: Tensor, b: Tensor, steps: int) -> Tensor:
-    """From each latent of a to that of b, both (n, latent), along great circles:
-    (n * steps, latent). White, 2016, https://arxiv.org/abs/1609.04468"""
+    """Spherical interpolation from latents a to b, both (n, latent): (n * steps, latent).
+
+    White, 2016, https://arxiv.org/abs/1609.04468
+    """
     a, b = at_least_float32(a)[:, None], at_least_float32(b)[:, None]
     t = torch.linspace(0, 1, steps).to(a)[None, :, None]
     cosine = torch.nn.functional.cosine_similarity(a, b, dim=-1)[..., None]
-    angle = cosine.clamp(-0.9999, 0.9999).arccos()
+    angle = cosine.clamp(-0.9999, 0.9999).arccos()  # away from 0 and pi, whose sine is zero
     path = (((1 - t) * angle).sin() * a + (t * angle).sin() * b) / angle.sin()
     return path.flatten(0, 1)
 
@@ -40,27 +44,33 @@ PATHS: dict[str, Path] = {"straight": lerp, "great-circle": slerp}
 
 
 def interpolate(model: Codec, a: Tensor, b: Tensor, steps: int, path: Path = lerp) -> Tensor:
-    """Images (n * steps, channels, size, size) from a to b, both (n, channels, size, size): what
-    the model makes of the codes between theirs. The first and last are the ends, reconstructed."""
+    """Decode interpolations between the codes of images a and b: (n * steps, c, size, size).
+
+    Both arguments are (n, c, size, size) in [-1, 1]. The first and the last image of each
+    path are reconstructions of a and b.
+    """
     return model.decode(path(model.encode(a), model.encode(b), steps))
 
 
-def traverse(code: Tensor, spread: Tensor, latents: Tensor, steps: int, reach: float) -> Tensor:
-    """Codes (latents * steps, latent) around one code (latent,): one latent after the other goes
-    from -reach to +reach times its spread (latent,), the others staying."""
+def traverse(code: Tensor, std: Tensor, latents: Tensor, steps: int, reach: float) -> Tensor:
+    """Latent traversals (latents * steps, latent) of one code (latent,).
+
+    Each of `latents` (indices) in turn moves from -reach to +reach times its `std` (latent,); the
+    other latents keep their values.
+    """
     offsets = torch.linspace(-reach, reach, steps, device=code.device)
     moves = torch.zeros(len(latents), steps, len(code), device=code.device)
     for row, latent in enumerate(latents.tolist()):
-        moves[row, :, latent] = offsets * spread[latent]
+        moves[row, :, latent] = offsets * std[latent]
     return (code + moves).flatten(0, 1)
 
 
 def truncate(z: Tensor, threshold: float) -> Tensor:
-    """Latents of N(0, I) as ones of the normal truncated at +-threshold, in the same shape.
-    Brock et al., 2019, section 3.1, https://arxiv.org/abs/1809.11096
+    """Map latents of N(0, I) to the normal truncated at +-threshold, in the same shape.
 
-    Theirs are drawn again until they are inside; here each number becomes the one of its quantile,
-    which has that distribution, and keeps a latent recognisable from one threshold to the next.
+    Brock et al., 2019, section 3.1, https://arxiv.org/abs/1809.11096. The paper samples numbers
+    again until they are inside. This function maps each number to the same quantile of the
+    truncated normal, which gives the same distribution and similar samples for all thresholds.
     """
     inside = torch.erf(torch.tensor(threshold / 2**0.5, dtype=torch.float64))
     quantile = torch.erf(z.double() / 2**0.5) * inside
@@ -68,10 +78,11 @@ def truncate(z: Tensor, threshold: float) -> Tensor:
 
 
 def truncated(model: LatentVariableModel, n: int, threshold: float, seed: int | None) -> Tensor:
-    """Draw z (n, latent) of the prior, truncated; raises ZooError unless that is N(0, I)."""
+    """Sample truncated latents z (n, latent); raises ZooError unless the prior is N(0, I)."""
     if type(model).prior is not LatentVariableModel.prior:
         raise ZooError(
-            f"only latents of N(0, I) are truncated, and {type(model).__name__} draws others"
+            f"the prior must be N(0, I) for truncation, got that of {type(model).__name__}. "
+            "Sample without truncation"
         )
     return truncate(model.prior(n, seed), threshold)
 
@@ -84,16 +95,17 @@ def project(
     lr: float = 0.1,
     seed: int | None = None,
 ) -> Tensor:
-    """Latents (n, latent) whose images come near to `images` (n, channels, size, size) in [-1, 1].
-    Creswell & Bharath, 2016, https://arxiv.org/abs/1611.05644, and Lipton & Tripathi, 2017,
-    https://arxiv.org/abs/1702.04782
+    """Find latents (n, latent) whose decoded images are near `images` (GAN inversion).
 
-    Adam descends the squared error from several latents of the prior, its learning rate falling
-    from `lr` along a cosine; the best is kept. Raises ZooError for a model that needs classes, and
-    for images that are not of its shape.
+    Images are (n, channels, size, size) in [-1, 1]. Adam minimizes the squared error for `steps`
+    steps, starting from `starts` latents of the prior for each image, with a learning rate that
+    decays from `lr` along a cosine; the best result of each image is returned. Creswell & Bharath,
+    2016, https://arxiv.org/abs/1611.05644, and Lipton & Tripathi, 2017,
+    https://arxiv.org/abs/1702.04782. Raises ZooError for a conditional model, and BadInput for
+    images that do not fit the model.
     """
     check_images(model, images)
-    targets = at_least_float32(images).repeat(starts, 1, 1, 1)
+    targets = at_least_float32(images).repeat(starts, 1, 1, 1)  # row s * n + i: start s of image i
     z = at_least_float32(model.prior(len(targets), seed)).requires_grad_()
     schedule = CosineAnnealingLR(adam := Adam([z], lr), steps)
     for _ in trange(steps, desc="projection", leave=False, disable=None):
@@ -104,37 +116,46 @@ def project(
         schedule.step()
     z.requires_grad_(False)
     errors = pixel_error(model.decode(z), targets).view(starts, len(images))
-    each = torch.arange(len(images), device=z.device)
-    return z.view(starts, len(images), z.shape[1])[errors.argmin(0), each]
+    index = torch.arange(len(images), device=z.device)
+    return z.view(starts, len(images), z.shape[1])[errors.argmin(0), index]
 
 
 def check_images(model: LatentVariableModel, images: Tensor) -> None:
-    """Refuse a model that needs classes, and images of which it draws no such."""
+    """Raise ZooError for a conditional model, and BadInput for images that do not fit the model."""
     if isinstance(model, ConditionalModel):
-        raise ZooError(f"{type(model).__name__} draws by a latent and a class: it has no inverse")
+        raise ZooError(
+            f"the model must be unconditional for a projection, got {type(model).__name__}. "
+            "Choose a model without class labels"
+        )
     model.validate_images(images)
 
 
-def direction(z: Tensor, chances: Tensor) -> Tensor:
-    """The direction (latent,), of length 1, from latents without an attribute to those with it,
-    z (n, latent) having it by chances (n,): the difference of both means.
-    Larsen et al., 2016, section 4.2, https://arxiv.org/abs/1512.09300
+def attribute_direction(z: Tensor, probabilities: Tensor) -> Tensor:
+    """Unit vector (latent,) from latents without an attribute to latents with it.
 
-    Where z ~ N(0, I), that is the way of the mean gradient of the chance (Stein's lemma). Raises
-    ZooError where both means are one, or where all latents have the attribute, or none.
+    The difference of the means of z (n, latent), weighted by the probabilities (n,) of the
+    attribute. For z ~ N(0, I) it is parallel to the mean gradient of the probability (Stein's
+    lemma). Larsen et al., 2016, section 4.2, https://arxiv.org/abs/1512.09300. Raises ZooError if
+    the means are equal, or if all or none of the latents have the attribute.
     """
-    chances = chances.to(z)
-    difference = chances @ z / chances.sum() - (1 - chances) @ z / (1 - chances).sum()
-    if not difference.norm() > 1e-5:  # nor is it where a group is empty
-        raise ZooError("latents with and without the attribute do not differ: draw more of them")
+    p = probabilities.to(z)
+    difference = p @ z / p.sum() - (1 - p) @ z / (1 - p).sum()
+    if not difference.norm() > 1e-5:  # also for NaN, if a group is empty
+        raise ZooError(
+            "latents with and without the attribute must have different means, got equal ones. "
+            "Draw more samples by -n"
+        )
     return difference / difference.norm()
 
 
-def steer(z: Tensor, way: Tensor, steps: int, reach: float) -> Tensor:
-    """Latents (n * steps, latent): each z (n, latent) from -reach to +reach times a direction
-    (latent,) away. Shen et al., 2020, section 3.1, https://arxiv.org/abs/1907.10786"""
+def steer(z: Tensor, direction: Tensor, steps: int, reach: float) -> Tensor:
+    """Move each latent of z (n, latent) along a direction (latent,): (n * steps, latent).
+
+    The offsets go from -reach to +reach. Shen et al., 2020, section 3.1,
+    https://arxiv.org/abs/1907.10786
+    """
     offsets = torch.linspace(-reach, reach, steps, device=z.device)[:, None]
-    return (z[:, None] + offsets * way).flatten(0, 1)
+    return (z[:, None] + offsets * direction).flatten(0, 1)  # from (n, steps, latent)
 
 
 def latent_arithmetic(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
@@ -143,12 +164,12 @@ def latent_arithmetic(a: Tensor, b: Tensor, c: Tensor) -> Tensor:
     return a.mean(0) - b.mean(0) + c.mean(0)
 
 
-def rescale_to_prior_norm(z: Tensor, drawn: Tensor) -> Tensor:
-    """Latents z (n, latent), each as far from the middle of latents that were drawn (m, latent) as
-    these are on average: means are nearer to it, where a generator has seen nothing.
+def rescale_to_prior_norm(z: Tensor, samples: Tensor) -> Tensor:
+    """Rescale latents z (n, latent) to the mean distance of samples (m, latent) from their mean.
 
-    Latents of N(0, I) are nearly all about sqrt(latent) long: White, 2016, section 2.
+    Means of latents are nearer to the center than samples, where a generator was not trained:
+    nearly all latents of N(0, I) have a norm near sqrt(latent). White, 2016, section 2.
     """
-    middle = drawn.mean(0)
-    usual = (drawn - middle).norm(dim=1).mean()
-    return middle + usual * torch.nn.functional.normalize(z - middle, dim=1)
+    center = samples.mean(0)
+    radius = (samples - center).norm(dim=1).mean()
+    return center + radius * torch.nn.functional.normalize(z - center, dim=1)

@@ -1,7 +1,7 @@
 """Contractive autoencoder. Rifai et al., 2011, https://icml.cc/2011/papers/455_icmlpaper.pdf
 
-One layer of sigmoid units, whose slope with respect to the image has a price: the code may move
-only where images do.
+One layer of sigmoid units. A penalty on the Jacobian of the code with respect to the image makes
+the code insensitive to changes that do not occur between images.
 """
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -17,7 +17,7 @@ from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class ContractiveAutoencoder(Autoencoder):
-    """Images (n, channels, size, size) to codes (n, latent) in [0, 1]; back by the transpose."""
+    """Contractive autoencoder with codes (n, latent) in [0, 1] and tied weights."""
 
     def __init__(
         self,
@@ -36,25 +36,26 @@ class ContractiveAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+        """Decode codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
         logits = eval_in_chunks(self, self.validate_latents(z), self.decoder)
         return at_least_float32(logits).sigmoid() * 2 - 1
 
-    def slope(self, code: Tensor) -> Tensor:
-        """The squared Frobenius norm of the encoder's Jacobian at each code (n, latent): (n,).
+    def squared_jacobian_norm(self, code: Tensor) -> Tensor:
+        """Squared Frobenius norm (n,) of the encoder's Jacobian, from codes (n, latent).
 
-        Of unit j it is h_j (1 - h_j) W_j (section 3.4), so that no second pass is needed.
+        Row j of the Jacobian is h_j (1 - h_j) W_j (section 3.4), which needs no backward pass.
         """
-        rows = self.encoder.get_parameter("1.weight").square().sum(1)
-        return (code * (1 - code)).square() @ rows
+        row_norms = self.encoder.get_parameter("1.weight").square().sum(1)  # |W_j|^2: (latent,)
+        return (code * (1 - code)).square() @ row_norms
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend the cross-entropy of x and D(E(x)), plus penalty |dE/dx|^2."""
+        """Loss: cross-entropy of x and D(E(x)) plus contractive_weight |dE/dx|^2."""
         x, _ = batch
         code = self.encoder(x)
-        entropy, slope = binary_cross_entropy(self.decoder(code), x), self.slope(code).mean()
-        self.log_on_interval({"cross_entropy": entropy, "slope": slope})
-        return entropy + self.hparams["contractive_weight"] * slope
+        cross_entropy = binary_cross_entropy(self.decoder(code), x)
+        penalty = self.squared_jacobian_norm(code).mean()
+        self.log_on_interval({"cross_entropy": cross_entropy, "jacobian_norm": penalty})
+        return cross_entropy + self.hparams["contractive_weight"] * penalty
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

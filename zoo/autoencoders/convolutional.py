@@ -1,7 +1,7 @@
 """Convolutional autoencoder. Masci et al., 2011, https://doi.org/10.1007/978-3-642-21735-7_7
 
-Feature maps instead of features, shared over the image, and max pooling, which leaves so few of
-them on that no other price on activity is needed.
+Convolutions instead of dense layers. Max pooling makes the feature maps so sparse that no other
+sparsity penalty is needed.
 """
 
 import torch
@@ -16,7 +16,7 @@ from zoo.losses.reconstruction import squared_error
 
 
 class Encoder(nn.Sequential):
-    """Images (n, channels, size, size) to codes (n, latent): two poolings, then a dense layer."""
+    """Map images (n, channels, size, size) to codes (n, latent): two poolings, one dense layer."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Codes (n, latent) to images (n, channels, size, size), unbounded."""
+    """Map codes (n, latent) to images (n, channels, size, size), unbounded."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         side = size // 4
@@ -47,12 +47,16 @@ class Decoder(nn.Sequential):
 
 
 def convolution(a: int, b: int) -> nn.Sequential:
+    """Convolution with batch norm and ReLU, from maps (n, a, h, w) to (n, b, h, w)."""
     conv = nn.Conv2d(a, b, 3, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
 
 
 class ConvolutionalAutoencoder(Autoencoder):
-    """For images whose size is a multiple of four; a dense code and batch norm were added since."""
+    """Convolutional autoencoder with batch norm and a dense code, which the paper does not have.
+
+    Raises BadRecipe unless `size` is a multiple of 4.
+    """
 
     def __init__(
         self,
@@ -65,7 +69,7 @@ class ConvolutionalAutoencoder(Autoencoder):
     ) -> None:
         super().__init__()
         if size % 4:
-            raise BadRecipe(f"size {size} cannot be halved twice: make it a multiple of 4, as 28")
+            raise BadRecipe(f"size must be a multiple of 4, got {size}. Set 28, for example")
         self.save_hyperparameters()
         self.encoder = Encoder(latent, width, size, channels)
         self.decoder = Decoder(latent, width, size, channels)
@@ -73,7 +77,7 @@ class ConvolutionalAutoencoder(Autoencoder):
         self.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend |x - D(E(x))|^2."""
+        """Loss |x - D(E(x))|^2 of pixels in [0, 1], summed over each image."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
         self.log_on_interval({"squared_error": loss})

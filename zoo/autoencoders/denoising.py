@@ -1,7 +1,7 @@
 """Denoising autoencoder. Vincent et al., 2008, https://doi.org/10.1145/1390156.1390294
 
-The stacked autoencoder, shown a corrupted image and asked for the clean one: it cannot copy, and
-has to know what images are like.
+The stacked autoencoder, trained to reconstruct the clean image from a corrupted one. The identity
+map does not minimize this loss, so the network learns the structure of the images.
 """
 
 from typing import Literal
@@ -14,8 +14,11 @@ from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class DenoisingAutoencoder(StackedAutoencoder):
-    """`dropout` blackens the share `amount` of the pixels; `gaussian` adds noise of that standard
-    deviation to pixels in [0, 1]."""
+    """Denoising autoencoder; `corruption` is the noise of the training images.
+
+    `dropout` sets each pixel to black with probability `amount`. `gaussian` adds noise with
+    standard deviation `amount` to pixels in [0, 1].
+    """
 
     def __init__(
         self,
@@ -33,14 +36,14 @@ class DenoisingAutoencoder(StackedAutoencoder):
             self.pixel_limit += 20 * amount  # ten standard deviations of pixels in [-1, 1]
 
     def corrupt(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1], as the encoder is shown them (section 3)."""
+        """Corrupt images (n, channels, size, size) in [-1, 1] as in training (section 3)."""
         x, amount = self.validate_images(x), self.hparams["amount"]
         if self.hparams["corruption"] == "gaussian":
             return x + 2 * amount * torch.randn_like(x)
         return torch.where(torch.rand_like(x) < amount, -1.0, x)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend the cross-entropy of x and D(E(corrupted x)), in nats per image."""
+        """Loss: cross-entropy of x and D(E(corrupted x)), in nats per image."""
         x, _ = batch
         loss = binary_cross_entropy(self.decoder(self.encoder(self.corrupt(x))), x)
         self.log_on_interval({"cross_entropy": loss})

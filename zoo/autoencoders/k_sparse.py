@@ -1,6 +1,6 @@
 """k-sparse autoencoder. Makhzani & Frey, 2013, https://arxiv.org/abs/1312.5663
 
-Linear both ways with tied weights; of the whole code only the k largest units are kept.
+A linear autoencoder with tied weights that keeps only the k largest units of each code.
 """
 
 import torch
@@ -15,19 +15,19 @@ from zoo.losses.reconstruction import squared_error
 
 
 class TopK(nn.Module):
-    """The k largest of each code (n, latent), zero elsewhere."""
+    """Keep the k largest units of each code (n, latent) and set the others to zero."""
 
     def __init__(self, k: int) -> None:
         super().__init__()
         self.k = k
 
     def forward(self, code: Tensor) -> Tensor:
-        values, places = code.topk(self.k)
-        return torch.zeros_like(code).scatter(1, places, values)
+        values, indices = code.topk(self.k)
+        return torch.zeros_like(code).scatter(1, indices, values)
 
 
 class KSparseAutoencoder(Autoencoder):
-    """Images (n, channels, size, size) to codes (n, latent) of which k are not zero, and back."""
+    """k-sparse autoencoder: each code (n, latent) has k units that are not zero."""
 
     encoder: nn.Sequential
 
@@ -48,15 +48,15 @@ class KSparseAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw codes (n, latent) from the density that was fitted; the k largest of each stay."""
+        """Sample codes (n, latent) from the fitted density, and keep the k largest units."""
         return self.encoder[-1](super().prior(n, seed))
 
     def activity(self, x: Tensor) -> Tensor:
-        """The share of units that are on, (n,), of images (n, channels, size, size) in [-1, 1]."""
+        """Fraction (n,) of units that are not zero, for images (n, channels, size, size)."""
         return (self.encode(x) != 0).float().mean(1)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend |x - D(the k largest of E(x))|^2: section 2.1."""
+        """Loss |x - D(top_k(E(x)))|^2 of pixels in [0, 1], summed over each image (section 2.1)."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
         self.log_on_interval({"squared_error": loss})

@@ -1,7 +1,8 @@
 """Linear autoencoder. Bourlard & Kamp, 1988, https://doi.org/10.1007/BF00332918
 
-Without non-linearities, squared error has one minimum: the code spans the subspace of the principal
-components (Baldi & Hornik, 1989, https://doi.org/10.1016/0893-6080(89)90014-2).
+Without nonlinearities every local minimum of the squared error is global: the code spans the
+subspace of the principal components (Baldi & Hornik, 1989,
+https://doi.org/10.1016/0893-6080(89)90014-2).
 """
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -14,7 +15,7 @@ from zoo.losses.reconstruction import squared_error
 
 
 class LinearAutoencoder(Autoencoder):
-    """Images (n, channels, size, size) to codes (n, latent) and back by one affine map each way."""
+    """Linear autoencoder: an affine map to codes (n, latent) and another back to the images."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class LinearAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend |x - D(E(x))|^2."""
+        """Loss |x - D(E(x))|^2 of pixels in [0, 1], summed over each image."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
         self.log_on_interval({"squared_error": loss})

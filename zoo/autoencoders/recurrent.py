@@ -1,7 +1,7 @@
 """Recurrent autoencoder. Srivastava et al., 2015, https://arxiv.org/abs/1502.04681
 
-An image is a sequence of its rows: one LSTM reads them into a vector, another writes them out of
-it, shown the same code at every row.
+An image is a sequence of its rows. One LSTM encodes the rows into a vector; another decodes the
+vector, its input at every row, into rows.
 """
 
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
@@ -15,7 +15,7 @@ from zoo.losses.reconstruction import squared_error
 
 
 class LSTMEncoder(nn.Module):
-    """Images (n, channels, size, size), row by row, to codes (n, latent)."""
+    """Map images (n, channels, size, size), row by row from the top, to codes (n, latent)."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -23,13 +23,13 @@ class LSTMEncoder(nn.Module):
         self.head = nn.Linear(width, latent)
 
     def forward(self, x: Tensor) -> Tensor:
-        rows = x.transpose(1, 2).flatten(2)
+        rows = x.transpose(1, 2).flatten(2)  # (n, rows, channels * columns)
         _, (last, _) = self.lstm(rows)
-        return self.head(last[0])
+        return self.head(last[0])  # of the only layer
 
 
 class LSTMDecoder(nn.Module):
-    """Codes (n, latent) to images (n, channels, size, size), row by row, unbounded."""
+    """Map codes (n, latent) to images (n, channels, size, size), row by row, unbounded."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -38,13 +38,13 @@ class LSTMDecoder(nn.Module):
         self.head = nn.Linear(width, channels * size)
 
     def forward(self, z: Tensor) -> Tensor:
-        repeated = z[:, None].expand(-1, self.shape[1], -1)
+        repeated = z[:, None].expand(-1, self.shape[1], -1)  # (n, rows, latent)
         rows, _ = self.lstm(repeated)
         return self.head(rows).unflatten(2, self.shape).transpose(1, 2)
 
 
 class RecurrentAutoencoder(Autoencoder):
-    """Sequence to vector and vector to sequence, over the rows of an image from the top."""
+    """Recurrent autoencoder over the rows of an image, from top to bottom."""
 
     def __init__(
         self,
@@ -62,7 +62,7 @@ class RecurrentAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend |x - D(E(x))|^2."""
+        """Loss |x - D(E(x))|^2 of pixels in [0, 1], summed over each image."""
         x, _ = batch
         loss = squared_error(self.decoder(self.encoder(x)), x)
         self.log_on_interval({"squared_error": loss})

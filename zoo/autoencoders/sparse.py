@@ -1,7 +1,7 @@
 """Sparse autoencoder. Ng, 2011, https://web.stanford.edu/class/cs294a/sparseAutoencoder.pdf
 
-More units than pixels, of which few may be on: each is drawn to be active for a twentieth of the
-images. Lee, Ekanadham & Ng, 2007, is where it comes from.
+More units than pixels, with a penalty that keeps the mean activation of each unit near a small
+target. The idea is that of Lee, Ekanadham & Ng, 2007.
 """
 
 from typing import Literal
@@ -17,9 +17,10 @@ from zoo.losses.sparsity import l1, target_activity
 
 
 class SparseAutoencoder(Autoencoder):
-    """Images (n, channels, size, size) to sigmoid codes (n, latent) in [0, 1], and back.
+    """Sparse autoencoder with sigmoid codes (n, latent) in [0, 1].
 
-    `kl` draws each unit's mean over the batch to `target`; `l1` prices all that is on.
+    `sparsity` is the penalty: `kl` moves each unit's mean activation over the batch towards
+    `target`; `l1` is the sum of all activations.
     """
 
     def __init__(
@@ -43,21 +44,23 @@ class SparseAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def activity(self, x: Tensor) -> Tensor:
-        """The mean activation of a unit, (n,), on images (n, channels, size, size) in [-1, 1]."""
+        """Mean activation (n,) of the units, for images (n, channels, size, size) in [-1, 1]."""
         return self.encode(x).mean(1)
 
-    def price(self, code: Tensor) -> Tensor:
+    def sparsity_penalty(self, code: Tensor) -> Tensor:
+        """Penalty on codes (n, latent) that `sparsity` names, a scalar."""
         if self.hparams["sparsity"] == "l1":
             return l1(code)
         return target_activity(code, self.hparams["target"])
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend |x - D(E(x))|^2 plus weight times the price of units that are on."""
+        """Loss |x - D(E(x))|^2 plus sparsity_weight times the sparsity penalty."""
         x, _ = batch
         code = self.encoder(x)
-        error, price = squared_error(self.decoder(code), x), self.price(code)
-        self.log_on_interval({"squared_error": error, "price": price, "activity": code.mean()})
-        return error + self.hparams["sparsity_weight"] * price
+        error, penalty = squared_error(self.decoder(code), x), self.sparsity_penalty(code)
+        values = {"squared_error": error, "sparsity_penalty": penalty, "activity": code.mean()}
+        self.log_on_interval(values)
+        return error + self.hparams["sparsity_weight"] * penalty
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         return self.one_cycle(Adam(self.parameters()), self.hparams["lr"])

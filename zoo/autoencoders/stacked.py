@@ -1,7 +1,8 @@
 """Stacked autoencoder. Hinton & Salakhutdinov, 2006, https://doi.org/10.1126/science.1127647
 
-Several layers down to a narrow code and, unrolled, the same layers back: each decoder layer is the
-transpose of its encoder layer. SELU (https://arxiv.org/abs/1706.02515) trains it in one go.
+A deep encoder with a narrow code, and a decoder that unrolls it: each decoder layer has the
+transposed weight of its encoder layer. SELU (https://arxiv.org/abs/1706.02515) makes layer-wise
+pretraining unnecessary.
 """
 
 from itertools import pairwise
@@ -19,7 +20,10 @@ from zoo.losses.reconstruction import binary_cross_entropy
 
 
 class StackedAutoencoder(Autoencoder):
-    """By default 784-100-30-100-784; pixels are taken as probabilities of white."""
+    """Stacked autoencoder with tied weights, by default 784-100-30-100-784.
+
+    The brightness of a pixel in [0, 1] is treated as the probability of white.
+    """
 
     encoder: nn.Sequential
     decoder: nn.Sequential
@@ -48,12 +52,12 @@ class StackedAutoencoder(Autoencoder):
         self.sampler = GaussianMixtureSampler(latent, components)
 
     def decode(self, z: Tensor) -> Tensor:
-        """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+        """Decode codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
         logits = eval_in_chunks(self, self.validate_latents(z), self.decoder)
         return at_least_float32(logits).sigmoid() * 2 - 1
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend the cross-entropy of x and D(E(x)), in nats per image."""
+        """Loss: cross-entropy of x and D(E(x)), in nats per image."""
         x, _ = batch
         loss = binary_cross_entropy(self.decoder(self.encoder(x)), x)
         self.log_on_interval({"cross_entropy": loss})
@@ -64,7 +68,7 @@ class StackedAutoencoder(Autoencoder):
 
 
 def dense(a: int, b: int) -> nn.Linear:
-    """A layer as SELU wants it: weights of variance 1 / a."""
+    """Dense layer with weights of variance 1 / a (LeCun normal), as SELU requires."""
     layer = nn.Linear(a, b)
     nn.init.normal_(layer.weight, std=a**-0.5)
     nn.init.zeros_(layer.bias)

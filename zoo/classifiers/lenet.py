@@ -1,7 +1,8 @@
 """LeNet-5. LeCun, Bottou, Bengio & Haffner, 1998, https://doi.org/10.1109/5.726791
 
-Two convolutions, two poolings, three dense layers, on 32 x 32 pixels. Wider than in 1998, with
-batch norm, ReLU and dropout. Its last hidden layer (F6, 84 units) is what `fd-lenet` measures in.
+Two convolutions, two poolings and three dense layers on 32 x 32 pixels. The network is wider than
+in 1998 and has batch norm, ReLU and dropout. The metric `fd-lenet` uses its last hidden layer (F6,
+84 units).
 """
 
 import torch
@@ -15,7 +16,10 @@ from zoo.core.modality import Images
 
 
 class LeNet(ImageClassifier):
-    """Classifies images (n, channels, 28 or 32, the same) in [-1, 1], by F6 (n, 84)."""
+    """LeNet-5 for images (n, channels, size, size) in [-1, 1], where size is 28 or 32.
+
+    `forward` returns the features F6 (n, 84), `head` the logits (n, classes).
+    """
 
     def __init__(
         self, channels: int = 1, classes: int = 10, width: int = 32, lr: float = 3e-3
@@ -43,7 +47,7 @@ class LeNet(ImageClassifier):
         return 2  # batch norm of dense layers
 
     def forward(self, x: Tensor) -> Tensor:
-        border = (32 - x.shape[-1]) // 2
+        border = (32 - x.shape[-1]) // 2  # images of 28 pixels are padded with black, as in 1998
         return self.body(pad(x, (border,) * 4, value=-1))
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
@@ -51,8 +55,10 @@ class LeNet(ImageClassifier):
 
 
 def convolution(a: int, b: int) -> nn.Sequential:
+    """Convolution and pooling, from maps (n, a, h, w) to (n, b, h / 2 - 2, w / 2 - 2)."""
     return nn.Sequential(nn.Conv2d(a, b, 5), nn.BatchNorm2d(b), nn.ReLU(), nn.MaxPool2d(2))
 
 
 def dense(a: int, b: int) -> nn.Sequential:
+    """Dense layer with batch norm and ReLU, from (n, a) to (n, b)."""
     return nn.Sequential(nn.Linear(a, b), nn.BatchNorm1d(b), nn.ReLU())

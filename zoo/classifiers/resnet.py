@@ -1,7 +1,7 @@
 """ResNet. He, Zhang, Ren & Sun, 2016, https://arxiv.org/abs/1512.03385
 
-Layers learn what is to be added to their input. These are the networks of section 4.2, for small
-images. What they see last, averaged over its places, is what `fd-resnet` measures in.
+Residual blocks learn what to add to their input. The networks are those of section 4.2 for small
+images. The metric `fd-resnet` uses the last feature map, averaged over its positions.
 """
 
 from itertools import pairwise
@@ -17,8 +17,11 @@ from zoo.layers.augment import translation
 
 
 class Block(nn.Module):
-    """Maps (n, a, h, w) to (n, b, h, w), or to half the size where a and b differ; what is added
-    there is every other pixel, and zeros in the new maps (option A)."""
+    """Residual block from maps (n, a, h, w) to (n, b, h, w), or to half the size if a and b differ.
+
+    If they differ, the shortcut takes every other pixel and pads the new channels with zeros
+    (option A of section 3.3).
+    """
 
     def __init__(self, a: int, b: int) -> None:
         super().__init__()
@@ -26,18 +29,23 @@ class Block(nn.Module):
         self.first, self.second = convolution(a, b, self.stride), convolution(b, b)
 
     def forward(self, x: Tensor) -> Tensor:
+        # `pad` counts from the last dimension: no columns, no rows, `new` channels at the end
         skip = pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, self.new))
         return (self.second(self.first(x).relu()) + skip).relu()
 
 
 def convolution(a: int, b: int, stride: int = 1) -> nn.Sequential:
+    """Convolution with batch norm, from maps (n, a, h, w) to (n, b, h / stride, w / stride)."""
     conv = nn.Conv2d(a, b, 3, stride=stride, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b))
 
 
 class ResNet(ImageClassifier):
-    """Classifies images (n, channels, size, size) in [-1, 1]; three stages of `blocks` each, which
-    are 6 * blocks + 2 layers."""
+    """ResNet with 6 * blocks + 2 layers for images (n, channels, size, size) in [-1, 1].
+
+    Three stages have `blocks` residual blocks each. `forward` returns features (n, 4 * width),
+    `head` the logits (n, classes).
+    """
 
     def __init__(
         self,
@@ -64,7 +72,7 @@ class ResNet(ImageClassifier):
         return self.body(x).mean((2, 3))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """On images moved by up to four pixels of 32, as in section 4.2."""
+        """Cross-entropy on images translated by up to an eighth of their size (section 4.2)."""
         x, y = batch
         return super().training_step((translation(x), y), batch_idx)
 
@@ -74,6 +82,9 @@ class ResNet(ImageClassifier):
 
 
 def initialize(layer: nn.Module) -> None:
-    """He et al., 2015, equation 10, https://arxiv.org/abs/1502.01852"""
+    """Sample convolutions' weights by Kaiming initialization.
+
+    He et al., 2015, equation 10, https://arxiv.org/abs/1502.01852
+    """
     if isinstance(layer, nn.Conv2d):
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")

@@ -1,4 +1,4 @@
-"""What several verbs take, and how it is read."""
+"""Arguments that several commands share, and their types."""
 
 import argparse
 from collections.abc import Callable
@@ -9,43 +9,43 @@ Add = Callable[..., argparse.Action]
 
 
 class AddCommand(Protocol):
-    """Enters a verb with its text; returns what adds its arguments."""
+    """Adds a command with a description; returns the function that adds its arguments."""
 
     def __call__(self, function: Callable[[argparse.Namespace], None], text: str) -> Add: ...
 
 
 def add_sampling(add: Add, to: Path) -> None:
-    """What verbs take that draw at random."""
-    add("--seed", type=seed, default=0, help="the same seed gives the same picture (0)")
-    add_place(add, to)
+    """Add the arguments of commands with random numbers that write a file."""
+    add("--seed", type=seed, default=0, help="seed of the random numbers (0)")
+    add_output(add, to)
 
 
-def add_place(add: Add, to: Path) -> None:
-    """What verbs take that write a file."""
-    add("--to", type=Path, default=to, help=f"where ({to})")
-    add("--device", help="cpu, cuda, mps (cpu)")
+def add_output(add: Add, to: Path) -> None:
+    """Add the arguments of commands that run a model and write a file."""
+    add("--to", type=Path, default=to, help=f"output file ({to})")
+    add("--device", help="cpu, cuda or mps (cpu)")
 
 
 def seed(text: str) -> int:
-    """A whole number that a generator of random numbers takes."""
+    """Parse a seed, a whole number from 0 to 2^63 - 1."""
     if not text.isdecimal() or int(text) >= 2**63:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2^63 - 1")
+        raise argparse.ArgumentTypeError(f"must be a whole number from 0 to 2^63 - 1, got {text!r}")
     return int(text)
 
 
 def positive(text: str) -> int:
-    """A whole number from 1 on."""
+    """Parse a whole number >= 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+        raise argparse.ArgumentTypeError(f"must be a whole number >= 1, got {text!r}")
     return int(text)
 
 
 def above_zero(text: str) -> float:
-    """A number above zero, and not without end."""
+    """Parse a finite number > 0."""
     try:
         number = float(text)
     except ValueError:
         number = 0.0
     if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+        raise argparse.ArgumentTypeError(f"must be a finite number > 0, got {text!r}")
     return number

@@ -1,10 +1,10 @@
-"""Verbs that turn images into codes, and codes into images."""
+"""Commands that convert images to codes and back: encode, decode."""
 
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import AddCommand, add_place, positive
+from zoo.cli.arguments import AddCommand, add_output, positive
 from zoo.cli.images import add_folder, add_images, images_for, load_codec
 from zoo.errors import BadInput, ZooError
 
@@ -14,21 +14,23 @@ if TYPE_CHECKING:
 ENDINGS = (".safetensors", ".npy")
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(encode, "Write the codes of images into a file, with their labels.")
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(encode, "Write the codes and labels of images to a file.")
     add("name", metavar="NAME|FILE")
     add_images(add)
     add_folder(add)
-    add_place(add, Path("codes.safetensors"))
+    add_output(add, Path("codes.safetensors"))
 
-    add = verb(decode, "Draw the images of codes into one PNG.")
+    add = add_command(decode, "Decode codes to images in one PNG.")
     add("name", metavar="NAME|FILE")
-    add("codes", type=Path, metavar="CODES", help=".safetensors or .npy, as `zoo encode` writes it")
-    add("-n", type=positive, default=64, help="how many, from the first on (64)")
-    add_place(add, Path("decoded.png"))
+    add("codes", type=Path, metavar="CODES", help=".safetensors or .npy file of `zoo encode`")
+    add("-n", type=positive, default=64, help="number of codes, from the first (64)")
+    add_output(add, Path("decoded.png"))
 
 
 def encode(options: Namespace) -> None:
+    """Write the codes of images to a file."""
     from zoo.evaluation.records import map_batches
 
     model, codec = load_codec(options)
@@ -36,10 +38,11 @@ def encode(options: Namespace) -> None:
     codes = map_batches(model, images.pixels, codec.encode, "codes")
     write_codes(codes, images.labels, options.to)
     n, latent = codes.shape
-    print(f"{n} codes of {latent} numbers each, by {options.name}, are in {options.to}")
+    print(f"{n} codes of {latent} numbers by {options.name} are in {options.to}")
 
 
 def decode(options: Namespace) -> None:
+    """Write the images of codes as a PNG."""
     from zoo.plotting import pictures
 
     model, codec = load_codec(options)
@@ -47,21 +50,23 @@ def decode(options: Namespace) -> None:
     try:
         images = codec.decode(codes)
     except BadInput as error:
-        raise BadInput(f"{options.codes} holds no codes of {options.name}: {error}") from error
+        raise BadInput(f"{options.codes} must hold codes of {options.name}: {error}") from error
     pictures.save(pictures.grid(images), options.to)
     print(f"{len(images)} images decoded by {options.name} are in {options.to}")
 
 
 def write_codes(codes: "Tensor", labels: "Tensor", path: Path) -> None:
-    """Codes (n, latent) alone as .npy, or with their labels as .safetensors; raises ZooError."""
+    """Write codes (n, latent) as .npy, or with their labels as .safetensors.
+
+    Raises ZooError for another ending.
+    """
     import numpy as np
     from safetensors.torch import save
 
     from zoo.files import atomic_write
 
-    if path.suffix not in ENDINGS:
-        raise ZooError(f"codes are kept in .safetensors or .npy files, not in {path}")
-    with atomic_write(path) as beside, beside.open("wb") as file:
+    require_ending(path)
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         if path.suffix == ".npy":
             np.save(file, codes.numpy())
         else:
@@ -69,19 +74,30 @@ def write_codes(codes: "Tensor", labels: "Tensor", path: Path) -> None:
 
 
 def read_codes(path: Path) -> "Tensor":
-    """The codes (n, latent) in a file that `write_codes` wrote; raises ZooError."""
+    """Read codes (n, latent) from a file of `write_codes`; raises ZooError for other files."""
     import numpy as np
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if path.suffix not in ENDINGS:
-        raise ZooError(f"codes are kept in .safetensors or .npy files, not in {path}")
+    require_ending(path)
     try:
-        found = np.load(path) if path.suffix == ".npy" else load_file(path)["codes"].numpy()
-        codes = torch.from_numpy(found).float()
+        array = np.load(path) if path.suffix == ".npy" else load_file(path)["codes"].numpy()
+        codes = torch.from_numpy(array).float()
     except (SafetensorError, ValueError, TypeError, KeyError, EOFError) as error:
-        raise ZooError(f"{path} holds no codes that `zoo encode` wrote: {error}") from error
+        raise ZooError(
+            f"{path} must be a file of codes, got unreadable content ({error}). Write it by "
+            "`zoo encode`"
+        ) from error
     if codes.ndim != 2:
-        raise ZooError(f"{path} holds numbers of shape {tuple(codes.shape)}: codes are (n, latent)")
+        raise ZooError(
+            f"codes must be of shape (n, latent), got {tuple(codes.shape)} in {path}. Write them "
+            "by `zoo encode`"
+        )
     return codes
+
+
+def require_ending(path: Path) -> None:
+    """Raise ZooError unless a path has an ending of files of codes."""
+    if path.suffix not in ENDINGS:
+        raise ZooError(f"files of codes must end in .safetensors or .npy, got {path}. Rename it")

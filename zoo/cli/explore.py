@@ -1,4 +1,4 @@
-"""Verbs that look around in a latent space."""
+"""Commands that explore a latent space: traverse, map."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -15,28 +15,30 @@ if TYPE_CHECKING:
     from zoo.core.protocols import HasStructuredCodes
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(
         traverse,
-        "Draw what each latent does to an image, the most active latents first; of a model with "
-        "codes of its own, what each does to some samples.",
+        "Show the effect of each latent on an image, the most active latents first. Of a model "
+        "with structured codes, show the effect of each code on samples.",
     )
     add("name", metavar="NAME|FILE")
-    add("--image", type=int, default=0, help="the number of the image to start from (0)")
-    add("--rows", type=positive, default=10, help="how many latents, or samples, a row each (10)")
-    add("--steps", type=positive, default=11, help="images on each row (11)")
-    add("--reach", type=float, default=3.0, help="how far, in standard deviations (3)")
+    add("--image", type=int, default=0, help="index of the image (0)")
+    add("--rows", type=positive, default=10, help="number of latents, or of samples (10)")
+    add("--steps", type=positive, default=11, help="images of each row (11)")
+    add("--reach", type=float, default=3.0, help="largest offset in standard deviations (3)")
     add_images(add)
     add_sampling(add, Path("traversal.png"))
 
-    add = verb(map_, "Draw the codes of images as a map in two dimensions, by t-SNE.")
+    add = add_command(map_, "Plot the codes of images as a map in two dimensions, by t-SNE.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=3000, help="how many images (3000)")
+    add("-n", type=positive, default=3000, help="number of images (3000)")
     add_images(add)
     add_sampling(add, Path("map.png"))
 
 
 def traverse(options: Namespace) -> None:
+    """Write latent traversals of an image as a PNG, one row for each latent."""
     from zoo.analysis import latents
     from zoo.core.protocols import HasStructuredCodes
     from zoo.evaluation.records import map_batches
@@ -44,46 +46,49 @@ def traverse(options: Namespace) -> None:
 
     model, codec = load_codec(options)
     if isinstance(model, HasStructuredCodes):
-        through_codes(options, model)
+        traverse_structured_codes(options, model)
         return
     pixels = images_for(options, model).pixels
     if not 0 <= options.image < len(pixels):
         raise ZooError(
-            f"there are {len(pixels)} images, 0 to {len(pixels) - 1}: no {options.image}"
+            f"--image must be from 0 to {len(pixels) - 1}, got {options.image}. Choose another "
+            "index"
         )
-    few = pixels[:ENOUGH]
-    codes = map_batches(model, few, codec.encode, "codes")
-    order = activity(model, few, codes).argsort(descending=True, stable=True)[: options.rows]
+    sample = pixels[:ENOUGH]
+    codes = map_batches(model, sample, codec.encode, "codes")
+    order = activity(model, sample, codes).argsort(descending=True, stable=True)[: options.rows]
     code = map_batches(model, pixels[[options.image]], codec.encode, "code")[0]
     path = latents.traverse(code, codes.std(0), order, options.steps, options.reach)
-    drawn = pictures.grid(codec.decode(path.to(model.device)), columns=options.steps)
-    pictures.save(drawn, options.to)
+    images = codec.decode(path.to(model.device))
+    pictures.save(pictures.grid(images, columns=options.steps), options.to)
     print(
-        f"latents {', '.join(map(str, order.tolist()))} of {options.name}, a row each, from "
-        f"-{options.reach:g} to {options.reach:g} standard deviations, are in {options.to}"
+        f"latents {', '.join(map(str, order.tolist()))} of {options.name} from -{options.reach:g} "
+        f"to {options.reach:g} standard deviations are the rows of {options.to}"
     )
 
 
-def through_codes(options: Namespace, model: "HasStructuredCodes") -> None:
-    """Each of a model's codes through its values, in a block of its own."""
+def traverse_structured_codes(options: Namespace, model: "HasStructuredCodes") -> None:
+    """Write traversals of samples as a PNG, one block for each code of the model."""
     from zoo.plotting import pictures
 
     z = model.prior(options.rows, options.seed)
-    swept = model.traverse_codes(z, options.steps, options.reach)
-    blocks = [pictures.grid(model.decode(latents), len(latents) // len(z)) for latents in swept]
+    traversals = model.traverse_codes(z, options.steps, options.reach)
+    blocks = [pictures.grid(model.decode(codes), len(codes) // len(z)) for codes in traversals]
     pictures.save(pictures.hstack(*blocks), options.to)
     print(
-        f"{len(z)} samples of {options.name}, a row each, through the values of its {len(swept)} "
-        f"codes, one beside the other, are in {options.to}"
+        f"traversals of the {len(traversals)} codes of {options.name}, for {len(z)} samples, are "
+        f"in {options.to}"
     )
 
 
-ENOUGH = 2000  # images that tell how much a latent varies
+ENOUGH = 2000  # images by which the activity of a latent is measured
 
 
 def activity(model: "ZooModule", pixels: "Tensor", codes: "Tensor") -> "Tensor":
-    """How much each latent says (latent,): its divergence from the prior in nats, where there is a
-    posterior, else the variance of its codes (n, latent)."""
+    """Activity (latent,) of each latent, from images (n, ...) in uint8 and codes (n, latent).
+
+    It is the divergence from the prior in nats if the model has a posterior, else the variance.
+    """
     from zoo.core.protocols import HasPosterior
     from zoo.evaluation.records import map_batches
     from zoo.metrics.bounds import divergence_per_dimension
@@ -91,19 +96,23 @@ def activity(model: "ZooModule", pixels: "Tensor", codes: "Tensor") -> "Tensor":
     if not isinstance(model, HasPosterior):
         return codes.var(0)
     posterior = model.posterior
-    spread = map_batches(model, pixels, lambda x: posterior(x).stddev, "posteriors")
-    return divergence_per_dimension(codes, spread)
+    std = map_batches(model, pixels, lambda x: posterior(x).stddev, "posteriors")
+    return divergence_per_dimension(codes, std)
 
 
 def map_(options: Namespace) -> None:
+    """Write a t-SNE map of the codes of images as a PNG."""
     from zoo.evaluation.records import map_batches
     from zoo.plotting import maps, pictures
 
     model, codec = load_codec(options)
     images = images_for(options, model, options.n)
     if images.labels.ndim != 1:
-        raise ZooError("the colours of a map are classes, and these images have attributes")
-    places = maps.flattened(map_batches(model, images.pixels, codec.encode, "codes"), options.seed)
+        raise ZooError(
+            "the labels of the data must be classes for a map, got attributes. Name a recipe "
+            "with classes by --recipe"
+        )
+    points = maps.tsne(map_batches(model, images.pixels, codec.encode, "codes"), options.seed)
     names = data_for(options, model).classes
-    pictures.save(maps.plot_map(places, images.pixels, images.labels, names), options.to)
-    print(f"{len(places)} images where {options.name} puts them are in {options.to}")
+    pictures.save(maps.plot_map(points, images.pixels, images.labels, names), options.to)
+    print(f"the map of {len(points)} codes by {options.name} is in {options.to}")

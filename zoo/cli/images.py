@@ -1,4 +1,4 @@
-"""Which images a verb works on: those of a data set, or one's own."""
+"""Images and models of commands: of a data set or of a folder, by the commands' arguments."""
 
 import sys
 from argparse import Namespace
@@ -18,101 +18,122 @@ if TYPE_CHECKING:
 
 
 def add_images(add: Add) -> None:
-    """What all verbs take that look at images."""
+    """Add the arguments of commands that use images of a data set."""
     add_recipe(add)
-    add("--split", choices=["test", "train"], default="test", help="which part of them (test)")
+    add("--split", choices=["test", "train"], default="test", help="split of the data (test)")
 
 
 def add_recipe(add: Add) -> None:
-    """What those take that look at a data set as a whole."""
-    add("--recipe", metavar="NAME|FILE", help="whose data to take (that of the same name)")
+    """Add the argument of commands that use a data set as a whole."""
+    add("--recipe", metavar="NAME|FILE", help="recipe whose data to use (that of the same name)")
 
 
 def add_folder(add: Add) -> None:
-    """What those take that need no labels."""
-    add("--folder", type=Path, help="your own pictures instead: their centre squares, resized")
-    add("--unreadable", choices=["stop", "skip"], default="stop", help="pictures there (stop)")
+    """Add the arguments of commands that also use a folder of pictures, without labels."""
+    add("--folder", type=Path, help="use your own pictures: their center squares, resized")
+    add(
+        "--unreadable",
+        choices=["stop", "skip"],
+        default="stop",
+        help="what to do with unreadable pictures of the folder (stop)",
+    )
 
 
 def data_for(options: Namespace, model: "ZooModule") -> "ImageDataModule":
-    """The data set that a verb's options name; raises ZooError where it does not fit the model."""
+    """Data set of `--recipe`, or of the model's own recipe; raises ZooError if it does not fit."""
     from zoo.data.images import ImageDataModule
     from zoo.evaluation.applicable import check
     from zoo.evaluation.training_data import data_of
 
     name = options.recipe or catalog.stem(options.name)
     if options.recipe is None and name not in catalog.list_recipes():
-        raise ZooError(f"{name} has no recipe: say whose images to take with --recipe")
+        raise ZooError(f"there is no recipe called {name}. Name the recipe of the data by --recipe")
     data = data_of(name)
     check(model, data)
     if not isinstance(data, ImageDataModule):
-        raise ZooError(f"the data of {name} must be images, got {data.modality.noun}")
+        raise ZooError(
+            f"the data of {name} must be images, got {data.modality.noun}. Name a recipe with "
+            "images by --recipe"
+        )
     return data
 
 
 def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> "Examples":
-    """The first n of the images that a verb's options name, all unless given."""
+    """First n images of `--folder`, or of the split of the data set; all images if n is None."""
     from zoo.evaluation.records import take
 
     if getattr(options, "folder", None) is None:
-        found = data_for(options, model).images(options.split)
+        images = data_for(options, model).images(options.split)
     else:
-        found = own_pictures(options, model)
-    return take(found, len(found.pixels) if n is None else n)
+        images = pictures_of_folder(options, model)
+    return take(images, len(images.pixels) if n is None else n)
 
 
-def own_pictures(options: Namespace, model: "ZooModule") -> "Examples":
-    """Every picture below a folder, in the size and the channels that the model takes."""
+def pictures_of_folder(options: Namespace, model: "ZooModule") -> "Examples":
+    """All pictures below `--folder`, with the size and the channels of the model."""
     from zoo.data import ImageFolder
     from zoo.data.inventory import named
 
     size, channels = model.hparams.get("size"), model.hparams.get("channels")
     if size is None or channels is None:
-        usual = data_for(options, model)
-        size, channels = usual.size, usual.channels
+        data_set = data_for(options, model)
+        size, channels = data_set.size, data_set.channels
     folder, unreadable = str(options.folder), options.unreadable
     data = ImageFolder(folder, size, channels=channels, unreadable=unreadable)
     if data.everything and data.inventory.faults:
-        print(f"left out: {named(data.inventory.faults)}", file=sys.stderr)
+        print(f"skipped: {named(data.inventory.faults)}", file=sys.stderr)
     return data.everything
 
 
 def load_codec(options: Namespace) -> tuple["ZooModule", "Codec"]:
-    """The model that a verb's options name, twice: as it is, and as one with codes."""
+    """Load the model, returned as a ZooModule and as a Codec; raises ZooError for other models."""
     from zoo.core.protocols import Codec
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, Codec):
-        raise ZooError(f"{options.name} has no codes of images: it is a {type(model).__name__}")
+        raise ZooError(
+            f"the model must encode and decode images, got {options.name}, a "
+            f"{type(model).__name__}. Choose an autoencoder or a VAE"
+        )
     return model, model
 
 
 def load_reconstructor(options: Namespace) -> tuple["ZooModule", "SupportsReconstruction"]:
-    """The model that a verb's options name, twice: as it is, and as one that reconstructs."""
+    """Load the model, returned as a ZooModule and as SupportsReconstruction.
+
+    Raises ZooError for models that do not reconstruct images.
+    """
     from zoo.core.protocols import SupportsReconstruction
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, SupportsReconstruction):
-        raise ZooError(f"{options.name} reconstructs no images: it is a {type(model).__name__}")
+        raise ZooError(
+            f"the model must reconstruct images, got {options.name}, a {type(model).__name__}. "
+            "Choose an autoencoder or a VAE"
+        )
     return model, model
 
 
 def load_generator(options: Namespace) -> "LatentVariableModel":
-    """The model that a verb's options name, as one that draws by a latent and by nothing else."""
+    """Load the model; raises ZooError unless it decodes images from latents alone."""
     from zoo.core.latent_models import LatentVariableModel
 
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):
         raise ZooError(
-            f"{options.name} draws no images from latents: it is a {type(model).__name__}"
+            f"the model must decode images from latents, got {options.name}, a "
+            f"{type(model).__name__}. Choose a GAN or a VAE"
         )
-    refuse_classes(options, model)
+    require_unconditional(options, model)
     return model
 
 
-def refuse_classes(options: Namespace, model: "ZooModule") -> None:
-    """Refuse a model whose images a latent alone does not tell."""
+def require_unconditional(options: Namespace, model: "ZooModule") -> None:
+    """Raise ZooError for a model whose images depend on a class."""
     from zoo.core.latent_models import ConditionalModel
 
     if isinstance(model, ConditionalModel):
-        raise ZooError(f"{options.name} draws by a class, too: choose a model that does not")
+        raise ZooError(
+            f"the model must be unconditional, got {options.name}, a {type(model).__name__}. "
+            "Choose a model without class labels"
+        )

@@ -1,4 +1,4 @@
-"""Verbs that find out what a generator can draw."""
+"""Commands that analyze a generator: truncate, project."""
 
 from argparse import Namespace
 from pathlib import Path
@@ -15,30 +15,32 @@ if TYPE_CHECKING:
     from zoo.metrics.extractors import Extractor
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(truncate, "Draw the same samples at several truncations: variety against quality.")
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(truncate, "Compare the same samples at several truncation thresholds.")
     add("name", metavar="NAME|FILE")
     add("--at", type=above_zero, nargs="+", default=[2.0, 1.5, 1.0, 0.5], metavar="THRESHOLD",
-        help="numbers of a latent are not larger (2 1.5 1 0.5)")  # fmt: skip
-    add("-n", type=positive, default=2000, help="samples to measure each row by (2000)")
-    add("--columns", type=positive, default=10, help="how many of them to draw (10)")
+        help="truncation thresholds of latents (2 1.5 1 0.5)")  # fmt: skip
+    add("-n", type=positive, default=2000, help="samples for precision and recall (2000)")
+    add("--columns", type=positive, default=10, help="samples that each row shows (10)")
     add_recipe(add)
     add_sampling(add, Path("truncation.png"))
 
-    add = verb(project, "Draw images, and below them the nearest that a generator can draw.")
+    add = add_command(project, "Project images onto a generator, by gradient descent on latents.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=8, help="how many (8)")
-    add("--steps", type=positive, default=500, help="of gradient descent (500)")
-    add("--starts", type=positive, default=4, help="latents to begin at, the best one stays (4)")
+    add("-n", type=positive, default=8, help="number of images (8)")
+    add("--steps", type=positive, default=500, help="steps of gradient descent (500)")
+    add("--starts", type=positive, default=4, help="initial latents of each image (4)")
     add_images(add)
     add_folder(add)
     add_sampling(add, Path("projection.png"))
 
 
-NEIGHBOURS = 3  # Kynkaanniemi et al., 2019, section 3
+NEIGHBORS = 3  # k of precision and recall: Kynkaanniemi et al., 2019, section 3
 
 
 def truncate(options: Namespace) -> None:
+    """Write samples at several thresholds as a PNG; print their precision and recall."""
     import torch
 
     from zoo.analysis import latents
@@ -47,30 +49,30 @@ def truncate(options: Namespace) -> None:
     from zoo.plotting import pictures
     from zoo.pretrained.extractors import load_extractor
 
-    if options.n <= NEIGHBOURS:
-        raise ZooError(f"precision takes more than {NEIGHBOURS} samples: draw more by -n")
+    if options.n <= NEIGHBORS:
+        raise ZooError(f"n must be > {NEIGHBORS} for precision, got {options.n}. Set a larger -n")
     model = load_generator(options)
     data = data_for(options, model)
     extractor = load_extractor(data.extractor, model.device)
-    real = references(data, extractor, options.n).to(model.device)
+    real = reference_features(data, extractor, options.n).to(model.device)
     rows, captions = [], []
-    for limit in [None, *sorted(options.at, reverse=True)]:
-        name = "none" if limit is None else f"{limit:g}"
-        z = latents.truncated(model, options.n, limit or float("inf"), options.seed)
+    for threshold in [None, *sorted(options.at, reverse=True)]:
+        name = "none" if threshold is None else f"{threshold:g}"
+        z = latents.truncated(model, options.n, threshold or float("inf"), options.seed)
         images = model.decode(z)
         fake = extract(extractor, pictures.to_uint8(images[: len(real)]), f"truncation {name}")
-        precision, recall = precision_recall(real, fake, NEIGHBOURS)
+        precision, recall = precision_recall(real, fake, NEIGHBORS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
         rows.append(images[: options.columns])
-    drawn = pictures.grid(torch.cat(rows), len(rows[0]))
-    pictures.save(pictures.captioned(drawn, captions), options.to)
+    grid = pictures.grid(torch.cat(rows), len(rows[0]))
+    pictures.save(pictures.add_captions(grid, captions), options.to)
     print(*captions, sep="\n")
-    space, shown = data.extractor, f"the first {len(rows[0])} of {options.name}"
-    print(f"in the space of {space}, {len(real)} samples a row; {shown} are in {options.to}")
+    print(f"metrics of {len(real)} samples at each threshold, by features of {data.extractor}")
+    print(f"the first {len(rows[0])} samples of {options.name} at each are in {options.to}")
 
 
-def references(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tensor":
-    """Features of the first n images that samples are compared with, as far as `quick` has them."""
+def reference_features(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tensor":
+    """Features of the first n reference images, at most those of the `quick` protocol."""
     from zoo.data.features import real_features
     from zoo.evaluation.records import PROTOCOLS
 
@@ -78,19 +80,20 @@ def references(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tens
 
 
 def project(options: Namespace) -> None:
+    """Write images above their projections as a PNG; print the errors and norms."""
     from zoo.analysis import latents
     from zoo.data.images import normalize
     from zoo.losses.reconstruction import pixel_error
     from zoo.plotting import pictures
 
     model = load_generator(options)
-    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
-    z = latents.project(model, true, options.steps, options.starts, seed=options.seed)
-    again = model.decode(z)
-    pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
-    print(f"{len(true)} images, the nearest of {options.name} below, are in {options.to}")
-    error = float(pixel_error(again, true).mean())
+    images = normalize(images_for(options, model, options.n).pixels.to(model.device))
+    z = latents.project(model, images, options.steps, options.starts, seed=options.seed)
+    projections = model.decode(z)
+    pictures.save(pictures.grid(pictures.rows(images, projections)), options.to)
+    print(f"{len(images)} images above their projections by {options.name} are in {options.to}")
+    error = float(pixel_error(projections, images).mean())
     print(f"mse {error:.4f} of a pixel in [0, 1]")
-    size = float(z.square().mean().sqrt())
-    usual = float(model.prior(1000, options.seed).square().mean().sqrt())
-    print(f"numbers of these latents are about {size:.2f} in size, those of the prior {usual:.2f}")
+    rms = float(z.square().mean().sqrt())
+    prior_rms = float(model.prior(1000, options.seed).square().mean().sqrt())
+    print(f"root mean square of the latents: {rms:.2f}, of the prior: {prior_rms:.2f}")

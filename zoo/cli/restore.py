@@ -1,10 +1,10 @@
-"""Verbs that set what comes back beside what went in."""
+"""Commands that compare images with their reconstructions: reconstruct, denoise, compress."""
 
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import AddCommand, add_place, add_sampling, positive
+from zoo.cli.arguments import AddCommand, add_output, add_sampling, positive
 from zoo.cli.images import add_folder, add_images, images_for, load_codec, load_reconstructor
 
 if TYPE_CHECKING:
@@ -14,120 +14,129 @@ if TYPE_CHECKING:
     from zoo.core.protocols import SupportsReconstruction
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(reconstruct, "Draw images, and below them what the model makes of them.")
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(reconstruct, "Show images above their reconstructions.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=16, help="how many (16)")
+    add("-n", type=positive, default=16, help="number of images (16)")
     add_images(add)
     add_folder(add)
-    add_place(add, Path("reconstructions.png"))
+    add_output(add, Path("reconstructions.png"))
 
-    add = verb(denoise, "Draw noisy images, below them the model's answer, then the true ones.")
+    add = add_command(denoise, "Show noisy images above the denoised and the original images.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=8, help="how many (8)")
+    add("-n", type=positive, default=8, help="number of images (8)")
     add(
         "--noise",
         type=float,
-        help="standard deviation, pixels in [-1, 1] (what it was trained on, else 0.5)",
+        help="standard deviation for pixels in [-1, 1] (corruption of the training, else 0.5)",
     )
     add_images(add)
     add_folder(add)
     add_sampling(add, Path("denoised.png"))
 
-    add = verb(compress, "Set bits against quality: quantised codes, and JPEG at equal sizes.")
+    add = add_command(compress, "Compare compression by quantized codes and by JPEG.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=2000, help="how many images (2000)")
+    add("-n", type=positive, default=2000, help="number of images (2000)")
     add_images(add)
-    add_place(add, Path("compression.png"))
+    add_output(add, Path("compression.png"))
 
 
 def reconstruct(options: Namespace) -> None:
+    """Write images above their reconstructions as a PNG; print the PSNR."""
     from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, network = load_reconstructor(options)
-    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
-    again = network.reconstruct(true)
-    pictures.save(pictures.grid(pictures.rows(true, again)), options.to)
-    print(f"{len(true)} images, what {options.name} makes of them below, are in {options.to}")
-    print(f"PSNR {quality(again, true)}")
+    images = normalize(images_for(options, model, options.n).pixels.to(model.device))
+    reconstructions = network.reconstruct(images)
+    pictures.save(pictures.grid(pictures.rows(images, reconstructions)), options.to)
+    print(f"{len(images)} images above reconstructions by {options.name} are in {options.to}")
+    print(f"PSNR {mean_psnr(reconstructions, images)}")
 
 
 def denoise(options: Namespace) -> None:
+    """Write noisy, denoised and original images as a PNG; print the PSNR."""
     import torch
 
     from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, network = load_reconstructor(options)
-    true = normalize(images_for(options, model, options.n).pixels)
+    images = normalize(images_for(options, model, options.n).pixels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
-        noisy = corrupt_images(network, true, options.noise)
-    clean = network.reconstruct(noisy.to(model.device)).cpu()
-    before, after = quality(noisy.clamp(-1, 1), true), quality(clean, true)
-    drawn = pictures.grid(pictures.rows(noisy, clean, true, columns=len(true)), len(true))
-    captions = f"noisy, {before}", f"denoised, {after}", "true"
-    pictures.save(pictures.captioned(drawn, captions), options.to)
-    print(f"{len(true)} images: noisy, as {options.name} answers, and true, are in {options.to}")
-    print(f"PSNR of the noisy {before}, of the answers {after}")
+        noisy = corrupt_images(network, images, options.noise)
+    denoised = network.reconstruct(noisy.to(model.device)).cpu()
+    before, after = mean_psnr(noisy.clamp(-1, 1), images), mean_psnr(denoised, images)
+    n = len(images)
+    grid = pictures.grid(pictures.rows(noisy, denoised, images, columns=n), n)
+    captions = f"noisy, {before}", f"denoised, {after}", "original"
+    pictures.save(pictures.add_captions(grid, captions), options.to)
+    print(f"{n} noisy, denoised (by {options.name}) and original images are in {options.to}")
+    print(f"PSNR of noisy images {before}, of denoised images {after}")
 
 
 def corrupt_images(
-    network: "SupportsReconstruction", true: "Tensor", noise: float | None
+    network: "SupportsReconstruction", images: "Tensor", noise: float | None
 ) -> "Tensor":
-    """Images with Gaussian noise, or as the model saw them in training where none is given."""
+    """Add normal noise to images, or corrupt them as in the model's training if noise is None."""
     import torch
 
     from zoo.core.protocols import Denoiser
 
     if noise is None and isinstance(network, Denoiser):
-        return network.corrupt(true)
-    return (true + (0.5 if noise is None else noise) * torch.randn_like(true)).clamp(-1, 1)
+        return network.corrupt(images)
+    std = 0.5 if noise is None else noise
+    return (images + std * torch.randn_like(images)).clamp(-1, 1)
 
 
-def quality(images: "Tensor", true: "Tensor") -> str:
-    """Mean PSNR over images, both (n, channels, size, size) in [-1, 1], in words."""
+def mean_psnr(images: "Tensor", target: "Tensor") -> str:
+    """Mean PSNR of images (n, channels, size, size) in [-1, 1], as text with its unit."""
     from zoo.metrics.rates import psnr
 
-    return f"{float(psnr(images, true).mean()):.1f} dB"
+    return f"{float(psnr(images, target).mean()):.1f} dB"
 
 
 def compress(options: Namespace) -> None:
+    """Print bits and PSNR of quantized codes and of JPEG; write both curves as a PNG."""
     from zoo.analysis import compression
     from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, codec = load_codec(options)
-    true = normalize(images_for(options, model, options.n).pixels.to(model.device))
-    ours = list(compression.by_codes(codec, true))
-    jpeg = list(compression.by_jpeg(true))
-    pairs = [(way, compression.best_within(way.bits, jpeg)) for way in ours]
-    print(f"{'bits per pixel':>14}  {'PSNR':>8}  {options.name:<20}  the best JPEG of that size")
-    for way, other in pairs:
-        rival = f"{other.psnr:.1f} dB, {other.how}" if other else "none is so small"
-        print(f"{way.bits:14.3f}  {way.psnr:5.1f} dB  {way.how:<20}  {rival}")
-    curves = {options.name: ours, "JPEG": compression.frontier(jpeg)}
-    pictures.save(render_comparison(true, pairs[len(pairs) // 2], curves), options.to)
-    print(f"both curves over {len(true)} images, and some of the images, are in {options.to}")
+    images = normalize(images_for(options, model, options.n).pixels.to(model.device))
+    codes = list(compression.by_codes(codec, images))
+    jpeg = list(compression.by_jpeg(images))
+    pairs = [(result, compression.best_within(result.bits, jpeg)) for result in codes]
+    print(
+        f"{'bits per pixel':>14}  {'PSNR':>8}  {options.name:<20}  best JPEG of at most that size"
+    )
+    for result, best in pairs:
+        comparison = f"{best.psnr:.1f} dB, {best.method}" if best else "none"
+        print(f"{result.bits:14.3f}  {result.psnr:5.1f} dB  {result.method:<20}  {comparison}")
+    curves = {options.name: codes, "JPEG": compression.frontier(jpeg)}
+    pictures.save(render_comparison(images, pairs[len(pairs) // 2], curves), options.to)
+    print(f"curves of {len(images)} images and some of the images are in {options.to}")
 
 
 def render_comparison(
-    true: "Tensor",
+    images: "Tensor",
     pair: "tuple[Compressed, Compressed | None]",
     curves: "dict[str, list[Compressed]]",
 ) -> "Tensor":
-    """Images and what became of them, above quality over bits."""
+    """Render some images, compressed by both methods of a pair, above curves of PSNR over bits."""
     from zoo.plotting import pictures
     from zoo.plotting.charts import Curve, chart
 
-    ways = [way for way in pair if way is not None]
-    shown = len(ways[0].images)
-    sides = [true[:shown].cpu(), *(way.images for way in ways)]
-    captions = [f"{way.how}, {way.bits:.2f} bpp" for way in ways]
-    images = pictures.grid(pictures.rows(*sides, columns=shown), shown)
+    results = [result for result in pair if result is not None]
+    n = len(results[0].images)
+    sides = [images[:n].cpu(), *(result.images for result in results)]
+    captions = ["original", *(f"{result.method}, {result.bits:.2f} bpp" for result in results)]
+    grid = pictures.grid(pictures.rows(*sides, columns=n), n)
     lines = [
-        Curve(name, [w.bits for w in ways], [w.psnr for w in ways]) for name, ways in curves.items()
+        Curve(name, [r.bits for r in results], [r.psnr for r in results])
+        for name, results in curves.items()
     ]
     graph = chart(lines, "bits per pixel", "PSNR, dB", logarithmic=True)
-    return pictures.vstack(pictures.captioned(images, ["true", *captions]), graph)
+    return pictures.vstack(pictures.add_captions(grid, captions), graph)

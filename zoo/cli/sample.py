@@ -1,12 +1,13 @@
-"""Verbs that draw."""
+"""Commands that generate images: sample, interpolate."""
 
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import AddCommand, above_zero, add_sampling, positive, seed
-from zoo.cli.images import add_folder, add_images, images_for, load_codec, refuse_classes
+from zoo.cli.images import add_folder, add_images, images_for, load_codec, require_unconditional
 from zoo.errors import ZooError
+from zoo.files import expand_user
 from zoo.pretrained import catalog
 
 if TYPE_CHECKING:
@@ -17,76 +18,84 @@ if TYPE_CHECKING:
     from zoo.core.module import ZooModule
 
 
-MOST = 10_000  # images in one PNG
-TO = "where: a .png, or .npy or .npz of (n, height, width, channels) in uint8 (samples.png)"
+MOST = 10_000  # samples in one rendered file
+TO = (
+    "output file: .png for images, .txt for texts, or .npy or .npz with an array, of images "
+    "(n, height, width, channels) in uint8 (samples.png or samples.txt)"
+)
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(sample, "Draw images into one PNG, or into an array of any length.")
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(sample, "Write samples of a model to a file, or to an array of any length.")
     add("name", metavar="NAME|FILE")
-    add("-n", type=positive, default=64, help="how many (64)")
-    add("--truncation", type=above_zero, help="no number of a latent is larger (no limit)")
-    add("--seed", type=seed, default=0, help="the same seed gives the same images (0)")
-    add("--to", type=Path, default=Path("samples.png"), help=TO)
-    add("--device", help="cpu, cuda, mps (cpu)")
+    add("-n", type=positive, default=64, help="number of samples (64)")
+    add("--truncation", type=above_zero, help="truncation threshold of latents (none)")
+    add("--seed", type=seed, default=0, help="seed of the random numbers (0)")
+    add("--to", type=Path, help=TO)
+    add("--device", help="cpu, cuda or mps (cpu)")
 
-    add = verb(interpolate, "Draw paths between latents, or between real images, into one PNG.")
+    add = add_command(interpolate, "Interpolate between samples, or between real images.")
     add("name", metavar="NAME|FILE")
     add(
         "--between",
         choices=["samples", "real"],
         default="samples",
-        help="samples: drawn latents; real: codes, the true images outside (samples)",
+        help="samples: latents of the prior; real: codes of real images (samples)",
     )
     add(
         "--path",
         choices=["great-circle", "straight"],
-        help="how (great-circle between samples, straight between real images)",
+        help="path (great-circle between samples, straight between real images)",
     )
-    add("--rows", type=positive, default=8, help="how many paths (8)")
-    add("--steps", type=positive, default=8, help="images on each path (8)")
+    add("--rows", type=positive, default=8, help="number of paths, one for each row (8)")
+    add("--steps", type=positive, default=8, help="images of each path (8)")
     add_images(add)
     add_folder(add)
     add_sampling(add, Path("interpolation.png"))
 
 
 def sample(options: Namespace) -> None:
+    """Write n samples of a model to a file of its modality, or to an array."""
     import torch
 
-    from zoo.core.modality import Images
+    from zoo.core.modality import modality_of
     from zoo.core.preview import columns_of
-    from zoo.plotting import arrays, pictures
+    from zoo.plotting import arrays
 
-    is_array = options.to.suffix in arrays.ENDINGS
+    model = catalog.load(options.name, options.device)
+    modality = modality_of(model)
+    path = expand_user(options.to or f"samples{modality.suffix}")
+    if path.suffix not in (modality.suffix, *arrays.ENDINGS):
+        endings = ", ".join((modality.suffix, *arrays.ENDINGS))
+        raise ZooError(f"--to must be a file that ends in {endings}, got {options.to}")
+    is_array = path.suffix in arrays.ENDINGS
     if options.n > MOST and not is_array:
         raise ZooError(
-            f"n must be <= {MOST} for a PNG, got {options.n}. Write an array instead: --to "
-            f"{options.to.with_suffix('.npy')}"
+            f"n must be <= {MOST} for a {modality.suffix} file, got {options.n}. Write an array by "
+            f"--to {path.with_suffix('.npy')}"
         )
-    model = catalog.load(options.name, options.device)
-    levels = pixels(sample_model(model, options), options.n)
+    chunks = with_progress(sample_model(model, options), options.n)
     if is_array:
-        arrays.save(levels, options.n, options.to)
+        stored = (modality.to_array(modality.store(chunk)).cpu() for chunk in chunks)
+        arrays.save(stored, options.n, path)
     else:
-        images = torch.cat([*levels]) / 127.5 - 1
-        pictures.save(pictures.grid(images, columns_of(model, Images())), options.to)
-    print(f"{options.n} samples of {options.name} are in {options.to}")
+        modality.render(torch.cat([*chunks]), path, columns_of(model, modality))
+    print(f"{options.n} samples of {options.name} are in {path}")
 
 
-def pixels(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":
-    """Images a few at a time, as grey levels in uint8 on the CPU; a bar if it takes long."""
+def with_progress(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":
+    """Yield chunks of n samples on the CPU, with a progress bar."""
     from tqdm import tqdm
 
-    from zoo.plotting.pictures import to_uint8
-
     with tqdm(desc="samples", total=n, leave=False, disable=None, delay=2) as bar:
-        for images in chunks:
-            yield to_uint8(images).cpu()
-            bar.update(len(images))
+        for chunk in chunks:
+            yield chunk.cpu()
+            bar.update(len(chunk))
 
 
 def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
-    """Samples a few at a time, by truncated latents where that is wanted."""
+    """Samples of a model in chunks, truncated with `--truncation`; raises ZooError."""
     from zoo.analysis import latents
     from zoo.core.latent_models import LatentVariableModel
     from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
@@ -95,27 +104,32 @@ def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
         if isinstance(model, SupportsChunkedSampling):
             return model.sample_chunks(options.n, options.seed)
         if not isinstance(model, SupportsSampling):
-            raise ZooError(f"{options.name} draws no images: it is a {type(model).__name__}")
+            raise ZooError(
+                f"the model must sample, got {options.name}, a {type(model).__name__}. "
+                "Choose a generative model"
+            )
         return iter([model.sample(options.n, options.seed)])
     if not isinstance(model, LatentVariableModel):
         raise ZooError(
-            f"{options.name} draws no images from latents that could be truncated: it is a "
-            f"{type(model).__name__}"
+            f"the model must decode images from latents for --truncation, got {options.name}, a "
+            f"{type(model).__name__}. Sample without --truncation"
         )
     z = latents.truncated(model, options.n, options.truncation, options.seed)
     return model.decode_chunks(z)
 
 
 def interpolate(options: Namespace) -> None:
+    """Write interpolations between samples or between real images as a PNG."""
     from zoo.plotting import pictures
 
     between = {"real": between_real, "samples": between_samples}[options.between]
     pictures.save(between(options), options.to)
-    what = {"real": "real images", "samples": "samples"}[options.between]
-    print(f"{options.rows} paths between two {what} each, by {options.name}, are in {options.to}")
+    ends = {"real": "real images", "samples": "samples"}[options.between]
+    print(f"{options.rows} interpolations between {ends} by {options.name} are in {options.to}")
 
 
 def between_samples(options: Namespace) -> "Tensor":
+    """Render interpolations between latents of the prior, one for each row."""
     from zoo.analysis import latents
     from zoo.core.latent_models import ConditionalModel, LatentVariableModel
     from zoo.plotting import pictures
@@ -123,43 +137,46 @@ def between_samples(options: Namespace) -> "Tensor":
     model = catalog.load(options.name, options.device)
     if not isinstance(model, LatentVariableModel):
         raise ZooError(
-            f"{options.name} draws no images from latents: it is a {type(model).__name__}; where "
-            "it has codes of images, --between real draws paths between those"
+            f"the model must decode images from latents, got {options.name}, a "
+            f"{type(model).__name__}. Interpolate between codes of images by --between real"
         )
     ends = model.prior(2 * options.rows, options.seed)
-    walk = latents.PATHS[options.path or "great-circle"]
-    path = walk(ends[: options.rows], ends[options.rows :], options.steps)
-    if isinstance(model, ConditionalModel):  # a path stays in its class
-        images = model.decode(
-            path, model.cyclic_labels(options.rows).repeat_interleave(options.steps)
-        )
+    interpolation = latents.PATHS[options.path or "great-circle"]
+    path = interpolation(ends[: options.rows], ends[options.rows :], options.steps)
+    if isinstance(model, ConditionalModel):  # all images of a path have the same label
+        labels = model.cyclic_labels(options.rows).repeat_interleave(options.steps)
+        images = model.decode(path, labels)
     else:
         images = model.decode(path)
     return pictures.grid(images, columns=options.steps)
 
 
 def between_real(options: Namespace) -> "Tensor":
+    """Render interpolations between codes of real images, which stand at both ends of a row."""
     from zoo.analysis import latents
     from zoo.data.images import normalize
     from zoo.plotting import pictures
 
     model, codec = load_codec(options)
-    refuse_classes(options, model)
+    require_unconditional(options, model)
     pixels = images_for(options, model).pixels
-    chosen = shuffled_pairs(len(pixels), options.seed)[: 2 * options.rows]
-    if len(chosen) < 2 * options.rows:
-        raise ZooError(f"{options.rows} paths need two images each, and there are {len(pixels)}")
-    true = normalize(pixels[chosen].to(model.device))
-    a, b = true[: options.rows], true[options.rows :]
-    walk = latents.PATHS[options.path or "straight"]
-    path = latents.interpolate(codec, a, b, options.steps, walk)
+    selected = random_order(len(pixels), options.seed)[: 2 * options.rows]
+    if len(selected) < 2 * options.rows:
+        raise ZooError(
+            f"--rows must be <= {len(pixels) // 2}, half of the {len(pixels)} images, got "
+            f"{options.rows}. Choose fewer rows"
+        )
+    images = normalize(pixels[selected].to(model.device))
+    a, b = images[: options.rows], images[options.rows :]
+    interpolation = latents.PATHS[options.path or "straight"]
+    path = latents.interpolate(codec, a, b, options.steps, interpolation)
     columns = (1, options.steps, 1)
     parts = [pictures.grid(x, c) for x, c in zip((a, path, b), columns, strict=True)]
     return pictures.hstack(*parts)
 
 
-def shuffled_pairs(n: int, seed: int) -> "Tensor":
-    """The whole numbers below n, in an order that the seed fixes."""
+def random_order(n: int, seed: int) -> "Tensor":
+    """Random permutation (n,) of the numbers from 0 to n - 1, by a seed."""
     import torch
 
     return torch.randperm(n, generator=torch.Generator().manual_seed(seed))

@@ -1,4 +1,4 @@
-"""Verbs that move the latents of samples by what the samples show."""
+"""Commands that edit latents by attributes of their samples: steer, arithmetic."""
 
 from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
@@ -16,124 +16,136 @@ if TYPE_CHECKING:
     from zoo.analysis.attributes import AttributeClassifier
     from zoo.core.latent_models import LatentVariableModel
 
-Attributes = dict[str, bool]  # attributes, and whether they are wanted
+Attributes = dict[str, bool]  # name, and whether samples must have the attribute
 
-ATTRIBUTES = "attributes or classes of the data, as in Male,not-Eyeglasses"
+ATTRIBUTES = "attributes or classes of the data, such as Male,not-Eyeglasses"
 
 
-def register(verb: AddCommand) -> None:
-    add = verb(steer, "Draw samples moved towards an attribute of the data, and away from it.")
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(steer, "Move latents of samples along the direction of an attribute.")
     add("name", metavar="NAME|FILE")
-    add("--attribute", required=True, help="an attribute or a class of the data, as Smiling")
-    add("--rows", type=positive, default=6, help="how many samples, a row each (6)")
-    add("--steps", type=positive, default=7, help="images on each row (7)")
-    add("--reach", type=above_zero, default=3.0, help="how far; 1 is the latents' deviation (3)")
+    add("--attribute", required=True, help="attribute or class of the data, such as Smiling")
+    add("--rows", type=positive, default=6, help="number of samples, one for each row (6)")
+    add("--steps", type=positive, default=7, help="images of each row (7)")
+    add(
+        "--reach",
+        type=above_zero,
+        default=3.0,
+        help="largest offset, 1 is the prior's deviation (3)",
+    )
     add_labeling(add)
     add_sampling(add, Path("steered.png"))
 
-    add = verb(
-        arithmetic, "Draw the mean latent of some samples, less that of others, plus others'."
-    )
+    add = add_command(arithmetic, "Add and subtract mean latents of samples with given attributes.")
     add("name", metavar="NAME|FILE")
     for term in ("from", "take", "add"):
         add(
             f"--{term}", type=parse_attributes, required=True, metavar="ATTRIBUTES", help=ATTRIBUTES
         )
-    add("--columns", type=positive, default=3, help="how many samples of each mean to draw (3)")
+    add("--columns", type=positive, default=3, help="samples shown for each mean (3)")
     add_labeling(add)
     add_sampling(add, Path("arithmetic.png"))
 
 
 def add_labeling(add: Add) -> None:
-    """What verbs take that learn from samples which latents mean an attribute."""
-    add("-n", type=positive, default=2000, help="samples to tell the attributes of (2000)")
+    """Add the arguments of commands that predict attributes of samples."""
+    add("-n", type=positive, default=2000, help="samples whose attributes are predicted (2000)")
     add_recipe(add)
 
 
 def parse_attributes(text: str) -> Attributes:
-    """`Male,not-Eyeglasses` as what is wanted and what is not."""
-    wanted = {part.removeprefix("not-"): not part.startswith("not-") for part in text.split(",")}
-    if "" in wanted or len(wanted) != text.count(",") + 1:
-        raise ArgumentTypeError(f"{text!r} does not name attributes once each, between commas")
-    return wanted
+    """Parse `Male,not-Eyeglasses` to {"Male": True, "Eyeglasses": False}."""
+    attributes = {
+        part.removeprefix("not-"): not part.startswith("not-") for part in text.split(",")
+    }
+    if "" in attributes or len(attributes) != text.count(",") + 1:
+        raise ArgumentTypeError(f"must be different names, separated by commas, got {text!r}")
+    return attributes
 
 
 class LabeledLatents(NamedTuple):
-    """Samples of a model, by latents z (n, latent), and the chances (n, attributes) that they have
-    attributes."""
+    """Latents z (n, latent) of a model, with probabilities (n, attributes) of their samples."""
 
     model: "LatentVariableModel"
-    detector: "AttributeClassifier"
+    classifier: "AttributeClassifier"
     z: "Tensor"
-    chances: "Tensor"
+    probabilities: "Tensor"
 
 
 def label_latents(options: Namespace, attributes: "Iterable[str]") -> LabeledLatents:
-    """Draw n samples and tell their attributes; print how well that is done on real images."""
+    """Sample n latents and predict the attributes of their images; print the AUROC on real ones."""
     from zoo.analysis.attributes import AttributeClassifier
 
     model = load_generator(options)
     data = data_for(options, model)
-    detector = AttributeClassifier(data, list(dict.fromkeys(attributes)), device=model.device)
-    known = zip(detector.names, detector.auroc(), strict=True)
-    print(f"told by features of {data.extractor}, on test images with an AUROC of", end=" ")
-    print(", ".join(f"{area:.3f} ({name})" for name, area in known))
+    names = list(dict.fromkeys(attributes))  # without duplicates, in order
+    classifier = AttributeClassifier(data, names, device=model.device)
+    print(f"AUROC of attributes on test images, by features of {data.extractor}:", end=" ")
+    pairs = zip(names, classifier.auroc(), strict=True)
+    print(", ".join(f"{name} {area:.3f}" for name, area in pairs))
     z = model.prior(options.n, options.seed)
-    return LabeledLatents(model, detector, z, detector.predict_proba(model.decode(z)).to(z))
+    return LabeledLatents(model, classifier, z, classifier.predict_proba(model.decode(z)).to(z))
 
 
-OTHERS = 200  # samples that steering is measured on
+HELD_OUT = 200  # samples on which steering is measured, not those of the direction
 
 
 def steer(options: Namespace) -> None:
+    """Write samples moved along an attribute's direction as a PNG; print the attribute's rates."""
     from zoo.analysis import latents
     from zoo.plotting import pictures
 
-    model, detector, z, chances = label_latents(options, [options.attribute])
-    way = latents.direction(z, chances[:, 0])
-    path = latents.steer(z[: options.rows], way, options.steps, options.reach)
+    model, classifier, z, probabilities = label_latents(options, [options.attribute])
+    direction = latents.attribute_direction(z, probabilities[:, 0])
+    path = latents.steer(z[: options.rows], direction, options.steps, options.reach)
     pictures.save(pictures.grid(model.decode(path), columns=options.steps), options.to)
-    others = model.prior(OTHERS, options.seed + 1)
-    moved = detector.predict_proba(model.decode(latents.steer(others, way, 3, options.reach)))
-    low, middle, high = (moved[:, 0] > 0.5).double().unflatten(0, (-1, 3)).mean(0).tolist()
+    held_out = model.prior(HELD_OUT, options.seed + 1)
+    steered = latents.steer(held_out, direction, 3, options.reach)  # offsets -reach, 0, reach
+    present = classifier.predict_proba(model.decode(steered))[:, 0] > 0.5
+    low, middle, high = present.double().unflatten(0, (-1, 3)).mean(0).tolist()
     print(
-        f"{options.attribute} is told of {middle:.0%} of {OTHERS} other samples, of {low:.0%} at "
-        f"-{options.reach:g}, of {high:.0%} at {options.reach:g}"
+        f"predicted {options.attribute} of {HELD_OUT} other samples: {low:.0%} at offset "
+        f"-{options.reach:g}, {middle:.0%} at 0, {high:.0%} at {options.reach:g}"
     )
-    print(f"{len(z[: options.rows])} samples of {options.name}, a row each, are in {options.to}")
+    print(f"{len(z[: options.rows])} rows of steered samples by {options.name} are in {options.to}")
 
 
 def arithmetic(options: Namespace) -> None:
+    """Write groups of samples, their mean latents and the result of arithmetic as a PNG."""
     import torch
 
     from zoo.analysis import latents
     from zoo.plotting import pictures
 
     terms: list[Attributes] = [getattr(options, term) for term in ("from", "take", "add")]
-    found = label_latents(options, [name for wanted in terms for name in wanted])
-    groups = [found.z[members(found, wanted, options.columns)] for wanted in terms]
+    labeled = label_latents(options, [name for term in terms for name in term])
+    groups = [labeled.z[select(labeled, term, options.columns)] for term in terms]
     means = torch.stack([*(z.mean(0) for z in groups), latents.latent_arithmetic(*groups)])
-    means = latents.rescale_to_prior_norm(means, found.z)
-    drawn = figure(found.model, [z[: options.columns] for z in groups], means, options.seed)
+    means = latents.rescale_to_prior_norm(means, labeled.z)
+    picture = render(labeled.model, [z[: options.columns] for z in groups], means, options.seed)
     signs = zip(("", "- ", "+ "), terms, strict=True)
-    captions = [*(sign + words(wanted) for sign, wanted in signs), "="]
-    pictures.save(pictures.captioned(drawn, captions), options.to)
-    chances = found.detector.predict_proba(found.model.decode(means[3:]))[0].tolist()
-    pairs = zip(found.detector.names, chances, strict=True)
-    print(f"the sum is told to be {', '.join(f'{name} ({chance:.0%})' for name, chance in pairs)}")
-    print(f"samples of {options.name} and, right of them, the means of", end=" ")
-    print(", ".join(f"{len(z)} {words(wanted)}" for z, wanted in zip(groups, terms, strict=True)))
-    print(f"and the sum of these, beside its neighbours, are in {options.to}")
+    captions = [*(sign + describe(term) for sign, term in signs), "="]
+    pictures.save(pictures.add_captions(picture, captions), options.to)
+    probabilities = labeled.classifier.predict_proba(labeled.model.decode(means[3:]))[0].tolist()
+    pairs = zip(labeled.classifier.names, probabilities, strict=True)
+    print(f"predicted attributes of the result: {', '.join(f'{k} {p:.0%}' for k, p in pairs)}")
+    sizes = zip(groups, terms, strict=True)
+    print(f"samples of each mean: {', '.join(f'{describe(term)} {len(z)}' for z, term in sizes)}")
+    print(f"samples, means and results by {options.name} are in {options.to}")
 
 
-NOISE = 0.25  # around the sum, uniform: Radford et al., 2015, figure 7
+NOISE = 0.25  # uniform noise around the result: Radford et al., 2015, figure 7
 
 
-def figure(
+def render(
     model: "LatentVariableModel", groups: "list[Tensor]", means: "Tensor", seed: int
 ) -> "Tensor":
-    """Images of three groups of latents (n, latent), a row each, and those around their sum below;
-    beside them a column of their means and the sum (4, latent), and one by pixels instead."""
+    """Render three groups of latents (n, latent) as rows, and latents near the result below.
+
+    The next column shows the means of the groups and the result, `means` (4, latent). The last one
+    shows the same arithmetic on pixels.
+    """
     import torch
 
     from zoo.plotting import pictures
@@ -141,7 +153,7 @@ def figure(
     noise = torch.rand(groups[0].shape, generator=torch.Generator().manual_seed(seed))
     near = means[3] + (NOISE * (2 * noise - 1)).to(means)
     images = [model.decode(z) for z in (*groups, near)]
-    a, b, c = (some.mean(0) for some in images[:3])
+    a, b, c = (group.mean(0) for group in images[:3])
     columns = torch.cat(images), model.decode(means), torch.stack([a, b, c, a - b + c])
     widths = len(near), 1, 1
     return pictures.hstack(
@@ -149,20 +161,21 @@ def figure(
     )
 
 
-def words(wanted: Attributes) -> str:
-    return ", ".join(name if there else f"not {name}" for name, there in wanted.items())
+def describe(attributes: Attributes) -> str:
+    """Attributes as text, such as `Male, not Eyeglasses`."""
+    return ", ".join(name if present else f"not {name}" for name, present in attributes.items())
 
 
-def members(found: LabeledLatents, wanted: Attributes, least: int) -> "Tensor":
-    """Indices of the samples that are told to be as wanted; raises ZooError for too few."""
+def select(labeled: LabeledLatents, attributes: Attributes, least: int) -> "Tensor":
+    """Indices of the samples with the attributes; raises ZooError for fewer than `least`."""
     import torch
 
-    columns = [found.detector.names.index(name) for name in wanted]
-    there = torch.tensor(list(wanted.values()), device=found.z.device)
-    chosen = ((found.chances[:, columns] > 0.5) == there).all(1).nonzero()[:, 0]
-    if len(chosen) < least:
+    columns = [labeled.classifier.names.index(name) for name in attributes]
+    present = torch.tensor(list(attributes.values()), device=labeled.z.device)
+    selected = ((labeled.probabilities[:, columns] > 0.5) == present).all(1).nonzero()[:, 0]
+    if len(selected) < least:
         raise ZooError(
-            f"of {len(found.z)} samples {len(chosen)} are told to be {words(wanted)}, which is "
-            f"fewer than {least}: draw more by -n, or ask for less"
+            f"number of samples with ({describe(attributes)}) must be >= {least}, got "
+            f"{len(selected)} of {len(labeled.z)}. Draw more samples by -n"
         )
-    return chosen
+    return selected

@@ -28,7 +28,7 @@ from zoo.evaluation.records import (
 )
 from zoo.losses.reconstruction import pixel_error
 from zoo.metrics.bounds import active_units, perplexity
-from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbours
+from zoo.metrics.codes import anomaly_auroc, clustering_accuracy, linear_probe, nearest_neighbors
 
 MSE = "squared error of a pixel in [0, 1]"
 
@@ -130,5 +130,5 @@ def code_metrics(
             chosen: Record = {"labels": n, "seed": 0}
             yield {"metric": metric, "value": rounded(read), **shared, **chosen}
     with skip_if_not_measurable(metric := "k-nearest-neighbours"):
-        near = nearest_neighbours(codes, train.labels, others, test.labels)
+        near = nearest_neighbors(codes, train.labels, others, test.labels)
         yield {"metric": metric, "value": rounded(near), **shared, "labels": len(codes)}

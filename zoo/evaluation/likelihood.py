@@ -28,7 +28,7 @@ from zoo.evaluation.records import (
     skip_if_not_measurable,
     take,
 )
-from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, weighed_evidence
+from zoo.metrics.bounds import bits_per_dimension, divergence_per_dimension, log_mean_weights
 from zoo.metrics.checks import NotEnough
 
 FEW = 20  # images, and samples of the latent, in one chunk of an estimate
@@ -132,7 +132,7 @@ def importance_estimate(model: LightningModule, x: Tensor, k: int) -> Tensor:
     """log p(x) of images (n, channels, size, size), estimated by k samples of z: (n,) in nats."""
     assert isinstance(model, SupportsImportanceWeighting)
     weights = [model.log_importance_weights(x, len(few)) for few in torch.arange(k).split(FEW)]
-    return weighed_evidence(torch.cat(weights).double()).cpu()
+    return log_mean_weights(torch.cat(weights).double()).cpu()
 
 
 def latent_metrics(model: LightningModule, images: Examples) -> Iterator[Record]:

@@ -1,7 +1,7 @@
 """AC-GAN. Odena, Olah & Shlens, 2017, https://arxiv.org/abs/1610.09585
 
-The discriminator also names the class, and the generator is asked for images whose class is named
-right.
+The discriminator also classifies the image, and the generator is trained to make images whose class
+the discriminator predicts correctly.
 """
 
 from functools import partial
@@ -17,8 +17,10 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Generator(nn.Module):
-    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]: DCGAN's,
-    of the latent beside the class."""
+    """Map latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1].
+
+    The network is DCGAN's; its input is the latent concatenated with the one-hot label.
+    """
 
     def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -30,7 +32,10 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, channels, size, size) to logits (n,) of being real and (n, classes)."""
+    """Map images (n, channels, size, size) to real/fake logits (n,) and class logits (n, classes).
+
+    The paper calls the first output S, the source, and the second C.
+    """
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -40,12 +45,12 @@ class Discriminator(nn.Module):
         self.label = nn.Conv2d(features, classes, 4)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.body(x)
-        return self.source(seen).flatten(), self.label(seen).flatten(1)
+        features = self.body(x)
+        return self.source(features).flatten(), self.label(features).flatten(1)
 
 
 class ACGAN(ConditionalAdversarialModule):
-    """DCGAN's networks with a second head."""
+    """Auxiliary classifier GAN: DCGAN's networks, with a second head on the discriminator."""
 
     def __init__(
         self,
@@ -70,16 +75,16 @@ class ACGAN(ConditionalAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Section 3: the discriminator ascends L_C + L_S, the generator L_C - L_S."""
+        """Take one step of each player: D ascends L_C + L_S and G ascends L_C - L_S (section 3)."""
         D, G = self.discriminator, self.generator
         real, y = self.labeled_batch(batch)
         fake = G(self.prior(len(real)), y)
 
         with self.turn("discriminator") as descend:
             (real_source, real_class), (fake_source, fake_class) = D(real), D(fake.detach())
-            classes = cross_entropy(real_class, y) + cross_entropy(fake_class, y)
-            descend(non_saturating.discriminator(real_source, fake_source) + classes)
+            class_loss = cross_entropy(real_class, y) + cross_entropy(fake_class, y)
+            descend(non_saturating.discriminator(real_source, fake_source) + class_loss)
 
         with self.turn("generator") as descend:
-            source, named = D(fake)
-            descend(non_saturating.generator(source) + cross_entropy(named, y))
+            source, class_logits = D(fake)
+            descend(non_saturating.generator(source) + cross_entropy(class_logits, y))

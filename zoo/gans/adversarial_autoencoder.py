@@ -1,6 +1,6 @@
 """Adversarial autoencoder. Makhzani et al., 2015, https://arxiv.org/abs/1511.05644
 
-An autoencoder whose codes are pushed onto the prior by a discriminator of codes.
+An autoencoder with a discriminator of codes, which matches the distribution of codes to the prior.
 """
 
 from functools import partial
@@ -16,14 +16,14 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Generator(nn.Sequential):
-    """Codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+    """Map codes (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__(Decoder(latent, width, size, channels), nn.Tanh())
 
 
 class Discriminator(nn.Sequential):
-    """Codes (n, latent) to logits (n,): how much they look like the prior's."""
+    """Map codes (n, latent) to logits (n,) that a code is a sample of the prior."""
 
     def __init__(self, latent: int, width: int) -> None:
         super().__init__(
@@ -37,11 +37,14 @@ class Discriminator(nn.Sequential):
 
 
 class AdversarialAutoencoder(EncodingAdversarialModule):
-    """The prior is N(0, I); the encoder is the generator of the adversarial game. Each phase has a
-    learning rate of its own (appendix A). All fall evenly to zero, as under Adam a game's steps are
-    no shorter when little is left to gain, and that of the reconstruction, `lr`, on its way to that
-    of the encoder in the game, `adversarial_lr`: codes are first told apart, then brought onto the
-    prior. Where the end of a training is not known, none falls."""
+    """Adversarial autoencoder with the prior N(0, I).
+
+    The encoder is the generator of the adversarial game. Each phase has its own learning rate
+    (appendix A). All of them decay linearly to zero, because the length of Adam's steps does not
+    shrink as the losses converge. The rate of the reconstruction phase also moves from `lr` to
+    `adversarial_lr`: the encoder first separates the images, then matches their codes to the prior.
+    The rates stay constant if the number of training steps is unknown.
+    """
 
     def __init__(
         self,
@@ -74,14 +77,18 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
         super().on_train_batch_start(batch, batch_idx)
-        done = self.progress()
-        left, game = 1.0 - done, self.hparams["adversarial_lr"]
-        self.update_optimizer("autoencoder", lr=(self.hparams["lr"] * left + game * done) * left)
-        self.update_optimizer("discriminator", lr=self.hparams["discriminator_lr"] * left)
-        self.update_optimizer("encoder", lr=game * left)
+        progress = self.progress()
+        decay, adversarial_lr = 1.0 - progress, self.hparams["adversarial_lr"]
+        lr = self.hparams["lr"] * decay + adversarial_lr * progress  # interpolated linearly
+        self.update_optimizer("autoencoder", lr=lr * decay)
+        self.update_optimizer("discriminator", lr=self.hparams["discriminator_lr"] * decay)
+        self.update_optimizer("encoder", lr=adversarial_lr * decay)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Section 2: the reconstruction phase, then the two turns of the regularisation phase."""
+        """Take the step of the reconstruction phase, then both of the regularization phase.
+
+        Section 2.
+        """
         E, G, D = self.encoder, self.generator, self.discriminator
         x, _ = batch
 

@@ -1,7 +1,8 @@
 """BiGAN. Donahue, Krahenbuhl & Darrell, 2017, https://arxiv.org/abs/1605.09782
 
-The discriminator judges pairs of image and latent, either encoded or drawn; where it cannot tell,
-the encoder is the generator's inverse (Dumoulin et al., 2017, found the same).
+The discriminator classifies pairs of an image and a latent: encoded pairs (x, E(x)) against
+generated pairs (G(z), z). At the optimum the encoder inverts the generator. ALI (Dumoulin et al.,
+2017, https://arxiv.org/abs/1606.00704) is the same method.
 """
 
 from functools import partial
@@ -17,7 +18,7 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Discriminator(nn.Module):
-    """Images (n, channels, size, size) with latents (n, latent) to logits (n,)."""
+    """Map images (n, channels, size, size) with latents (n, latent) to logits (n,)."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
         super().__init__()
@@ -31,12 +32,12 @@ class Discriminator(nn.Module):
         )
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
-        seen = self.body(x)
-        return self.joint(torch.cat([seen, z.to(seen.dtype)], 1))
+        features = self.body(x)
+        return self.joint(torch.cat([features, z.to(features.dtype)], 1))
 
 
 class BiGAN(EncodingAdversarialModule):
-    """On DCGAN's networks."""
+    """Bidirectional GAN on DCGAN's networks."""
 
     def __init__(
         self,
@@ -59,7 +60,10 @@ class BiGAN(EncodingAdversarialModule):
         return {"discriminator": adam(self.discriminator.parameters()), "generator": adam(both)}
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Section 3: (x, E(x)) against (G(z), z); generator and encoder swap the labels."""
+        """Take one step of the discriminator, then one of generator and encoder together.
+
+        Section 3: generator and encoder descend the discriminator's loss with swapped labels.
+        """
         D, G, E = self.discriminator, self.generator, self.encoder
         x, _ = batch
         z = self.prior(len(x))

@@ -1,6 +1,6 @@
 """Conditional GAN. Mirza & Osindero, 2014, https://arxiv.org/abs/1411.1784
 
-Both players of the first GAN are told the class, as an input beside their own.
+Generator and discriminator of the first GAN receive the class as an additional input.
 """
 
 import math
@@ -16,7 +16,7 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Generator(nn.Module):
-    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -33,12 +33,12 @@ class Generator(nn.Module):
         initialize(self, 0.05)
 
     def forward(self, z: Tensor, labels: Tensor) -> Tensor:
-        told = one_hot(labels, self.classes).to(z)
-        return 2 * self.joint(torch.cat([self.latent(z), self.label(told)], 1)) - 1
+        y = one_hot(labels, self.classes).to(z)
+        return 2 * self.joint(torch.cat([self.latent(z), self.label(y)], 1)) - 1
 
 
 class Discriminator(nn.Module):
-    """Images (n, channels, size, size) and labels (n,) to logits (n,)."""
+    """Map images (n, channels, size, size) and labels (n,) to logits (n,)."""
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -57,14 +57,16 @@ class Discriminator(nn.Module):
         initialize(self, 0.005)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        told = one_hot(labels, self.classes).to(x)
-        return self.joint(torch.cat([self.image(x), self.label(told)], 1))
+        y = one_hot(labels, self.classes).to(x)
+        return self.joint(torch.cat([self.image(x), self.label(y)], 1))
 
 
 class ConditionalGAN(MomentumAdversarialModule, ConditionalAdversarialModule):
-    """The layers are those of section 4.1; the generator is `width` wide, the discriminator a fifth
-    of it. Learning rate and momentum are the paper's, too, but only the discriminator has
-    dropout."""
+    """Conditional GAN with the layers, learning rate and momentum of section 4.1.
+
+    The generator has hidden layers of `width`, the discriminator of a fifth of that. Unlike in the
+    paper, only the discriminator has dropout.
+    """
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class ConditionalGAN(MomentumAdversarialModule, ConditionalAdversarialModule):
         self.discriminator = Discriminator(classes, math.ceil(width / 5), size, channels)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Equation 2, by Algorithm 1 of Goodfellow et al., 2014."""
+        """Take one step of each player on equation 2 (Algorithm 1 of Goodfellow et al., 2014)."""
         D, G = self.discriminator, self.generator
         real, y = self.labeled_batch(batch)
         fake = G(self.prior(len(real)), y)

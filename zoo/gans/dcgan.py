@@ -18,7 +18,7 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Generator(nn.Sequential):
-    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
         widths = widening(width, size)[::-1]  # at 64 pixels: 8w, 4w, 2w, w
@@ -34,7 +34,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+    """Map images (n, channels, size, size) to logits (n,) that each image is real."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         super().__init__(
@@ -45,7 +45,7 @@ class Discriminator(nn.Sequential):
 
 
 def body(width: int, size: int, channels: int) -> list[nn.Module]:
-    """The discriminator's layers up to its last map, (n, widest, 4, 4)."""
+    """Layers of the discriminator from images to its last feature map, (n, widest, 4, 4)."""
     return [
         nn.Conv2d(channels, width, 4, stride=2, padding=1, bias=False),  # no norm at the pixels
         nn.LeakyReLU(0.2),
@@ -54,30 +54,35 @@ def body(width: int, size: int, channels: int) -> list[nn.Module]:
 
 
 def widest(width: int, size: int) -> int:
-    """The channels of a 4 x 4 map."""
+    """Number of channels of the 4 x 4 feature map."""
     return widening(width, size)[-1]
 
 
 def upsample(a: int, b: int) -> nn.Sequential:
+    """Map feature maps (n, a, h, w) to (n, b, 2h, 2w)."""
     conv = nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
 
 
 def downsample(a: int, b: int) -> nn.Sequential:
+    """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2)."""
     conv = nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.LeakyReLU(0.2))
 
 
 def initialize(layer: nn.Module) -> None:
-    """Every weight from N(0, 0.02): section 4."""
+    """Sample every convolution's weight from N(0, 0.02^2), as in section 4."""
     if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
         nn.init.normal_(layer.weight, std=0.02)
 
 
 class DCGAN(LatentAdversarialModule):
-    """The defaults are the paper's, for 64 pixels, but for `width`, which is that of its authors'
-    Torch code; figure 1 has 128. `augment` is what few images need: policies of zoo.layers.augment,
-    such as color, translation, cutout."""
+    """DCGAN with the paper's defaults for 64 pixels.
+
+    `width` is the authors' Torch code's; figure 1 has 128. `augment` lists policies of
+    zoo.layers.augment (color, translation, cutout), which help with small data sets. Raises
+    UnknownName for another policy and BadRecipe unless `size` is a power of two >= 8.
+    """
 
     loss = non_saturating
 
@@ -104,7 +109,7 @@ class DCGAN(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1, once around its outer loop; one draw of fakes serves both players."""
+        """Run one iteration of Algorithm 1's outer loop; both players use the same fake images."""
         D, G = self.discriminator, self.generator
         real, _ = batch  # x ~ data
         fake = G(self.prior(len(real)))

@@ -1,7 +1,7 @@
 """DRAGAN. Kodali et al., 2017, https://arxiv.org/abs/1705.07215
 
-The game of DCGAN with a penalty on the discriminator's slope around the data, where sharp
-gradients go with collapse.
+DCGAN with a penalty on the discriminator's gradient around the data, where large gradients coincide
+with mode collapse.
 """
 
 from functools import partial
@@ -18,8 +18,10 @@ from zoo.losses.penalties import dragan_penalty
 
 
 class DRAGAN(LatentAdversarialModule):
-    """DCGAN's generator against a discriminator without batch norm, which slopes of single images
-    forbid."""
+    """DRAGAN: DCGAN's generator and a discriminator without batch norm.
+
+    Batch norm couples the images of a batch, and the penalty needs the gradient of each image.
+    """
 
     double_backward = True
 
@@ -46,14 +48,14 @@ class DRAGAN(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1."""
+        """Take one step of each player (Algorithm 1)."""
         D, G = self.discriminator, self.generator
         real, _ = batch
         fake = G(self.prior(len(real)))
 
         with self.turn("discriminator") as descend:
-            slope = self.hparams["gradient_penalty_weight"] * dragan_penalty(D, real)
-            descend(non_saturating.discriminator(D(real), D(fake.detach())) + slope)
+            penalty = self.hparams["gradient_penalty_weight"] * dragan_penalty(D, real)
+            descend(non_saturating.discriminator(D(real), D(fake.detach())) + penalty)
 
         with self.turn("generator") as descend:
             descend(non_saturating.generator(D(fake)))

@@ -1,7 +1,7 @@
 """GAN. Goodfellow et al., 2014, https://arxiv.org/abs/1406.2661
 
-Two dense networks, one that draws and one that tells; at the end of their game the first draws
-from the data's distribution and the second says 1/2.
+Two dense networks: a generator and a discriminator. At the optimum the generator's distribution is
+the data's, and the discriminator outputs 1/2 everywhere.
 """
 
 import math
@@ -21,7 +21,7 @@ LOSSES = {"minimax": minimax, "non-saturating": non_saturating}
 
 
 class Generator(nn.Sequential):
-    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__(
@@ -40,23 +40,26 @@ class Generator(nn.Sequential):
 
 
 class Maxout(nn.Linear):
-    """The largest of several linear maps. Goodfellow et al., 2013,
-    https://arxiv.org/abs/1302.4389"""
+    """Maximum of `pieces` linear maps, from (n, inputs) to (n, outputs).
+
+    Goodfellow et al., 2013, https://arxiv.org/abs/1302.4389
+    """
 
     def __init__(self, inputs: int, outputs: int, pieces: int = 5) -> None:
         super().__init__(inputs, outputs * pieces)
         self.pieces = pieces
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x).unflatten(1, (-1, self.pieces)).amax(2)
+        pieces = super().forward(x).unflatten(1, (-1, self.pieces))  # (n, outputs, pieces)
+        return pieces.amax(2)
 
 
 class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+    """Map images (n, channels, size, size) to logits (n,) that each image is real."""
 
     def __init__(self, width: int, size: int, channels: int) -> None:
         super().__init__(
-            ToUnitRange(),  # as the authors have it
+            ToUnitRange(),  # the range of pixels in the authors' code
             nn.Flatten(),
             nn.Dropout(0.2),
             Maxout(channels * size**2, width),
@@ -70,8 +73,10 @@ class Discriminator(nn.Sequential):
 
 
 def initialize(network: nn.Module, spread: float) -> None:
-    """Every weight evenly from [-spread, spread], as in the authors' configuration; with wider ones
-    the discriminator wins in the first hundred steps."""
+    """Sample every weight uniformly from [-spread, spread], as in the authors' configuration.
+
+    With larger weights the discriminator saturates in the first hundred steps.
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
             nn.init.uniform_(layer.weight, -spread, spread)
@@ -79,32 +84,37 @@ def initialize(network: nn.Module, spread: float) -> None:
 
 
 @torch.no_grad()
-def apply_max_norm_(network: nn.Module, length: float = 1.9365) -> None:
-    """Shorten the weights of every unit to `length`, as the authors do; at their learning rate the
-    discriminator is thrown off without it. Hinton et al., 2012, https://arxiv.org/abs/1207.0580"""
+def apply_max_norm_(network: nn.Module, max_norm: float = 1.9365) -> None:
+    """Rescale the weight vector of every unit, in place, to a norm of at most `max_norm`.
+
+    The authors' code does so; at its learning rate the discriminator diverges otherwise.
+    Hinton et al., 2012, https://arxiv.org/abs/1207.0580
+    """
     for layer in network.modules():
         if isinstance(layer, nn.Linear):
-            layer.weight.renorm_(2, 0, length)
+            layer.weight.renorm_(2, 0, max_norm)
 
 
 class MomentumAdversarialModule(LatentAdversarialModule):
-    """Both players move by SGD, as in the authors' configuration: after every step the learning
-    rate `lr` is divided by `decay`, and momentum rises evenly from `momentum` to `final_momentum`,
-    where it is at the end of the training; where no end is known, it stays. Raises BadRecipe for a
-    `decay` below one, or momentum outside of [0, 1)."""
+    """GAN whose players are trained by SGD with momentum, as in the authors' configuration.
+
+    Every step divides the learning rate `lr` by `decay`. The momentum moves linearly from
+    `momentum` to `final_momentum`, which it reaches at the end of the training; it stays constant
+    if the number of steps is unknown. Raises BadRecipe for a `decay` below one, or a momentum
+    outside [0, 1).
+    """
 
     discriminator: nn.Module
 
     def __init__(self, decay: float, momentum: float, final_momentum: float) -> None:
         super().__init__()
         if decay < 1:
-            raise BadRecipe(f"with a decay of {decay} the learning rate grows: make it 1 or more")
-        for share in (momentum, final_momentum):
-            if not 0 <= share < 1:
-                raise BadRecipe(
-                    f"momentum is the share of a step that the next one keeps, and {share} is "
-                    "none: make it 0 or more, and less than 1"
-                )
+            raise BadRecipe(
+                f"decay must be >= 1, got {decay}. Each step divides the learning rate by it"
+            )
+        for name, value in (("momentum", momentum), ("final_momentum", final_momentum)):
+            if not 0 <= value < 1:
+                raise BadRecipe(f"{name} must be in [0, 1), got {value}. Set 0.5, for example")
 
     def players(self) -> dict[str, Optimizer]:
         sgd = partial(SGD, lr=self.hparams["lr"], momentum=self.hparams["momentum"])
@@ -114,7 +124,7 @@ class MomentumAdversarialModule(LatentAdversarialModule):
         }
 
     def lr_scale(self, player: str) -> float:
-        """What a player's learning rate is multiplied by."""
+        """Factor of a player's learning rate in this step; subclasses override it."""
         return 1.0
 
     def on_train_batch_start(self, batch: tuple[Tensor, ...], batch_idx: int) -> None:
@@ -123,17 +133,20 @@ class MomentumAdversarialModule(LatentAdversarialModule):
         first, last = self.hparams["momentum"], self.hparams["final_momentum"]
         momentum = first + (last - first) * self.progress()
         for player in self.player_names:
-            reached = self.optimizer(player).param_groups[0]["momentum"]
-            nearest = min if last < first else max  # a longer resume does not go back
-            momentum = nearest(momentum, reached)
+            current = self.optimizer(player).param_groups[0]["momentum"]
+            advance = min if last < first else max  # a resumed, longer training does not go back
+            momentum = advance(momentum, current)
             self.update_optimizer(player, lr=lr * self.lr_scale(player), momentum=momentum)
 
 
 class GAN(MomentumAdversarialModule):
-    """Networks, learning rate and momentum are those of the authors' MNIST model, whose momentum
-    rises for 250 epochs. Over `warm_up` steps, none in the paper, the discriminator's learning rate
-    rises evenly to the generator's: where classes lie far apart, one that learns fast from the
-    beginning leaves some of them undrawn."""
+    """GAN with the networks, learning rate and momentum of the authors' MNIST model.
+
+    Their momentum increases for 250 epochs. Over `warm_up_steps`, zero in the paper, the
+    discriminator's learning rate increases linearly to the generator's. For data with well
+    separated classes this prevents mode collapse at the start. Raises UnknownName for another
+    `loss`.
+    """
 
     def __init__(
         self,
@@ -161,19 +174,19 @@ class GAN(MomentumAdversarialModule):
         return int(self.hparams["discriminator_steps"])
 
     def lr_scale(self, player: str) -> float:
-        risen = (self.trainer.global_step + 1) / (self.hparams["warm_up_steps"] + 1)
-        return min(1.0, risen) if player == "discriminator" else 1.0
+        scale = (self.trainer.global_step + 1) / (self.hparams["warm_up_steps"] + 1)
+        return min(1.0, scale) if player == "discriminator" else 1.0
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1, once around its outer loop; a batch carries one share for each step of D."""
+        """Run one iteration of Algorithm 1's outer loop; each step of D uses its own sub-batch."""
         D, G, loss = self.discriminator, self.generator, LOSSES[self.hparams["loss"]]
-        shares = self.split_batch(batch[0])
+        sub_batches = self.split_batch(batch[0])
 
-        for real in shares:  # ascend log D(x) + log(1 - D(G(z)))
+        for real in sub_batches:  # ascend log D(x) + log(1 - D(G(z)))
             with self.turn("discriminator") as descend:
                 fake = G(self.prior(len(real)))
                 descend(loss.discriminator(D(real), D(fake)))
             apply_max_norm_(D)
 
         with self.turn("generator") as descend:  # descend log(1 - D(G(z))), or ascend log D(G(z))
-            descend(loss.generator(D(G(self.prior(len(shares[0]))))))
+            descend(loss.generator(D(G(self.prior(len(sub_batches[0]))))))

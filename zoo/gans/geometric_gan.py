@@ -5,6 +5,6 @@ from zoo.losses.adversarial import hinge
 
 
 class GeometricGAN(DCGAN):
-    """DCGAN, judged by the margin of a support vector machine: the hinge loss."""
+    """DCGAN with the hinge loss, which maximizes the margin of a support vector machine."""
 
     loss = hinge

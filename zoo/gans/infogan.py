@@ -1,7 +1,7 @@
 """InfoGAN. Chen et al., 2016, https://arxiv.org/abs/1606.03657
 
-Part of the latent is a code whose mutual information with the image is kept high, so that it comes
-to mean something: a class, a slant, a width.
+A part of the latent is a code. Training maximizes a bound on its mutual information with the image,
+so that it becomes interpretable: a class, a slant, a width.
 """
 
 import math
@@ -23,8 +23,10 @@ from zoo.losses.adversarial import non_saturating
 
 
 class DiscriminatorWithQ(nn.Module):
-    """Images (n, channels, size, size) to logits (n,) of being real and to Q's parameters
-    (n, categories + 2 * continuous), which share all but the last layers."""
+    """Map images (n, channels, size, size) to logits (n,) and to Q's parameters (n, codes).
+
+    `codes` is categories + 2 * continuous. Both outputs share all but the last layers.
+    """
 
     def __init__(self, codes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -40,17 +42,19 @@ class DiscriminatorWithQ(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        seen = self.body(x)
-        return self.source(seen).flatten(), self.code(seen)
+        features = self.body(x)
+        return self.source(features).flatten(), self.code(features)
 
 
 class InfoGAN(LatentAdversarialModule):
-    """A latent is `noise` normal numbers, one of `categories` and `continuous` numbers in [-1, 1],
-    side by side; the defaults are the paper's for MNIST, on DCGAN's networks. `continuous_weight`
-    is lambda for the continuous codes, of which an image can tell any number of nats; it is one for
-    the categories (section 6)."""
+    """InfoGAN on DCGAN's networks, with the paper's defaults for MNIST.
 
-    inference_modules = None  # Q, which encodes, is a part of the discriminator
+    A latent concatenates `noise` normal numbers, a one-hot vector of `categories`, and `continuous`
+    numbers in [-1, 1]. `continuous_weight` is lambda for the continuous codes, whose mutual
+    information is unbounded; lambda is one for the categories (section 6).
+    """
+
+    inference_modules = None  # all modules: the encoder Q is a part of the discriminator
 
     def __init__(
         self,
@@ -79,12 +83,15 @@ class InfoGAN(LatentAdversarialModule):
         }
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw z (n, noise + categories + continuous); more of a seed continue the fewer."""
+        """Sample latents z (n, noise + categories + continuous).
+
+        With a seed, a larger n extends the latents of a smaller n.
+        """
         noise, categories, continuous = self.sizes()
-        draws = normal(n, noise + 1 + continuous, seed, self.device)
-        even = uniform(draws[:, noise:])
-        category = (even[:, 0] * categories).long().clamp(max=categories - 1)
-        parts = draws[:, :noise], one_hot(category, categories), 2 * even[:, 1:] - 1
+        samples = normal(n, noise + 1 + continuous, seed, self.device)
+        unit = uniform(samples[:, noise:])  # (n, 1 + continuous): the first column is the category
+        category = (unit[:, 0] * categories).long().clamp(max=categories - 1)
+        parts = samples[:, :noise], one_hot(category, categories), 2 * unit[:, 1:] - 1
         return torch.cat(parts, 1).to(self.parameter_dtype)
 
     @property
@@ -96,28 +103,34 @@ class InfoGAN(LatentAdversarialModule):
         return 2  # batch norm of Q's dense layer
 
     def sizes(self) -> tuple[int, int, int]:
-        """How many normal numbers, categories and continuous codes a latent has."""
+        """Widths of the three parts of a latent: noise, categories, continuous codes."""
         hparams = self.hparams
         return hparams["noise"], hparams["categories"], hparams["continuous"]
 
     def mutual_information_bound(self, code: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
-        """L_I(G, Q) of the categories and of the continuous codes, scalars in nats: the bound of
-        equation 5 on the mutual information of codes of z and their images, from Q's parameters."""
+        """L_I(G, Q) of the categories and of the continuous codes, two scalars in nats.
+
+        Lower bounds (equation 5) on the mutual information of the codes in z (n, latent) and their
+        images, from Q's parameters `code` (n, categories + 2 * continuous).
+        """
         noise, categories, continuous = self.sizes()
         _, category, c = at_least_float32(z).split((noise, categories, continuous), dim=1)
         logits, mean, log_std = at_least_float32(code).split(
             (categories, continuous, continuous), dim=1
         )
         q = Normal(mean, log_std.clamp(-5, 5).exp(), validate_args=False)
-        of_category = math.log(categories) - cross_entropy(logits, category)
-        return of_category, continuous * math.log(2) + q.log_prob(c).sum(1).mean()
+        categorical = math.log(categories) - cross_entropy(logits, category)  # H(c) = log K
+        return categorical, continuous * math.log(2) + q.log_prob(c).sum(1).mean()  # H(c) = log 2
 
-    def gain(self, of_category: Tensor, of_continuous: Tensor) -> Tensor:
-        """Lambda times L_I, a scalar."""
-        return of_category + self.hparams["continuous_weight"] * of_continuous
+    def weighted_bound(self, categorical: Tensor, continuous: Tensor) -> Tensor:
+        """Sum of both bounds, each times its lambda, a scalar."""
+        return categorical + self.hparams["continuous_weight"] * continuous
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Equation 6: G, and Q with it, ascend lambda L_I; Q's layers are D's."""
+        """Take one step of each player on equation 6.
+
+        Both ascend lambda L_I(G, Q), because Q shares its layers with D.
+        """
         D, G = self.discriminator, self.generator
         real, _ = batch
         z = self.prior(len(real))
@@ -126,17 +139,20 @@ class InfoGAN(LatentAdversarialModule):
         with self.turn("discriminator") as descend:
             (real_source, _), (fake_source, code) = D(real), D(fake.detach())
             loss = non_saturating.discriminator(real_source, fake_source)
-            descend(loss - self.gain(*self.mutual_information_bound(code, z)))
+            descend(loss - self.weighted_bound(*self.mutual_information_bound(code, z)))
 
         with self.turn("generator") as descend:
             source, code = D(fake)
-            of_category, of_continuous = self.mutual_information_bound(code, z)
-            descend(non_saturating.generator(source) - self.gain(of_category, of_continuous))
-        self.log_on_interval({"information": of_category + of_continuous})
+            categorical, continuous = self.mutual_information_bound(code, z)
+            bound = self.weighted_bound(categorical, continuous)
+            descend(non_saturating.generator(source) - bound)
+        self.log_on_interval({"information": categorical + continuous})
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to what Q makes of them, (n, latent): nothing of the
-        noise, which is zero; probabilities of the categories; means of the continuous codes."""
+        """Q's estimate (n, latent) of the latents of images (n, channels, size, size) in [-1, 1].
+
+        The noise is zero; the categories are probabilities; the continuous codes are means.
+        """
         noise, categories, continuous = self.sizes()
         x = self.validate_images(x)
         code = eval_in_chunks(self.discriminator, x, lambda chunk: self.discriminator(chunk)[1])
@@ -145,23 +161,27 @@ class InfoGAN(LatentAdversarialModule):
         return torch.cat([code.new_zeros(len(x), noise), logits.softmax(1), mean], 1)
 
     def predict_category(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to the likeliest category (n,)."""
+        """Most probable category (n,) of images (n, channels, size, size) in [-1, 1]."""
         noise, categories, _ = self.sizes()
         return self.encode(x)[:, noise : noise + categories].argmax(1)
 
     def traverse_codes(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
-        """What figure 2 draws: latents z (n, latent) in every category, (n * categories, latent),
-        then with each continuous code from -reach to +reach times its standard deviation in the
-        prior, the others staying: (n * steps, latent) each."""
+        """Vary one code of latents z (n, latent) at a time, as in figure 2.
+
+        The first tensor (n * categories, latent) has every z in each category. One tensor
+        (n * steps, latent) for each continuous code moves the code from -reach to +reach standard
+        deviations of the prior. Raises BadInput for invalid latents or a negative `steps`.
+        """
         check_count(steps, "steps")
         noise, categories, continuous = self.sizes()
         z = self.validate_latents(z)
-        every, each = z.repeat_interleave(categories, 0), torch.eye(categories, device=z.device)
-        every[:, noise : noise + categories] = each.repeat(len(z), 1)
-        values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5
-        found = [every]
+        by_category = z.repeat_interleave(categories, 0)  # rows z_1 (K times), z_2 (K times), ...
+        one_hots = torch.eye(categories, device=z.device).repeat(len(z), 1)
+        by_category[:, noise : noise + categories] = one_hots
+        values = torch.linspace(-reach, reach, steps, device=z.device) / 3**0.5  # std of U[-1, 1]
+        traversals = [by_category]
         for code in range(noise + categories, noise + categories + continuous):
-            moved = z.repeat_interleave(steps, 0)
-            moved[:, code] = values.repeat(len(z))
-            found.append(moved)
-        return found
+            varied = z.repeat_interleave(steps, 0)
+            varied[:, code] = values.repeat(len(z))
+            traversals.append(varied)
+        return traversals

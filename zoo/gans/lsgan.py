@@ -5,6 +5,6 @@ from zoo.losses.adversarial import least_squares
 
 
 class LSGAN(DCGAN):
-    """DCGAN, judged by squared distance instead of log-likelihood."""
+    """DCGAN with the least-squares loss instead of the cross-entropy."""
 
     loss = least_squares

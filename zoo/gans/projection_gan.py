@@ -1,7 +1,7 @@
 """Projection discriminator. Miyato & Koyama, 2018, https://arxiv.org/abs/1802.05637
 
-A class enters the generator through its batch norms, and the discriminator as the inner product of
-its own vector with what was seen.
+The class conditions the generator through batch norm, and the discriminator through the inner
+product of a class embedding with the image's features.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from zoo.losses.adversarial import hinge
 
 
 class Generator(nn.Module):
-    """Latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) and labels (n,) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Images (n, channels, size, size) and labels (n,) to logits (n,), by equation 4."""
+    """Map images (n, channels, size, size) and labels (n,) to logits (n,), by equation 4."""
 
     def __init__(self, classes: int, width: int, size: int, channels: int) -> None:
         super().__init__()
@@ -50,12 +50,12 @@ class Discriminator(nn.Module):
         apply_spectral_norm(self.apply(initialize))
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        seen = self.phi(x)
-        return self.psi(seen).squeeze(1) + (self.embedding(labels) * seen).sum(1)
+        features = self.phi(x)
+        return self.psi(features).squeeze(1) + (self.embedding(labels) * features).sum(1)
 
 
 class ProjectionGAN(ConditionalAdversarialModule):
-    """The defaults are the paper's for 32 pixels; the data must give labels."""
+    """Projection GAN with the paper's defaults for 32 pixels; the data must have labels."""
 
     def __init__(
         self,
@@ -86,12 +86,14 @@ class ProjectionGAN(ConditionalAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """A batch carries one share of images for each step of the discriminator; fakes are of
-        the real images' classes."""
-        D, G = self.discriminator, self.generator
-        shares = [self.split_batch(part) for part in self.labeled_batch(batch)]
+        """Take `discriminator_steps` of D, each on its own sub-batch, then one step of G.
 
-        for real, y in zip(*shares, strict=True):
+        The fake images have the labels of the real images.
+        """
+        D, G = self.discriminator, self.generator
+        images, labels = (self.split_batch(part) for part in self.labeled_batch(batch))
+
+        for real, y in zip(images, labels, strict=True):
             with self.turn("discriminator") as descend, one_iteration(D):
                 fake = G(self.prior(len(real)), y)
                 descend(hinge.discriminator(D(real, y), D(fake, y)))

@@ -1,7 +1,7 @@
 """RaGAN. Jolicoeur-Martineau, 2018, https://arxiv.org/abs/1807.00734
 
-The discriminator says how much more real an image is than the average of the other kind, so that
-both players' losses depend on both kinds.
+The discriminator estimates how much more real an image is than the average image of the other kind.
+Both players' losses therefore depend on real and on fake images.
 """
 
 from torch import Tensor
@@ -14,7 +14,7 @@ class RaGAN(DCGAN):
     """DCGAN with the relativistic average loss."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 2, with one step of the discriminator."""
+        """Take one step of each player (Algorithm 2, with one step of the discriminator)."""
         D, G = self.discriminator, self.generator
         real, _ = batch
         fake = G(self.prior(len(real)))

@@ -1,7 +1,7 @@
 """SAGAN. Zhang, Goodfellow, Metaxas & Odena, 2019, https://arxiv.org/abs/1805.08318
 
-Attention lets distant parts of an image agree; spectral norm in both players, each of which has a
-learning rate of its own.
+Self-attention models dependencies between distant parts of an image. Both players have spectral
+norm and their own learning rate.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from zoo.losses.adversarial import hinge
 
 
 class Generator(nn.Sequential):
-    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
         first, *later = (ResBlockUp(width, width) for _ in widening(width, size))
@@ -39,7 +39,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+    """Map images (n, channels, size, size) to logits (n,) that each image is real."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         first, *later = backbone(channels, width, size)
@@ -54,7 +54,7 @@ class Discriminator(nn.Sequential):
 
 
 class SAGAN(LatentAdversarialModule):
-    """Without classes, which the paper has; the learning rates are section 4.2's."""
+    """SAGAN without the paper's class conditioning; the learning rates are section 4.2's."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class SAGAN(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """One step each: section 3.2 needs no more of the discriminator's."""
+        """Take one step of each player; with two learning rates one is enough (section 3.2)."""
         D, G = self.discriminator, self.generator
         real, _ = batch
         with one_iteration(G):

@@ -1,7 +1,7 @@
 """SNGAN. Miyato, Kataoka, Koyama & Yoshida, 2018, https://arxiv.org/abs/1802.05957
 
-Every weight of the discriminator is divided by its largest singular value, so that it is Lipschitz
-without a penalty; residual networks and the hinge loss.
+Every weight of the discriminator is divided by its largest singular value, which makes the network
+Lipschitz continuous without a penalty. The networks are residual, the loss is the hinge loss.
 """
 
 from functools import partial
@@ -19,7 +19,7 @@ from zoo.losses.adversarial import hinge
 
 
 class Generator(nn.Sequential):
-    """Latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
+    """Map latents (n, latent) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int = 3) -> None:
         super().__init__(
@@ -35,7 +35,7 @@ class Generator(nn.Sequential):
 
 
 class Discriminator(nn.Sequential):
-    """Images (n, channels, size, size) to logits (n,): how real each one looks."""
+    """Map images (n, channels, size, size) to logits (n,) that each image is real."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         super().__init__(
@@ -47,7 +47,10 @@ class Discriminator(nn.Sequential):
 
 
 class SNGAN(LatentAdversarialModule):
-    """The defaults are the paper's for CIFAR-10: widths 256 and 128, five discriminator steps."""
+    """SNGAN with the paper's defaults for CIFAR-10.
+
+    `augment` lists policies of zoo.layers.augment.
+    """
 
     def __init__(
         self,
@@ -79,14 +82,14 @@ class SNGAN(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """A batch carries one share of images for each step of the discriminator."""
+        """Take `discriminator_steps` of D, each on its own sub-batch, then one step of G."""
         D, G = self.discriminator, self.generator
-        shares = self.split_batch(batch[0])
+        sub_batches = self.split_batch(batch[0])
 
-        for real in shares:
+        for real in sub_batches:
             with self.turn("discriminator") as descend, one_iteration(D):
                 fake = G(self.prior(len(real)))
                 descend(hinge.discriminator(D(real), D(fake)))
 
         with self.turn("generator") as descend, one_iteration(D):  # twice the images: section 4
-            descend(hinge.generator(D(G(self.prior(2 * len(shares[0]))))))
+            descend(hinge.generator(D(G(self.prior(2 * len(sub_batches[0]))))))

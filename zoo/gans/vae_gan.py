@@ -1,7 +1,7 @@
 """VAE/GAN. Larsen, Sonderby, Larochelle & Winther, 2016, https://arxiv.org/abs/1512.09300
 
-A VAE whose decoder is a GAN's generator, and which measures reconstructions not in pixels but in
-what the discriminator sees.
+A VAE whose decoder is a GAN's generator. It measures reconstruction errors in the features of the
+discriminator instead of in pixels.
 """
 
 from functools import partial
@@ -21,7 +21,7 @@ from zoo.losses.adversarial import non_saturating
 
 
 class Discriminator(nn.Module):
-    """Images (n, channels, size, size) to logits (n,) and to features of the last hidden layer."""
+    """Map images (n, channels, size, size) to logits (n,) and features of the last hidden layer."""
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class Discriminator(nn.Module):
 
 
 class VAEGAN(EncodingAdversarialModule):
-    """`gamma` weighs likeness against realism in the generator's loss (section 2.4)."""
+    """VAE/GAN; `gamma` weights the reconstruction term of the generator's loss (section 2.4)."""
 
     def __init__(
         self,
@@ -61,41 +61,49 @@ class VAEGAN(EncodingAdversarialModule):
         }
 
     def posterior(self, x: Tensor) -> Normal:
-        """q(z | x), each (n, latent)."""
+        """Approximate posterior q(z | x) of images x, with mean and deviation (n, latent)."""
         features = at_least_float32(self.encoder(self.validate_images(x)))
         mean, log_variance = features.chunk(2, dim=1)
         return Normal(mean, (log_variance / 2).exp(), validate_args=False)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1."""
+        """Take one step of each player (Algorithm 1)."""
         D, G = self.discriminator, self.generator
         x, _ = batch
 
         with self.turn("encoder") as descend:
             q = self.posterior(x)
-            prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-            likeness = self.feature_nll(D(G(q.rsample().to(x)))[1], D(x)[1])
-            descend(prior + likeness)
+            divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
+            _, features = D(G(q.rsample().to(x)))
+            descend(divergence + self.feature_nll(features, D(x)[1]))
 
         z = self.posterior(x).rsample().detach().to(x)
-        again, fake = G(z), G(self.prior(len(x)))
+        reconstruction, fake = G(z), G(self.prior(len(x)))
 
         with self.turn("generator") as descend:
-            (again_logits, features), (fake_logits, _) = D(again), D(fake)
-            realism = non_saturating.generator(again_logits) + non_saturating.generator(fake_logits)
-            descend(self.hparams["gamma"] * self.feature_nll(features, D(x)[1]) + realism)
+            (logits, features), (fake_logits, _) = D(reconstruction), D(fake)
+            adversarial = non_saturating.generator(logits) + non_saturating.generator(fake_logits)
+            descend(self.hparams["gamma"] * self.feature_nll(features, D(x)[1]) + adversarial)
 
         with self.turn("discriminator") as descend:
-            (real, _), (made, _), (drawn, _) = (D(images.detach()) for images in (x, again, fake))
-            descend(softplus(-real).mean() + softplus(made).mean() + softplus(drawn).mean())
+            real_logits, logits, fake_logits = (
+                D(images.detach())[0] for images in (x, reconstruction, fake)
+            )
+            descend(
+                softplus(-real_logits).mean()
+                + softplus(logits).mean()
+                + softplus(fake_logits).mean()
+            )
 
     def feature_nll(self, features: Tensor, real: Tensor) -> Tensor:
-        """Minus the log-likelihood of the real images' features (n, d) under normals of variance
-        one, up to a constant; in nats per image."""
+        """Negative log-likelihood of the real images' features (n, d), in nats per image.
+
+        The likelihood is a normal with mean `features` and variance one; constants are left out.
+        """
         return at_least_float32(features - real).square().sum(1).mean() / 2
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
+        """Posterior means (n, latent) of images (n, channels, size, size) in [-1, 1]."""
         return eval_in_chunks(
             self.encoder, self.validate_images(x), lambda chunk: self.posterior(chunk).mean
         )

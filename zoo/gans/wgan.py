@@ -1,7 +1,7 @@
 """WGAN. Arjovsky, Chintala & Bottou, 2017, https://arxiv.org/abs/1701.07875
 
-A critic whose weights are clipped to a box, and so is Lipschitz, estimates the earth mover's
-distance; it takes k steps for each of the generator's, without momentum.
+A critic estimates the Wasserstein-1 distance; clipping its weights makes it Lipschitz continuous.
+It takes several steps for each step of the generator, without momentum.
 """
 
 import torch
@@ -14,7 +14,7 @@ from zoo.losses.adversarial import wasserstein
 
 
 class WGAN(LatentAdversarialModule):
-    """The defaults are the paper's: DCGAN's networks, c = 0.01, five critic steps."""
+    """WGAN with the paper's defaults: DCGAN's networks, c = 0.01, five critic steps."""
 
     def __init__(
         self,
@@ -43,21 +43,24 @@ class WGAN(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1; a batch carries one share of images for each step of the critic."""
-        D, G = self.critic, self.generator
-        shares = self.split_batch(batch[0])
+        """Take `discriminator_steps` of the critic, each on its own sub-batch, then one step of G.
 
-        for real in shares:  # lines 2-8
+        Algorithm 1.
+        """
+        D, G = self.critic, self.generator
+        sub_batches = self.split_batch(batch[0])
+
+        for real in sub_batches:  # lines 2-8
             with self.turn("critic") as descend:
                 fake = G(self.prior(len(real)))
                 descend(wasserstein.discriminator(D(real), D(fake)))
             self.clip()
 
         with self.turn("generator") as descend:  # lines 9-11
-            descend(wasserstein.generator(D(G(self.prior(len(shares[0]))))))
+            descend(wasserstein.generator(D(G(self.prior(len(sub_batches[0]))))))
 
     @torch.no_grad()
     def clip(self) -> None:
-        """Line 7: w <- clip(w, -c, c)."""
+        """Clip the critic's weights to [-c, c] (line 7)."""
         for weight in self.critic.parameters():
             weight.clamp_(-self.hparams["clip"], self.hparams["clip"])

@@ -1,7 +1,7 @@
 """WGAN-GP. Gulrajani et al., 2017, https://arxiv.org/abs/1704.00028
 
-DCGAN's generator against a critic that scores instead of classifying; the critic's slope is held
-at one by a penalty instead of clipped weights, and it takes k steps for each of the generator's.
+DCGAN's generator with a critic whose gradient norm a penalty keeps near one, instead of weight
+clipping. The critic takes several steps for each step of the generator.
 """
 
 from functools import partial
@@ -19,9 +19,10 @@ from zoo.losses.penalties import gradient_penalty
 
 
 class Critic(nn.Sequential):
-    """Images (n, channels, size, size) to scores (n,), each image judged alone.
+    """Map images (n, channels, size, size) to scores (n,), without batch norm.
 
-    No batch norm: the penalty is on each image's own gradient (section 4).
+    Batch norm couples the images of a batch, and the penalty needs the gradient of each image
+    (section 4).
     """
 
     def __init__(self, width: int, size: int, channels: int = 3) -> None:
@@ -34,11 +35,12 @@ class Critic(nn.Sequential):
 
 
 def downsample(a: int, b: int) -> nn.Sequential:
+    """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2)."""
     return nn.Sequential(nn.Conv2d(a, b, 4, stride=2, padding=1), nn.LeakyReLU(0.2))
 
 
 class WGANGP(LatentAdversarialModule):
-    """The defaults are the paper's: five critic steps, a penalty of weight ten."""
+    """WGAN-GP with the paper's defaults: five critic steps, a penalty of weight ten."""
 
     double_backward = True
 
@@ -70,16 +72,19 @@ class WGANGP(LatentAdversarialModule):
         }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Algorithm 1; a batch carries one share of images for each step of the critic."""
-        D, G = self.critic, self.generator
-        shares = self.split_batch(batch[0])
+        """Take `discriminator_steps` of the critic, each on its own sub-batch, then one step of G.
 
-        for real in shares:  # lines 2-10
+        Algorithm 1.
+        """
+        D, G = self.critic, self.generator
+        sub_batches = self.split_batch(batch[0])
+
+        for real in sub_batches:  # lines 2-10
             with self.turn("critic") as descend:
                 fake = G(self.prior(len(real)))
-                slope = self.hparams["gradient_penalty_weight"] * gradient_penalty(D, real, fake)
-                descend(wasserstein.discriminator(D(real), D(fake)) + slope)
+                penalty = self.hparams["gradient_penalty_weight"] * gradient_penalty(D, real, fake)
+                descend(wasserstein.discriminator(D(real), D(fake)) + penalty)
 
         with self.turn("generator") as descend:  # lines 11-12
-            fake = G(self.prior(len(shares[0])))
+            fake = G(self.prior(len(sub_batches[0])))
             descend(wasserstein.generator(D(fake)))

@@ -6,9 +6,10 @@ from torch.nn.functional import max_pool2d, scaled_dot_product_attention
 
 
 class SelfAttention(nn.Module):
-    """Every pixel of maps (n, features, h, w) looks at all of them; it begins as the identity.
+    """Self-attention over the positions of maps (n, features, h, w).
 
-    Keys and values are pooled by two, as in the authors' code.
+    The layer is initialized as the identity, gamma = 0. Keys and values are pooled by two, as in
+    the authors' code.
     """
 
     def __init__(self, features: int) -> None:
@@ -22,6 +23,7 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         maps = self.query(x), max_pool2d(self.key(x), 2), max_pool2d(self.value(x), 2)
-        query, key, value = (m.flatten(2).transpose(1, 2) for m in maps)
-        seen = scaled_dot_product_attention(query, key, value, scale=1.0)
-        return x + self.gamma * self.out(seen.transpose(1, 2).unflatten(2, x.shape[2:]))
+        query, key, value = (m.flatten(2).transpose(1, 2) for m in maps)  # (n, positions, width)
+        attended = scaled_dot_product_attention(query, key, value, scale=1.0)
+        attended = attended.transpose(1, 2).unflatten(2, x.shape[2:])  # (n, values, h, w)
+        return x + self.gamma * self.out(attended)

@@ -1,4 +1,4 @@
-"""Augmentation that gradients pass through. Zhao et al., 2020, https://arxiv.org/abs/2006.10738"""
+"""Differentiable augmentation. Zhao et al., 2020, https://arxiv.org/abs/2006.10738"""
 
 from collections.abc import Callable
 
@@ -10,39 +10,50 @@ from zoo.errors import UnknownName
 
 
 def color(x: Tensor) -> Tensor:
-    """Brightness, saturation and contrast, each of every image its own."""
+    """Change brightness, saturation and contrast of each image (n, c, h, w) at random."""
     brightness, saturation, contrast = torch.rand(3, len(x), 1, 1, 1).to(x)
     x = x + brightness - 0.5
-    grey = x.mean(1, keepdim=True)
-    x = grey + 2 * saturation * (x - grey)
-    level = x.mean((1, 2, 3), keepdim=True)
-    return level + (contrast + 0.5) * (x - level)
+    gray = x.mean(1, keepdim=True)
+    x = gray + 2 * saturation * (x - gray)
+    mean = x.mean((1, 2, 3), keepdim=True)
+    return mean + (contrast + 0.5) * (x - mean)
 
 
 def translation(x: Tensor) -> Tensor:
-    """Up to an eighth of the size in both directions; what comes in is grey (zero)."""
-    rows, columns = (shifted(len(x), side, x.device) for side in x.shape[2:])
+    """Translate images (n, c, h, w) by up to an eighth of their size; new pixels are gray (zero).
+
+    Each image has its own random shift in both directions.
+    """
+    rows, columns = (shifted_indices(len(x), side, x.device) for side in x.shape[2:])
     image = torch.arange(len(x), device=x.device)[:, None, None]
-    framed = pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1)
-    return framed[image, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
+    padded = pad(x, (1, 1, 1, 1)).permute(0, 2, 3, 1)  # channels last: (n, h + 2, w + 2, c)
+    # indices (n, 1, 1), (n, h, 1) and (n, 1, w) broadcast to (n, h, w)
+    return padded[image, rows[:, :, None], columns[:, None]].permute(0, 3, 1, 2)
 
 
-def shifted(n: int, side: int, device: torch.device) -> Tensor:
-    """Which line of a framed image comes into each place (n, side); outside is the frame."""
+def shifted_indices(n: int, side: int, device: torch.device) -> Tensor:
+    """Source index (n, side), in an image padded by one, of each row or column after a shift.
+
+    Indices beyond the image are clamped to the padding: 0 or side + 1.
+    """
     shift = torch.randint(-(side // 8), side // 8 + 1, (n, 1), device=device)
     return (torch.arange(side, device=device) + shift).clamp(-1, side) + 1
 
 
 def cutout(x: Tensor) -> Tensor:
-    """A square of half the size, its centre anywhere, is grey (zero)."""
+    """Set a square of half the size to gray (zero), at a random position in each image.
+
+    Images are (n, c, h, w). The square's center is anywhere in the image, so that the square may
+    extend beyond it.
+    """
     rows, columns = (covered(len(x), side, x.device) for side in x.shape[2:])
     return x * ~(rows[:, None, :, None] & columns[:, None, None, :])
 
 
 def covered(n: int, side: int, device: torch.device) -> Tensor:
-    """Whether each line (n, side) is within a quarter of the side of a random one."""
-    centre = torch.randint(side + 1, (n, 1), device=device)
-    offset = torch.arange(side, device=device) - centre
+    """Mask (n, side) of the rows or columns within a quarter of the side of a random center."""
+    center = torch.randint(side + 1, (n, 1), device=device)
+    offset = torch.arange(side, device=device) - center
     return (-(side // 4) <= offset) & (offset < side // 4)
 
 
@@ -54,7 +65,10 @@ POLICIES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class DiffAugment(nn.Module):
-    """What a discriminator sees of images (n, c, h, w), real or not: `policy`, in its order."""
+    """Apply the augmentations that `policy` names, in its order, to images (n, c, h, w).
+
+    A discriminator sees real and fake images through it. Raises UnknownName for an unknown policy.
+    """
 
     def __init__(self, policy: tuple[str, ...]) -> None:
         super().__init__()
@@ -70,5 +84,5 @@ class DiffAugment(nn.Module):
 
 
 def augmented(discriminator: nn.Module, policy: tuple[str, ...]) -> nn.Module:
-    """The discriminator behind a policy, itself where that is empty."""
+    """Prepend DiffAugment to a discriminator, unless the policy is empty."""
     return nn.Sequential(DiffAugment(policy), discriminator) if policy else discriminator

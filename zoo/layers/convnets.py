@@ -1,4 +1,4 @@
-"""A pair of plain convolutional networks, the one the other's mirror image."""
+"""A convolutional encoder and its mirrored decoder."""
 
 from itertools import pairwise
 
@@ -8,7 +8,10 @@ from zoo.errors import BadRecipe
 
 
 class Encoder(nn.Sequential):
-    """Images (n, channels, size, size) to codes (n, features)."""
+    """Map images (n, channels, size, size) to codes (n, features).
+
+    Raises BadRecipe unless `size` is a power of two >= 8.
+    """
 
     def __init__(self, features: int, width: int, size: int, channels: int = 3) -> None:
         widths = [channels, *widening(width, size)]
@@ -20,7 +23,10 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Codes (n, features) to images (n, channels, size, size), unbounded."""
+    """Map codes (n, features) to images (n, channels, size, size), unbounded.
+
+    Raises BadRecipe unless `size` is a power of two >= 8.
+    """
 
     def __init__(self, features: int, width: int, size: int, channels: int = 3) -> None:
         widths = widening(width, size)[::-1]
@@ -35,17 +41,22 @@ class Decoder(nn.Sequential):
 
 
 def widening(width: int, size: int) -> list[int]:
-    """Channels at each resolution from size / 2 down to 4, doubling as the image halves."""
+    """Channels at each resolution from size / 2 down to 4, doubling as the image halves.
+
+    Raises BadRecipe unless `size` is a power of two >= 8.
+    """
     if size < 8 or size & (size - 1):
-        raise BadRecipe(f"size {size} is not a power of two from 8 on: try 32 or 64")
-    return [width << level for level in range(size.bit_length() - 3)]
+        raise BadRecipe(f"size must be a power of two >= 8, got {size}. Set 32 or 64")
+    return [width << level for level in range(size.bit_length() - 3)]  # size = 2^(levels + 2)
 
 
 def downsample(a: int, b: int) -> nn.Sequential:
+    """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2)."""
     conv = nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
 
 
 def upsample(a: int, b: int) -> nn.Sequential:
+    """Map feature maps (n, a, h, w) to (n, b, 2h, 2w)."""
     conv = nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())

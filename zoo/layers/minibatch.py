@@ -1,22 +1,24 @@
-"""Layers that look across the batch, or back at earlier ones."""
+"""Layers that compare the images of a batch, and a pool of earlier images."""
 
 import torch
 from torch import Tensor, nn
 
 
 class MinibatchStdDev(nn.Module):
-    """Append one channel to (n, c, h, w): how much the batch varies.
+    """Append the standard deviation of the batch as a channel: (n, c, h, w) to (n, c + 1, h, w).
+
+    The deviation is averaged over channels and positions.
 
     Karras et al., 2018, section 3, https://arxiv.org/abs/1710.10196
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        spread = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean()
-        return torch.cat([x, spread.to(x.dtype).expand_as(x[:, :1])], 1)
+        std = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean()
+        return torch.cat([x, std.to(x.dtype).expand_as(x[:, :1])], 1)
 
 
 class MinibatchDiscrimination(nn.Module):
-    """Append to features (n, a) how near each image is to the others, b numbers: (n, a + b).
+    """Append b similarities of each image to the others: features (n, a) to (n, a + b).
 
     Salimans et al., 2016, section 3.2, https://arxiv.org/abs/1606.03498
     """
@@ -26,21 +28,21 @@ class MinibatchDiscrimination(nn.Module):
         self.maps = nn.Parameter(torch.randn(a, b, depth) * 0.1)
 
     def forward(self, features: Tensor) -> Tensor:
-        seen = torch.einsum("na,abd->nbd", features, self.maps)
-        distances = (seen[:, None] - seen[None]).abs().sum(3)
-        nearness = (-distances).exp().sum(1) - 1  # without itself
-        return torch.cat([features, nearness], 1)
+        rows = torch.einsum("na,abd->nbd", features, self.maps)
+        distances = (rows[:, None] - rows[None]).abs().sum(3)  # (n, n, b): L1 over the depth
+        similarity = (-distances).exp().sum(1) - 1  # minus exp(0), of each image with itself
+        return torch.cat([features, similarity], 1)
 
 
 class ReplayPool(nn.Module):
-    """Half of the time, show a critic an older fake. Shrivastava et al., 2017, section 2.3,
-    https://arxiv.org/abs/1612.07828
+    """Pool of earlier fakes; about half of the fakes that a critic sees come from it.
 
-    The pool is part of the state, so that a resumed training has it.
+    The pool is part of the module's state, so that a resumed training continues with it.
+    Shrivastava et al., 2017, section 2.3, https://arxiv.org/abs/1612.07828
     """
 
-    kept: Tensor
-    filled: Tensor
+    kept: Tensor  # (size, *shape)
+    filled: Tensor  # number of images in the pool
 
     def __init__(self, shape: tuple[int, ...], size: int = 50) -> None:
         super().__init__()
@@ -48,10 +50,11 @@ class ReplayPool(nn.Module):
         self.register_buffer("filled", torch.zeros((), dtype=torch.long))
 
     def forward(self, fakes: Tensor) -> Tensor:
-        """Fakes (n, *shape), about half of them from earlier calls once the pool is full."""
+        """Exchange about half of the fakes (n, *shape) for earlier ones, once the pool is full."""
         return torch.stack([self.swap(fake) for fake in fakes.detach()])
 
     def swap(self, fake: Tensor) -> Tensor:
+        """Add a fake to the pool; return it, or the earlier fake that it replaces."""
         filled = int(self.filled)
         if filled < len(self.kept):
             self.kept[filled] = fake
@@ -60,6 +63,6 @@ class ReplayPool(nn.Module):
         if torch.rand(()) < 0.5:
             return fake
         slot = int(torch.randint(filled, ()))
-        older = self.kept[slot].to(fake.dtype, copy=True)
+        earlier = self.kept[slot].to(fake.dtype, copy=True)
         self.kept[slot] = fake
-        return older
+        return earlier

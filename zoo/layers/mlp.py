@@ -1,4 +1,4 @@
-"""A pair of perceptrons, the one the other's mirror image."""
+"""A multilayer perceptron as encoder, and its mirrored decoder."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -9,25 +9,33 @@ Hidden = Callable[[int, int], nn.Module]
 
 
 def linear_tanh(a: int, b: int) -> nn.Sequential:
-    """The hidden layer of the first VAEs."""
+    """Hidden layer with tanh from (n, a) to (n, b), as in the first VAEs."""
     return nn.Sequential(nn.Linear(a, b), nn.Tanh())
 
 
 def linear_bn_relu(a: int, b: int) -> nn.Sequential:
-    """One with batch norm, as deep VAEs need it. Sonderby et al., 2016,
-    https://arxiv.org/abs/1602.02282"""
+    """Hidden layer with batch norm and ReLU from (n, a) to (n, b), for deep VAEs.
+
+    Sonderby et al., 2016, https://arxiv.org/abs/1602.02282
+    """
     return nn.Sequential(nn.Linear(a, b, bias=False), nn.BatchNorm1d(b), nn.ReLU())
 
 
 class ToUnitRange(nn.Module):
-    """Pixels in [-1, 1] to [0, 1]: where black is nothing, Adam has less of a mean to fight."""
+    """Rescale pixels from [-1, 1] to [0, 1].
+
+    Mostly black images then have a mean near zero, which speeds up training by Adam.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         return (x + 1) / 2
 
 
 class Encoder(nn.Sequential):
-    """Images (n, channels, size, size) to codes (n, features), by `depth` layers of `width`."""
+    """Map images (n, channels, size, size) to codes (n, features).
+
+    The network has `depth` hidden layers of `width`.
+    """
 
     def __init__(
         self,
@@ -48,7 +56,10 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Codes (n, features) to images (n, channels, size, size), unbounded."""
+    """Map codes (n, features) to images (n, channels, size, size), unbounded.
+
+    The network has `depth` hidden layers of `width`.
+    """
 
     def __init__(
         self,

@@ -1,11 +1,11 @@
-"""Normalisations."""
+"""Conditional normalization layers."""
 
 import torch
 from torch import Tensor, nn
 
 
 class ConditionalBatchNorm2d(nn.Module):
-    """Batch norm whose scale and shift depend on the class.
+    """Batch norm of maps (n, features, h, w) whose scale and shift depend on the class.
 
     Dumoulin et al., 2017, https://arxiv.org/abs/1610.07629; de Vries et al., 2017.
     """
@@ -18,6 +18,6 @@ class ConditionalBatchNorm2d(nn.Module):
         nn.init.zeros_(self.shift.weight)
 
     def forward(self, x: Tensor, labels: Tensor) -> Tensor:
-        """Maps (n, features, h, w) of the classes `labels` (n,)."""
+        """Normalize maps (n, features, h, w) with labels (n,)."""
         scale, shift = self.scale(labels)[:, :, None, None], self.shift(labels)[:, :, None, None]
         return torch.addcmul(shift, self.norm(x), scale)

@@ -1,4 +1,4 @@
-"""Number formats in which results are kept."""
+"""Conversion of half-precision results."""
 
 import torch
 from torch import Tensor
@@ -7,6 +7,8 @@ HALF = (torch.float16, torch.bfloat16)
 
 
 def at_least_float32(x: Tensor) -> Tensor:
-    """Half precision as float32, in which sums, logarithms and exponentials are sound; float32 and
-    float64 as they are."""
+    """Convert half precision to float32; return float32 and float64 unchanged.
+
+    Sums, logarithms and exponentials lose too much accuracy in half precision.
+    """
     return x.float() if x.dtype in HALF else x

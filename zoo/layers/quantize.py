@@ -1,7 +1,8 @@
-"""Vector quantisation. van den Oord et al., 2017, https://arxiv.org/abs/1711.00937
+"""Vector quantization. van den Oord et al., 2017, https://arxiv.org/abs/1711.00937
 
-A codebook that follows the vectors it stands for. It starts from k-means (Łańcucki et al., 2020,
-https://arxiv.org/abs/2005.08520); codes that fall out of use are set upon vectors of the batch
+The codebook is an exponential moving average of the vectors assigned to each entry. It is
+initialized by k-means (Łańcucki et al., 2020, https://arxiv.org/abs/2005.08520). Entries that are
+no longer used are replaced by random vectors of the batch
 (Dhariwal et al., 2020, https://arxiv.org/abs/2005.00341, section 3.1).
 """
 
@@ -17,11 +18,12 @@ from zoo.layers.precision import at_least_float32
 
 
 class Quantizer(nn.Module):
-    """The nearest of `size` codes for each vector of a map (n, dim, h, w).
+    """Replace each vector of maps (n, dim, h, w) by the nearest of `size` codebook entries.
 
-    `codebook` is (size, dim). `cluster_size` (size,) is the moving average, with weight `decay`, of
-    how often a batch uses each code; it is zero until the codebook is initialized. A code used less
-    often than `least` is dead. All processes keep the same codebook.
+    `codebook` is (size, dim). `cluster_size` (size,) is the moving average, with factor `decay`, of
+    the number of vectors of a batch assigned to each entry; it is zero until the codebook is
+    initialized. Entries with a cluster size below `least` are replaced. All processes have the same
+    codebook.
     """
 
     codebook: Tensor
@@ -34,39 +36,49 @@ class Quantizer(nn.Module):
         self.register_buffer("cluster_size", torch.zeros(size))
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move or convert it, but never to half precision, in which moving averages stand still."""
+        """Move or convert the module, but keep the codebook in float32 or better.
+
+        In half precision, moving averages round small updates to zero.
+        """
         super()._apply(fn, recurse)
         self.codebook, self.cluster_size = map(at_least_float32, (self.codebook, self.cluster_size))
         return self
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """The quantised map (n, dim, h, w), whose gradient passes straight on to z, and its codes
-        (n, h, w). In training the codebook moves afterwards; raises BadRecipe where the first
-        batch is too small for it to start."""
+        """Quantized maps (n, dim, h, w) and their codes (n, h, w).
+
+        The gradient with respect to z is that of the quantized maps (straight-through estimator).
+        In training mode the codebook is updated. Raises BadRecipe if the first batch has fewer
+        vectors than the codebook has entries.
+        """
         if self.training and not self.cluster_size.any():
-            self.start(flatten_vectors(z))
+            self.initialize(flatten_vectors(z))
         codes = self.encode_indices(z)
-        quantised = self.embed_indices(codes)
+        quantized = self.embed_indices(codes)
         if self.training:
             self.update_ema(flatten_vectors(z), codes.flatten())
-        return z + (quantised - z).detach(), codes  # section 3.2: the gradient is copied
+        return z + (quantized - z).detach(), codes  # section 3.2: the gradient is copied
 
     @torch.no_grad()
     def encode_indices(self, z: Tensor) -> Tensor:
-        """The nearest code of each vector: (n, h, w). Equation 1."""
+        """Index (n, h, w) of the entry nearest to each vector of maps z (n, dim, h, w).
+
+        Equation 1.
+        """
         vectors = flatten_vectors(z)
         codebook = self.codebook.to(vectors)
-        with torch.autocast(z.device.type, enabled=False):  # rounded distances mistake neighbours
+        with torch.autocast(z.device.type, enabled=False):  # half precision confuses near entries
+            # argmin |v - e|^2 = argmax (v . e - |e|^2 / 2)
             scores = vectors @ codebook.T - codebook.square().sum(1) / 2
-        return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))
+        return scores.argmax(1).unflatten(0, (len(z), *z.shape[2:]))  # (n h w,) to (n, h, w)
 
     def embed_indices(self, codes: Tensor) -> Tensor:
-        """Codes (n, h, w) to their vectors (n, dim, h, w)."""
+        """Look up the codebook vectors (n, dim, h, w) of codes (n, h, w)."""
         return embedding(codes, self.codebook).movedim(-1, 1)
 
     @torch.no_grad()
     def update_ema(self, vectors: Tensor, codes: Tensor) -> None:
-        """Move each code towards the mean of its vectors: appendix A.1."""
+        """Update the moving averages by vectors (m, dim) and their codes (m,): appendix A.1."""
         assigned = one_hot(codes, len(self.codebook)).to(vectors.dtype)  # (vectors, size)
         with torch.autocast(vectors.device.type, enabled=False):
             n, m = all_reduce_sum(assigned.sum(0)), all_reduce_sum(assigned.T @ vectors)
@@ -76,46 +88,49 @@ class Quantizer(nn.Module):
         self.expire_codes(vectors)
 
     def expire_codes(self, vectors: Tensor) -> None:
-        """Set dead codes upon vectors of the batch, drawn at random."""
+        """Replace unused entries by random vectors of the batch (m, dim)."""
         dead = self.cluster_size < self.least
         if dead.any():
-            chosen = torch.randint(len(vectors), dead.shape, device=vectors.device)
-            self.codebook[dead] = broadcast_rank_zero(vectors[chosen])[dead]
+            indices = torch.randint(len(vectors), dead.shape, device=vectors.device)
+            self.codebook[dead] = broadcast_rank_zero(vectors[indices])[dead]
             self.cluster_size[dead] = self.least
 
-    def start(self, vectors: Tensor) -> None:
-        """Set the codebook upon the centres of k-means over a batch of vectors."""
+    def initialize(self, vectors: Tensor) -> None:
+        """Set the codebook to the cluster centers of k-means on vectors (m, dim).
+
+        Raises BadRecipe if there are fewer vectors than codebook entries.
+        """
         from sklearn.cluster import KMeans
 
         size = len(self.codebook)
         if len(vectors) < size:
             raise BadRecipe(
-                f"a batch has {len(vectors)} vectors, too few to start {size} codes: "
-                f"make batch_size {-(-size // len(vectors))} times as large"
+                f"a batch must have >= {size} vectors to initialize the codebook, got "
+                f"{len(vectors)}. Multiply batch_size by {-(-size // len(vectors))}"
             )
-        found = KMeans(size, n_init=1, random_state=0).fit(vectors.cpu().numpy())
-        counts = torch.bincount(torch.from_numpy(found.labels_).long(), minlength=size)
-        centres = torch.from_numpy(found.cluster_centers_)
-        self.codebook.copy_(broadcast_rank_zero(centres.to(self.codebook)))
+        kmeans = KMeans(size, n_init=1, random_state=0).fit(vectors.cpu().numpy())
+        counts = torch.bincount(torch.from_numpy(kmeans.labels_).long(), minlength=size)
+        centers = torch.from_numpy(kmeans.cluster_centers_)
+        self.codebook.copy_(broadcast_rank_zero(centers.to(self.codebook)))
         self.cluster_size.copy_(
             broadcast_rank_zero(counts.to(self.cluster_size)).clamp(min=self.least)
         )
 
 
 def flatten_vectors(z: Tensor) -> Tensor:
-    """Each vector of a map (n, dim, h, w), in float32 or better: (n h w, dim)."""
+    """Vectors (n h w, dim) of maps (n, dim, h, w), in float32 or better, without gradient."""
     return at_least_float32(z.detach()).movedim(1, -1).flatten(0, -2)
 
 
 def all_reduce_sum(values: Tensor) -> Tensor:
-    """The sum of every process's values; alone, the values."""
+    """Sum values over all processes, in place; without a process group, return them unchanged."""
     if distributed.is_available() and distributed.is_initialized():
         distributed.all_reduce(values)
     return values
 
 
 def broadcast_rank_zero(values: Tensor) -> Tensor:
-    """The first process's values; alone, the values."""
+    """Values of the first process; without a process group, the values unchanged."""
     if distributed.is_available() and distributed.is_initialized():
         values = values.contiguous()
         distributed.broadcast(values, 0)

@@ -1,4 +1,4 @@
-"""Recurrent layers for every precision on every device."""
+"""Recurrent layers that support every precision on every device."""
 
 import torch
 from torch import Tensor, nn
@@ -9,11 +9,13 @@ State = tuple[Tensor, Tensor]
 
 
 class LSTM(nn.LSTM):
-    """torch's LSTM, which on CPUs computes in float32 whatever autocast or its weights say:
-    oneDNN has no bfloat16 LSTM without AVX-512 BF16, and no float16 LSTM on most CPUs."""
+    """LSTM that always computes in float32 on CPUs, under autocast and with half-precision weights.
+
+    oneDNN has no bfloat16 LSTM without AVX-512 BF16, and no float16 LSTM on most CPUs.
+    """
 
     def forward(self, x: Tensor, hx: State | None = None) -> tuple[Tensor, State]:  # type: ignore[override]
-        """Sequences to outputs and last states, in the precision of the weights on CPUs."""
+        """Outputs and last states of sequences x; on CPUs in the precision of the weights."""
         if x.device.type != "cpu":
             return super().forward(x, hx)
         with torch.autocast("cpu", enabled=False):
@@ -24,7 +26,10 @@ class LSTM(nn.LSTM):
             return super().forward(x.to(weight), state)
 
     def in_float32(self, x: Tensor, hx: State | None) -> tuple[Tensor, State]:
-        """The same by float32 copies of half-precision weights, results in their precision."""
+        """Run the LSTM with float32 copies of half-precision weights.
+
+        The results have the precision of the weights.
+        """
         layers = self.num_layers * (2 if self.bidirectional else 1)
         sequences = x.shape[0 if self.batch_first else 1]
         sizes = self.proj_size or self.hidden_size, self.hidden_size

@@ -1,4 +1,4 @@
-"""Residual blocks for images, which double or halve them.
+"""Residual blocks that double or halve the resolution of feature maps.
 
 Gulrajani et al., 2017, appendix F, https://arxiv.org/abs/1704.00028
 """
@@ -12,7 +12,10 @@ from zoo.layers.convnets import widening
 
 
 class ResBlockUp(nn.Module):
-    """Maps (n, a, h, w) to (n, b, 2h, 2w); a conditional `norm` takes labels (n,) as well."""
+    """Map feature maps (n, a, h, w) to (n, b, 2h, 2w).
+
+    With a conditional `norm`, `forward` also takes labels (n,).
+    """
 
     def __init__(self, a: int, b: int, norm: Callable[[int], nn.Module] = nn.BatchNorm2d) -> None:
         super().__init__()
@@ -26,9 +29,9 @@ class ResBlockUp(nn.Module):
 
 
 class ResBlockDown(nn.Module):
-    """Maps (n, a, h, w) to (n, b, h / 2, w / 2), or of the same size unless it halves.
+    """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2), or to (n, b, h, w) unless `halve`.
 
-    The first block of a network sees pixels, which are not rectified.
+    The `first` block of a network has no ReLU on its input, which are pixels.
     """
 
     def __init__(self, a: int, b: int, halve: bool = True, first: bool = False) -> None:
@@ -44,15 +47,17 @@ class ResBlockDown(nn.Module):
 
 
 class Sum(nn.Module):
-    """Maps (n, channels, h, w) summed over their pixels (n, channels)."""
+    """Sum feature maps (n, channels, h, w) over their positions: (n, channels)."""
 
     def forward(self, x: Tensor) -> Tensor:
         return x.sum((2, 3))
 
 
 def backbone(channels: int, width: int, size: int) -> list[nn.Module]:
-    """A discriminator's layers, from images (n, channels, size, size) to features (n, width): at 32
-    pixels two blocks that halve and two that do not (Miyato et al., 2018, table 4)."""
+    """Layers of a discriminator, from images (n, channels, size, size) to features (n, width).
+
+    At 32 pixels, two blocks halve the resolution and two keep it (Miyato et al., 2018, table 4).
+    """
     halvings = len(widening(width, size)) - 1
     return [
         ResBlockDown(channels, width, first=True),
@@ -65,11 +70,12 @@ def backbone(channels: int, width: int, size: int) -> list[nn.Module]:
 
 
 def double(x: Tensor) -> Tensor:
+    """Upsample feature maps (n, c, h, w) to (n, c, 2h, 2w) by repeating pixels."""
     return interpolate(x, scale_factor=2, mode="nearest")
 
 
 def initialize(layer: nn.Module) -> None:
-    """Weights of Glorot & Bengio, 2010, with the gain of what is rectified."""
+    """Sample weights by Xavier initialization (Glorot & Bengio, 2010) with the gain of ReLU."""
     if isinstance(layer, nn.Conv2d | nn.Linear):
         nn.init.xavier_uniform_(layer.weight, 2**0.5)
         if layer.bias is not None:

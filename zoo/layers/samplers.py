@@ -1,6 +1,6 @@
-"""Densities fitted on the codes of a finished autoencoder, so that it can draw images.
+"""Densities fitted to the codes of a trained autoencoder, from which codes are sampled.
 
-Ghosh et al., 2020, section 4, https://arxiv.org/abs/1903.12436: density estimation ex post.
+Ghosh et al., 2020, section 4, https://arxiv.org/abs/1903.12436: ex-post density estimation.
 """
 
 import torch
@@ -12,12 +12,14 @@ from zoo.layers.precision import at_least_float32
 
 
 class GaussianMixtureSampler(nn.Module):
-    """A mixture of normals over codes (n, latent), each with a full covariance; with one component
-    it is a normal. Until it is fitted, every component is the standard normal."""
+    """Mixture of normals with full covariances over codes (n, latent).
 
-    shares: Tensor
-    means: Tensor
-    scales: Tensor  # lower triangular roots of the covariances
+    Until it is fitted, every component is the standard normal.
+    """
+
+    shares: Tensor  # mixture weights (components,)
+    means: Tensor  # (components, latent)
+    scales: Tensor  # Cholesky factors of the covariances (components, latent, latent)
 
     def __init__(self, latent: int, components: int = 1) -> None:
         super().__init__()
@@ -26,9 +28,9 @@ class GaussianMixtureSampler(nn.Module):
         self.register_buffer("scales", torch.eye(latent).repeat(components, 1, 1))
 
     def fit(self, codes: Tensor, seed: int = 0) -> None:
-        """Maximise the likelihood of codes (n, latent), by scikit-learn's EM from k-means.
+        """Fit the mixture to codes (n, latent) by scikit-learn's EM, initialized by k-means.
 
-        Raises ValueError for fewer codes than components.
+        Raises ValueError if there are fewer codes than components.
         """
         from sklearn.mixture import GaussianMixture
 
@@ -39,21 +41,24 @@ class GaussianMixtureSampler(nn.Module):
         self.scales.copy_(torch.linalg.cholesky(torch.from_numpy(mixture.covariances_)))
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Codes (n, latent); a seed gives the same ones on every device, and more of them continue
-        the fewer."""
+        """Sample codes (n, latent).
+
+        A seed gives the same codes on every device; a larger n extends those of a smaller n.
+        Raises BadInput for an invalid n or seed.
+        """
         components, latent = self.means.shape
         means, scales = at_least_float32(self.means), at_least_float32(self.scales)
-        draws = normal(n, latent + 1, seed, "cpu").float()
-        bounds = self.shares.cpu().float().cumsum(0)
-        chosen = torch.searchsorted(bounds, uniform(draws[:, 0])).clamp(max=components - 1)
-        noise, chosen = draws[:, 1:].to(means), chosen.to(means.device)
-        codes = means[chosen]
-        for component, scale in enumerate(scales):
-            codes[chosen == component] += noise[chosen == component] @ scale.T
+        samples = normal(n, latent + 1, seed, "cpu").float()  # column 0 selects the component
+        cdf = self.shares.cpu().float().cumsum(0)
+        component = torch.searchsorted(cdf, uniform(samples[:, 0])).clamp(max=components - 1)
+        noise, component = samples[:, 1:].to(means), component.to(means.device)
+        codes = means[component]
+        for k, scale in enumerate(scales):  # a covariance for each sample would not fit in memory
+            codes[component == k] += noise[component == k] @ scale.T
         return codes.to(self.means)
 
     def log_prob(self, codes: Tensor) -> Tensor:
-        """Log-densities (n,) of codes (n, latent), in nats."""
+        """Log-density (n,) at codes (n, latent), in nats."""
         shares, means, scales = map(at_least_float32, (self.shares, self.means, self.scales))
         normals = MultivariateNormal(means, scale_tril=scales)
         return MixtureSameFamily(Categorical(shares), normals).log_prob(codes.to(means))

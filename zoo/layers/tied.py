@@ -1,19 +1,19 @@
-"""A layer that looks in the mirror."""
+"""A dense layer that shares the weight of another."""
 
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
 
 class TiedLinear(nn.Module):
-    """The transpose of a dense layer, with a bias of its own: (n, b) back to (n, a).
+    """Transpose of a dense layer, with its own bias: (n, b) to (n, a).
 
-    The weight stays the other layer's, its one owner: it is counted, stored and loaded once, and
-    what becomes of it there is seen here.
+    The weight remains a parameter of the other layer alone, so that it is counted, stored and
+    loaded once.
     """
 
     def __init__(self, layer: nn.Linear) -> None:
         super().__init__()
-        self.mirrored = (layer,)  # a tuple, for a module here would be registered a second time
+        self.mirrored = (layer,)  # in a tuple: as an attribute it would be registered twice
         self.bias = nn.Parameter(layer.weight.new_zeros(layer.in_features))
 
     def forward(self, x: Tensor) -> Tensor:

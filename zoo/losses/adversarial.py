@@ -1,4 +1,4 @@
-"""What each player minimises, given the discriminator's logits on real and on fake images."""
+"""Losses of generator and discriminator, functions of the logits of real and of fake images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -8,14 +8,14 @@ from torch.nn.functional import relu, softplus
 
 
 class AdversarialLoss(NamedTuple):
-    """Two scalars to descend; both average over the batch."""
+    """Losses of both players, scalars that average over the batch."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> scalar
     generator: Callable[[Tensor], Tensor]  # fake logits -> scalar
 
 
 class RelativisticLoss(NamedTuple):
-    """Two scalars to descend, of which the generator's looks at the real images too."""
+    """Losses of both players, where the generator's depends on the real images too."""
 
     discriminator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> scalar
     generator: Callable[[Tensor, Tensor], Tensor]  # (real logits, fake logits) -> scalar
@@ -52,9 +52,12 @@ wasserstein = AdversarialLoss(
 )
 
 
-def relativistic_logistic(these: Tensor, others: Tensor) -> Tensor:
-    """Minus the log of how likely these logits are to be of more real images than the others'."""
-    return softplus(others.mean() - these).mean()
+def relativistic_logistic(logits: Tensor, others: Tensor) -> Tensor:
+    """Negative log-probability, a scalar, that images are more real than the average of others.
+
+    Both arguments are logits (n,).
+    """
+    return softplus(others.mean() - logits).mean()
 
 
 # Jolicoeur-Martineau, 2018, equations 10 and 11: the average RaSGAN.

@@ -1,4 +1,4 @@
-"""Prices on a critic's slope: each returns a scalar, to be weighted and added to its loss."""
+"""Penalties on the gradient of a critic: scalars to weight and add to the critic's loss."""
 
 from collections.abc import Callable
 
@@ -11,27 +11,32 @@ Critic = Callable[[Tensor], Tensor]  # images (n, c, h, w) to logits (n,)
 
 
 def gradient(critic: Critic, x: Tensor) -> Tensor:
-    """The critic's gradient at each image, flattened to (n, c * h * w), in float32 or better; only
-    a critic whose weights are in half precision computes in it."""
+    """Gradient (n, c * h * w) of the critic at each image of x (n, c, h, w), in float32 or better.
+
+    The critic runs without autocast, in the precision of its weights.
+    """
     weights = critic.parameters() if isinstance(critic, nn.Module) else iter(())
     x = x.detach().to(next((w.dtype for w in weights), at_least_float32(x).dtype)).requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
-        (slope,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
-    return at_least_float32(slope).flatten(1)
+        # the sum separates: no logit depends on another image, unless the critic has batch norm
+        (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
+    return at_least_float32(grad).flatten(1)
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-    """Slope one between real and fake images (n, c, h, w).
+    """Penalize gradient norms other than one between real and fake images (n, c, h, w).
 
     Gulrajani et al., 2017, algorithm 1, lines 4-7, https://arxiv.org/abs/1704.00028
     """
     epsilon = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
-    between = real.lerp(fake.to(real.dtype), epsilon)
-    return (gradient(critic, between).norm(dim=1) - 1).square().mean()
+    interpolated = real.lerp(fake.to(real.dtype), epsilon)
+    return (gradient(critic, interpolated).norm(dim=1) - 1).square().mean()
 
 
 def dragan_penalty(critic: Critic, real: Tensor) -> Tensor:
-    """Slope one around the real images (n, c, h, w), at most half a standard deviation away.
+    """Penalize gradient norms other than one around real images (n, c, h, w).
+
+    The perturbation is uniform noise of at most half a standard deviation of the pixels.
 
     Kodali et al., 2017, algorithm 1, https://arxiv.org/abs/1705.07215
     """
@@ -41,7 +46,7 @@ def dragan_penalty(critic: Critic, real: Tensor) -> Tensor:
 
 
 def r1(critic: Critic, real: Tensor) -> Tensor:
-    """Slope zero at the real images (n, c, h, w), to be weighted by gamma.
+    """Penalize squared gradient norms at real images (n, c, h, w): the R1 penalty for gamma = 1.
 
     Mescheder et al., 2018, equation 9, https://arxiv.org/abs/1801.04406
     """
@@ -49,5 +54,8 @@ def r1(critic: Critic, real: Tensor) -> Tensor:
 
 
 def r2(critic: Critic, fake: Tensor) -> Tensor:
-    """Slope zero at the generator's images (n, c, h, w). Mescheder et al., 2018, equation 10."""
+    """Penalize squared gradient norms at fake images (n, c, h, w): the R2 penalty for gamma = 1.
+
+    Mescheder et al., 2018, equation 10.
+    """
     return r1(critic, fake)

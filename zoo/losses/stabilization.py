@@ -1,4 +1,4 @@
-"""Remedies against instability that a step adds to its loss or to what it compares."""
+"""Stabilization of GAN training: changes to losses and to the discriminator's inputs."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,7 +11,7 @@ from zoo.losses.adversarial import AdversarialLoss, non_saturating
 
 
 def smooth_one_sided(real: float = 0.9) -> AdversarialLoss:
-    """The non-saturating loss with `real` instead of one as the real images' label.
+    """Non-saturating loss with one-sided label smoothing: real images have the label `real`.
 
     Salimans et al., 2016, section 3.4, https://arxiv.org/abs/1606.03498
     """
@@ -24,7 +24,7 @@ def smooth_one_sided(real: float = 0.9) -> AdversarialLoss:
 
 
 def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
-    """Squared distance of the mean features (n, d) of the two kinds of images, a scalar.
+    """Squared distance of the mean features (n, d) of real and fake images, a scalar.
 
     Salimans et al., 2016, section 3.1.
     """
@@ -32,7 +32,9 @@ def feature_matching(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def add_instance_noise(x: Tensor, std: float) -> Tensor:
-    """Instance noise: images (n, c, h, w) that no discriminator tells apart with certainty.
+    """Add normal noise with standard deviation `std` to images (n, c, h, w), real and fake.
+
+    The distributions of real and fake images then overlap.
 
     Sonderby et al., 2017, https://arxiv.org/abs/1610.04490
     """
@@ -42,20 +44,24 @@ def add_instance_noise(x: Tensor, std: float) -> Tensor:
 def unrolled(
     critic: nn.Module, loss: Callable[[Callable[[Tensor], Tensor]], Tensor], steps: int, lr: float
 ) -> Callable[[Tensor], Tensor]:
-    """The critic as it will be after so many steps of gradient descent on `loss`, a function of
-    the critic; gradients reach what the loss depends on through all of them.
+    """Critic after `steps` steps of gradient descent with rate `lr` on `loss`.
+
+    `loss` is a function of the critic. Gradients propagate through all steps to the inputs of the
+    loss, such as fake images.
 
     Metz et al., 2017, equations 7-9, https://arxiv.org/abs/1611.02163
     """
     weights: Mapping[str, Tensor] = dict(critic.named_parameters())
     weights = {name: w.detach().requires_grad_() for name, w in weights.items()}
 
-    def at(weights: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
+    def with_weights(weights: Mapping[str, Tensor]) -> Callable[[Tensor], Tensor]:
         return lambda x: functional_call(critic, dict(weights), (x,))
 
     for _ in range(steps):
-        slopes = torch.autograd.grad(loss(at(weights)), list(weights.values()), create_graph=True)
+        grads = torch.autograd.grad(
+            loss(with_weights(weights)), list(weights.values()), create_graph=True
+        )
         weights = {
-            name: w - lr * slope for (name, w), slope in zip(weights.items(), slopes, strict=True)
+            name: w - lr * grad for (name, w), grad in zip(weights.items(), grads, strict=True)
         }
-    return at(weights)
+    return with_weights(weights)

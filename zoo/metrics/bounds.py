@@ -1,4 +1,4 @@
-"""What autoencoders with a prior are measured by: likelihoods, and how much of a code is used."""
+"""Metrics of latent variable models: likelihood bounds and the use of latents and codes."""
 
 import math
 
@@ -10,38 +10,40 @@ from zoo.metrics.checks import NotEnough, require_finite, require_images
 
 
 def importance_weighted(log_weights: Tensor) -> Tensor:
-    """Mean over images of log((w_1 + ... + w_k) / k), a scalar in nats per image.
+    """Importance-weighted bound on log p(x), a scalar in nats per image, the mean over images.
 
-    Log-weights (k, n) are log p(x, z) - log q(z | x) of k draws of z for each of n images. At k = 1
-    this is the evidence lower bound; as k grows it climbs to log p(x). Burda et al., 2016,
-    section 3, https://arxiv.org/abs/1509.00519
+    The log-weights (k, n) are log p(x, z) - log q(z | x) of k samples of z for each of n images;
+    the bound is log((w_1 + ... + w_k) / k). For k = 1 it is the evidence lower bound; as k grows it
+    tends to log p(x). Burda et al., 2016, section 3, https://arxiv.org/abs/1509.00519. Raises
+    NotEnough for k < 1 or n < 1, and NotFinite except in a training step.
     """
-    evidence = weighed_evidence(log_weights)
-    require_images("a mean of evidence", 1, evidence)
-    return evidence.mean()
+    bounds = log_mean_weights(log_weights)
+    require_images("a likelihood bound", 1, bounds)
+    return bounds.mean()
 
 
-def weighed_evidence(log_weights: Tensor) -> Tensor:
-    """The same of each image, (n,). Raises NotFinite, but not in a training step, whose gradients
-    are guarded."""
+def log_mean_weights(log_weights: Tensor) -> Tensor:
+    """Importance-weighted bound (n,) of each image, in nats, from log-weights (k, n).
+
+    Raises NotEnough for k < 1. Raises NotFinite unless the log-weights require a gradient, as in a
+    training step, where other checks stop on NaN.
+    """
     if not len(log_weights):
-        raise NotEnough("evidence needs one draw or more for each image, not 0")
+        raise NotEnough("k must be >= 1, got 0. Use at least one sample of z for each image")
     if not log_weights.requires_grad:
-        require_finite("a likelihood", log_weights)
+        require_finite("a likelihood bound", log_weights)
     return log_weights.logsumexp(0) - math.log(len(log_weights))
 
 
 def bits_per_dimension(nats: Tensor, dimensions: int, levels: int = 256) -> Tensor:
-    """Bits per pixel and channel that coding an image takes, given its log-density `nats`.
+    """Bits per dimension of images with log-densities `nats` of any shape, such as ELBOs.
 
-    `nats` has any shape and is higher for the likelier image, such as an evidence lower bound. A
-    density over [-1, 1] is no probability yet: the integer level v, from 0 to levels - 1, became
-    x = 2 v / (levels - 1) - 1, so a level is 2 / (levels - 1) wide, and holds about p(x) times that
-    in every dimension. The density that is even over all levels costs log2(levels), 8 for bytes.
-    Not for Bernoulli likelihoods, which are no densities. A level's probability is one at most:
-    where a density with less noise than a level is wide gives more, the result is NaN, as such a
-    density does not determine bits. Raises NotFinite, and ValueError for less than one dimension or
-    two levels.
+    The pixel x = 2 v / (levels - 1) - 1 in [-1, 1] stands for the integer v from 0 to levels - 1,
+    an interval of width 2 / (levels - 1). Its probability is about p(x) times that width in every
+    dimension. The uniform density gives log2(levels), which is 8 for bytes. Bernoulli likelihoods
+    are not densities and have no bits per dimension. A density that is sharper than an interval
+    can give a probability above one; the result is then NaN. Raises NotFinite, and ValueError
+    unless dimensions >= 1 and levels >= 2.
     """
     if not (dimensions >= 1 and levels >= 2):
         raise ValueError(f"dimensions must be >= 1 and levels >= 2, got {dimensions} and {levels}")
@@ -52,9 +54,9 @@ def bits_per_dimension(nats: Tensor, dimensions: int, levels: int = 256) -> Tens
 
 
 def active_units(means: Tensor) -> float:
-    """The share of latents whose posterior means (n, latent) vary over images by more than 0.01.
+    """Fraction of latents whose posterior means (n, latent) have a variance above 0.01 over images.
 
-    Burda et al., 2016, section 5. Raises NotEnough for fewer than two images, and NotFinite.
+    Burda et al., 2016, section 5. Raises NotEnough for n < 2, and NotFinite.
     """
     require_images("a variance", 2, means)
     require_finite("a variance", means)
@@ -62,10 +64,10 @@ def active_units(means: Tensor) -> float:
 
 
 def divergence_per_dimension(mean: Tensor, std: Tensor) -> Tensor:
-    """KL(N(mean, std^2) || N(0, 1)) of each latent (latent,) in nats, the mean over images.
+    """KL(N(mean, std^2) || N(0, 1)) of each latent, (latent,) in nats, the mean over images.
 
-    Mean and std are (n, latent); Kingma & Welling, 2013, appendix B,
-    https://arxiv.org/abs/1312.6114. Raises NotFinite.
+    Mean and std are (n, latent). Kingma & Welling, 2013, appendix B,
+    https://arxiv.org/abs/1312.6114. Raises NotEnough for n < 1, and NotFinite.
     """
     require_images("a divergence", 1, mean)
     require_finite("a divergence", mean, std)
@@ -73,12 +75,17 @@ def divergence_per_dimension(mean: Tensor, std: Tensor) -> Tensor:
 
 
 def perplexity(counts: Tensor) -> float:
-    """How many codes a codebook uses, from how often each was chosen (codes,): all alike give
-    their number, a single one gives 1. The exponential of their entropy, in nats; for codebooks
-    such as that of van den Oord et al., 2017, https://arxiv.org/abs/1711.00937. Raises ValueError
-    where none was chosen or one less than never, and NotFinite."""
+    """Perplexity of a codebook from the counts (entries,) of its entries: exp of their entropy.
+
+    Equal counts give the number of entries, a single used entry gives 1. For codebooks such as that
+    of van den Oord et al., 2017, https://arxiv.org/abs/1711.00937. Raises ValueError unless the
+    counts are >= 0 with a positive sum, and NotFinite.
+    """
     require_finite("a perplexity", counts)
     if counts.sum() <= 0 or counts.min() < 0:
-        raise ValueError("a perplexity needs one chosen code or more, and no count below zero")
-    shares = counts.double() / counts.sum()
-    return torch.special.entr(shares).sum().exp().item()
+        raise ValueError(
+            f"counts must be >= 0 with a sum > 0, got a minimum of {counts.min():g} and a sum of "
+            f"{counts.sum():g}. Count the entries of at least one image"
+        )
+    probabilities = counts.double() / counts.sum()
+    return torch.special.entr(probabilities).sum().exp().item()

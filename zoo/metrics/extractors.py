@@ -1,4 +1,4 @@
-"""Networks in whose features distances are measured: uint8 images in, float64 features out."""
+"""Feature extractors of metrics: networks from uint8 images to float64 features."""
 
 import hashlib
 import os
@@ -16,24 +16,25 @@ from zoo.errors import BadWeights, MissingData
 
 
 class Extractor(nn.Module, ABC):
-    """Images (n, channels, h, w) in uint8 to features (n, d) in float64."""
+    """Feature extractor from images (n, channels, h, w) in uint8 to features (n, d) in float64."""
 
-    resize = "none"
+    resize = "none"  # size and interpolation, as stated on cards
 
     @abstractmethod
     def extract(self, x: Tensor) -> Tensor:
-        """Images (n, channels, h, w) in [-1, 1] to features (n, d)."""
+        """Features (n, d) of images (n, channels, h, w) in [-1, 1]."""
 
     @torch.no_grad()
     def forward(self, pixels: Tensor) -> Tensor:
+        """Features (n, d) in float64; raises TypeError unless pixels are uint8 (n, c, h, w)."""
         if pixels.dtype != torch.uint8:
-            raise TypeError(f"extractors take rounded uint8 images, not {pixels.dtype}")
+            raise TypeError(f"images must be uint8, got {pixels.dtype}. Convert by `to_uint8`")
         if pixels.ndim != 4:
-            raise TypeError(f"extractors take images (n, c, h, w), not {tuple(pixels.shape)}")
+            raise TypeError(f"images must be of shape (n, c, h, w), got {tuple(pixels.shape)}")
         return self.extract(pixels.float() / 127.5 - 1).double()
 
     def sha256(self) -> str:
-        """The digest of its weights."""
+        """SHA-256 digest of the weights."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
@@ -41,14 +42,14 @@ class Extractor(nn.Module, ABC):
 
 
 class Pixels(Extractor):
-    """The identity: for images too small for a network."""
+    """Pixels as features, for images that are too small for a network."""
 
     def extract(self, x: Tensor) -> Tensor:
         return x.flatten(1)
 
 
 class Thumbnails(Extractor):
-    """Pixels averaged to at most 16 x 16: a space for images of any kind that needs no network."""
+    """Pixels averaged to at most 16 x 16 as features, for any images, without a network."""
 
     resize = "16, area"
 
@@ -56,41 +57,41 @@ class Thumbnails(Extractor):
         return interpolate(x, size=min(16, x.shape[-1]), mode="area").flatten(1)
 
     def sha256(self) -> str:
-        """That of its setting, as it has no weights: features of it and of Pixels differ."""
+        """SHA-256 digest of the setting `resize`, because there are no weights."""
         return hashlib.sha256(self.resize.encode()).hexdigest()
 
 
 class ClassifierFeatures(Extractor):
-    """What the last layer of a classifier of the zoo sees: 84 units of a LeNet, for each channel
-    where it was trained on grey images."""
+    """Features of an image classifier of the zoo, such as the 84 units of a LeNet.
+
+    A classifier of gray images is applied to each channel; the features are concatenated.
+    """
 
     def __init__(self, classifier: ZooModule, sha256: str) -> None:
         super().__init__()
         self.classifier, self.digest = classifier.eval(), sha256
-        self.number = int(classifier.hparams["classes"])
 
     def sha256(self) -> str:
-        """The digest of its weights file."""
+        """SHA-256 digest of the classifier's weights file."""
         return self.digest
 
     def extract(self, x: Tensor) -> Tensor:
-        parts = x.split(int(self.classifier.hparams["channels"]), dim=1)
-        return torch.cat([cast(Classifier, self.classifier).features(part) for part in parts], 1)
+        channels = x.split(int(self.classifier.hparams["channels"]), dim=1)
+        return torch.cat([cast(Classifier, self.classifier).features(c) for c in channels], 1)
 
     @torch.no_grad()
     def classes(self, features: Tensor) -> Tensor:
-        """Features (n, d) to the likeliest class, of each channel where they are apart: (n, 1) or
-        (n, 3)."""
+        """Most probable class (n, 1) of features (n, d), or (n, 3) if extracted by channel."""
         width = self.classifier.get_parameter("head.weight").shape[1]
-        each = features.float().unflatten(1, (-1, width))
-        return cast(Classifier, self.classifier).logits(each).argmax(2)
+        by_channel = features.float().unflatten(1, (-1, width))  # (n, 1 or 3, width)
+        return cast(Classifier, self.classifier).logits(by_channel).argmax(2)
 
 
 class SqueezeNet(Extractor):
-    """torchvision's SqueezeNet 1.0, trained on ImageNet: its last 512 maps, averaged.
+    """SqueezeNet 1.0 of torchvision, trained on ImageNet: the average of its last 512 maps.
 
     Iandola et al., 2016, https://arxiv.org/abs/1602.07360. Images are resized to 224 (bilinear,
-    antialiased). Raises MissingData where the weights cannot be had.
+    antialiased). Raises MissingData if the weights are neither cached nor downloadable.
     """
 
     resize = "224, bilinear, antialiased"
@@ -106,15 +107,17 @@ class SqueezeNet(Extractor):
         except OSError as error:
             raise MissingData(
                 "SqueezeNet's weights are not in torch's hub cache and could not be downloaded "
-                f"({error}): connect to the internet once, or choose another extractor"
+                f"({error}). Connect to the internet once, or choose another extractor"
             ) from error
         self.body = network.get_submodule("features").eval()
         self.body.to(memory_format=torch.channels_last)
 
     def extract(self, x: Tensor) -> Tensor:
-        return torch.cat([self.pool(few) for few in x.split(16)])  # larger maps leave the caches
+        # chunks of 16, whose feature maps fit into the processor's caches
+        return torch.cat([self.pool(chunk) for chunk in x.split(16)])
 
     def pool(self, x: Tensor) -> Tensor:
+        """Features (n, 512) of images (n, 1 or 3, h, w) in [-1, 1]."""
         x = interpolate(x.expand(-1, 3, -1, -1), size=224, mode="bilinear", antialias=True)
         mean, std = (torch.tensor(v, device=x.device)[:, None, None] for v in (self.mean, self.std))
         pixels = ((x + 1) / 2 - mean) / std
@@ -122,11 +125,11 @@ class SqueezeNet(Extractor):
 
 
 class Inception(Extractor):
-    """TF-Inception's last pooling, 2,048 features: the space of `fid`, by torch-fidelity.
+    """TF-Inception of torch-fidelity: 2,048 features of the last pooling, for `fid` and `kid`.
 
-    Szegedy et al., 2016, https://arxiv.org/abs/1512.00567. The weights are those of the file that
-    the environment variable ZOO_INCEPTION names, in torch-fidelity's format, else its download;
-    raises MissingData where package or weights cannot be had, BadWeights for another file.
+    Szegedy et al., 2016, https://arxiv.org/abs/1512.00567. The environment variable ZOO_INCEPTION
+    names a weights file in torch-fidelity's format; without it, torch-fidelity downloads one.
+    Raises MissingData if the package or the weights are missing, BadWeights for an invalid file.
     """
 
     resize = "299, bilinear as in TensorFlow 1, not antialiased"
@@ -138,24 +141,25 @@ class Inception(Extractor):
             from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
 
             if path is not None:
-                torch.load(path, "meta", weights_only=True)  # torch-fidelity would unpickle all
+                torch.load(path, "meta", weights_only=True)  # torch-fidelity unpickles any object
             self.body: nn.Module = FeatureExtractorInceptionV3("zoo", ["2048"], path)
         except (ModuleNotFoundError, OSError) as error:
             raise MissingData(
-                f"TF-Inception cannot be had ({error}): `pip install torch-fidelity`, and be "
-                "connected to the internet once, or name its weights by ZOO_INCEPTION; or choose "
+                f"TF-Inception is not available ({error}). Run `pip install torch-fidelity` and "
+                "connect to the internet once, set ZOO_INCEPTION to a weights file, or choose "
                 "another extractor"
             ) from error
         except (UnpicklingError, RuntimeError) as error:
             raise BadWeights(
-                f"ZOO_INCEPTION names {path}, which does not hold torch-fidelity's InceptionV3"
+                f"ZOO_INCEPTION must name weights of torch-fidelity's InceptionV3, got {path}. "
+                "Download them again"
             ) from error
 
     def extract(self, x: Tensor) -> Tensor:
         pixels = ((x + 1) * 127.5).round().to(torch.uint8).expand(-1, 3, -1, -1)
-        return torch.cat([self.body(few)[0] for few in pixels.split(32)])
+        return torch.cat([self.body(chunk)[0] for chunk in pixels.split(32)])
 
     def logits(self, features: Tensor) -> Tensor:
-        """Features (n, 2048) to the logits (n, 1008) of the Inception score: without the bias."""
+        """Logits (n, 1008) of features (n, 2048), without bias, for the Inception score."""
         weight = self.body.get_parameter("fc.weight")
         return features.to(weight) @ weight.T

@@ -1,4 +1,4 @@
-"""Metrics that are functions of features, as torchmetrics: gathered over batches and ranks."""
+"""Metrics of features as torchmetrics, accumulated over batches and ranks."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -14,10 +14,11 @@ Value = TypeVar("Value", bound=Tensor | tuple[float, float])
 
 
 class FeatureMetric(Metric, Generic[Value]):
-    """`measure(real, fake)` of the features of all images, on whichever rank they were seen: such
-    as `frechet_between`, `kernel_distance`, `precision_recall` or `density_coverage`.
+    """`measure(real, fake)` of the features of all images of all ranks.
 
-    Every rank needs an image on each side. The real side survives `reset`.
+    `measure` is, for example, `frechet_between`, `kernel_distance`, `precision_recall` or
+    `density_coverage`. Every rank needs at least one real and one fake image. `reset` keeps the
+    real features.
     """
 
     full_state_update = False
@@ -31,29 +32,33 @@ class FeatureMetric(Metric, Generic[Value]):
         self.add_state("fake", [], dist_reduce_fx="cat")
 
     def update(self, pixels: Tensor, real: bool) -> None:
-        """See images (n, channels, h, w) in uint8."""
+        """Add images (n, channels, h, w) in uint8 to the real or the fake side."""
         (self.real if real else self.fake).append(self.extractor(pixels))
 
     def forward(self, pixels: Tensor, real: bool) -> Value | None:
-        """See images as `update` does; the measure of all that this rank saw so far, none before
-        there are images on both sides. A batch of one side has no measure of its own."""
+        """Add images as `update` does; return the measure of all images of this rank so far.
+
+        The result is None before both sides have images. A batch has one side only, and so no
+        measure of its own.
+        """
         self.update(pixels, real)
         if not (self.real and self.fake):
             return None
         return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
 
     def add_real(self, real: Tensor) -> None:
-        """See real images whose features (n, d) are known already."""
+        """Add precomputed features (n, d) to the real side."""
         self.real.append(real)
 
     def compute(self) -> Value:
-        """The measure, as it is over all ranks; raises NotEnough for a side without images."""
+        """Measure of the images of all ranks; raises NotEnough if a side has no images."""
         for name, side in (("real", self.real), ("generated", self.fake)):
-            if isinstance(side, list) and not side:  # after a gathering it is a tensor
-                raise NotEnough(f"a measure needs one {name} image or more, not 0")
+            if isinstance(side, list) and not side:  # synchronization replaces lists by tensors
+                raise NotEnough(f"number of {name} images must be >= 1, got 0. Call update first")
         return self.measure(dim_zero_cat(self.real), dim_zero_cat(self.fake))
 
     def reset(self) -> None:
-        real = list(self.real)  # which is cleared in place
+        """Remove the fake features, and keep the real ones."""
+        real = list(self.real)  # a copy, because torchmetrics clears the list in place
         super().reset()
         self.real = real

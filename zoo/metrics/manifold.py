@@ -1,7 +1,7 @@
-"""Do samples lie where real images lie, and everywhere there? By balls around neighbours.
+"""Precision, recall, density and coverage, by balls of the k-th nearest neighbors.
 
 Kynkaanniemi et al., 2019, https://arxiv.org/abs/1904.06991, and Naeem et al., 2020,
-https://arxiv.org/abs/2002.09797. No approximation: every distance is computed.
+https://arxiv.org/abs/2002.09797. The results are exact: every distance is computed.
 """
 
 from typing import NamedTuple
@@ -11,93 +11,111 @@ from torch import Tensor
 
 from zoo.metrics.checks import NotEnough, require_features, require_images
 
-CHUNK = 256  # rows of a distance matrix that exist at once
+CHUNK = 256  # rows of a distance matrix that are in memory at once
 
 
 class PrecisionRecall(NamedTuple):
-    """Shares in [0, 1]: of the samples that look real, of the real images that could be samples."""
+    """Precision and recall in [0, 1].
+
+    Precision is the fraction of samples within the real manifold, recall the fraction of real
+    images within the manifold of the samples.
+    """
 
     precision: float
     recall: float
 
 
 class DensityCoverage(NamedTuple):
-    """Density is 1 where samples are as dense as real images, and may exceed it; coverage is the
-    share of real images with a sample nearby."""
+    """Density and coverage.
+
+    Density, >= 0, is 1 if samples are as dense as real images, and may exceed 1. Coverage in [0, 1]
+    is the fraction of real images with a sample in their ball.
+    """
 
     density: float
     coverage: float
 
 
 def distances(x: Tensor, y: Tensor) -> Tensor:
-    """Euclidean distances (n, m) of rows (n, d) and (m, d): exactly zero between equal rows, and
-    the same for a pair in either order, which the faster |x|^2 + |y|^2 - 2 x . y is not."""
+    """Euclidean distances (n, m) of rows (n, d) and (m, d).
+
+    Equal rows have a distance of exactly zero, and a pair has the same distance in both orders. The
+    faster |x|^2 + |y|^2 - 2 x . y has neither property.
+    """
     return torch.cdist(x, y, compute_mode="donot_use_mm_for_euclid_dist")
 
 
 def radii(features: Tensor, k: int) -> Tensor:
-    """Each row's distance to its k-th nearest other row, (n,); raises ValueError unless n > k."""
-    require_features("a distance to neighbours", features)
+    """Distance (n,) of each row (n, d) to its k-th nearest other row.
+
+    Raises NotEnough unless 1 <= k < n, and BadFeatures or NotFinite for invalid features.
+    """
+    require_features("nearest neighbors", features)
     if not 1 <= k < len(features):
         raise NotEnough(
-            f"{len(features)} images have no {k} neighbours each: "
-            "give more images, or a k from 1 to one less than their number"
+            f"k must be from 1 to {len(features) - 1}, one less than the number of images, got "
+            f"{k}. Use more images or a smaller k"
         )
-    candidates = min(k + 5, len(features))
-    reach = features.new_empty(len(features))
-    for rows, farthest in zip(features.split(CHUNK), reach.split(CHUNK), strict=True):
+    candidates = min(k + 5, len(features))  # five more: cdist's rounding may change their order
+    result = features.new_empty(len(features))
+    for rows, part in zip(features.split(CHUNK), result.split(CHUNK), strict=True):
         nearest = torch.cdist(rows, features).topk(candidates, largest=False).indices
-        farthest.copy_(split_neighbors(rows[:, None], features[nearest]).sort(1).values[:, k])
-    return reach
+        exact = pair_distances(rows[:, None], features[nearest]).sort(1).values
+        part.copy_(exact[:, k])  # column 0 is the row itself
+    return result
 
 
-def split_neighbors(x: Tensor, y: Tensor) -> Tensor:
-    """Distances of rows (..., d) to their partners, the same in either order."""
+def pair_distances(x: Tensor, y: Tensor) -> Tensor:
+    """Distances (...) of pairs of rows x and y (..., d), the same in both orders."""
     return (x - y).square().sum(-1).sqrt()
 
 
-def inside(rows: Tensor, others: Tensor, reach: Tensor, border: bool) -> Tensor:
-    """Which pairs (n, m) are nearer than `reach`, or as near where the border counts.
+def within_radius(rows: Tensor, others: Tensor, radius: Tensor, border: bool) -> Tensor:
+    """Mask (n, m) of the pairs of rows (n, d) and others (m, d) that are within a radius.
 
-    A matrix product tells all but those within its rounding error, which are measured anew.
+    `radius` is (m,) or (n, 1); distances equal to it count if `border`. The fast distances of cdist
+    decide all pairs except those within its rounding error, whose distances are computed exactly.
     """
-    product = torch.cdist(rows, others)
-    reach = reach.expand_as(product)
-    near = product < reach
+    approximate = torch.cdist(rows, others)
+    radius = radius.expand_as(approximate)
+    within = approximate < radius
     error = 1e-6 * others.norm(dim=1).max()
-    i, j = ((product - reach).abs() <= error).nonzero(as_tuple=True)
-    exact, limit = split_neighbors(rows[i], others[j]), reach[i, j]
-    near[i, j] = exact <= limit if border else exact < limit
-    return near
+    i, j = ((approximate - radius).abs() <= error).nonzero(as_tuple=True)
+    exact, limit = pair_distances(rows[i], others[j]), radius[i, j]
+    within[i, j] = exact <= limit if border else exact < limit
+    return within
 
 
 def precision_recall(real: Tensor, fake: Tensor, k: int = 3) -> PrecisionRecall:
-    """The share of fakes (m, d) in any ball around a real row (n, d), and the reverse.
+    """Precision and recall of fakes (m, d) with respect to real features (n, d).
 
-    A ball reaches as far as its centre's k-th neighbour on its own side, border included
-    (equations 1 and 2). Raises ValueError for k rows or fewer on a side.
+    The manifold of a side is the union of closed balls around its rows; the radius is the distance
+    to the k-th nearest neighbor on the same side (equations 1 and 2). Raises NotEnough for k rows
+    or fewer on a side, and BadFeatures or NotFinite for invalid features.
     """
     require_features("precision and recall", real, fake)
     real_radii, fake_radii = radii(real, k), radii(fake, k)
     precise, recalled = 0, torch.zeros_like(real_radii, dtype=torch.bool)
-    for rows, reach in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
-        precise += int(inside(rows, real, real_radii, border=True).any(1).sum())
-        recalled |= inside(rows, real, reach[:, None], border=True).any(0)
+    for rows, radius in zip(fake.split(CHUNK), fake_radii.split(CHUNK), strict=True):
+        precise += int(within_radius(rows, real, real_radii, border=True).any(1).sum())
+        recalled |= within_radius(rows, real, radius[:, None], border=True).any(0)
     return PrecisionRecall(precise / len(fake), recalled.double().mean().item())
 
 
 def density_coverage(real: Tensor, fake: Tensor, k: int = 5) -> DensityCoverage:
-    """Fakes (m, d) per ball around a real row (n, d), over k; the share of balls with a fake.
+    """Density and coverage of fakes (m, d) with respect to real features (n, d).
 
-    Section 3, border excluded as in the authors' code, so that real images against themselves
-    have density 1. Raises ValueError for k real rows or fewer, or for no fakes.
+    Density is the mean number of real balls that contain a fake, divided by k; coverage is the
+    fraction of real balls that contain a fake (section 3). The balls are open, as in the authors'
+    code, so that real images compared with themselves have a density of 1. Raises NotEnough for
+    n <= k or m < 1, and BadFeatures or NotFinite for invalid features.
     """
     require_images("density and coverage", 1, fake)
     require_features("density and coverage", real, fake)
-    reach = radii(real, k)
-    number, covered = 0, torch.zeros_like(reach, dtype=torch.bool)
+    real_radii = radii(real, k)
+    count, covered = 0, torch.zeros_like(real_radii, dtype=torch.bool)
     for rows in fake.split(CHUNK):
-        near = inside(rows, real, reach, border=False)
-        number += int(near.sum())
-        covered |= near.any(0)
-    return DensityCoverage(number / (k * len(fake)), covered.double().mean().item())
+        within = within_radius(rows, real, real_radii, border=False)
+        count += int(within.sum())
+        covered |= within.any(0)
+    return DensityCoverage(count / (k * len(fake)), covered.double().mean().item())

@@ -1,7 +1,7 @@
-"""Are samples nearer to the training images than other real images are?
+"""Memorization: distances of samples to the training images, compared with held-out images.
 
-The comparison with held-out images is that of the data-copying test of Meehan, Chaudhuri &
-Dasgupta, 2020, https://arxiv.org/abs/2004.05675, with medians in place of its rank statistic.
+The comparison is that of the data-copying test of Meehan, Chaudhuri & Dasgupta, 2020,
+https://arxiv.org/abs/2004.05675, with medians instead of its rank statistic.
 """
 
 from typing import NamedTuple
@@ -14,41 +14,45 @@ from zoo.metrics.manifold import CHUNK
 
 
 class Memorization(NamedTuple):
-    """About half of the samples of a generator that has learned and not memorised are nearer to a
-    training image than the median held-out image is; the medians are distances."""
+    """Fraction of samples nearer to a training image than the median held-out image is.
 
-    share: float
-    samples: float
-    held_out: float
+    About 1/2 is expected without memorization.
+    """
+
+    share: float  # in [0, 1]
+    samples: float  # median distance of the samples to the training images
+    held_out: float  # median distance of the held-out images to the training images
 
 
 def nearest(features: Tensor, among: Tensor) -> tuple[Tensor, Tensor]:
-    """Distance (n,) and index (n,) of each row's (n, d) nearest row in `among` (m, d), in float64.
+    """Distance (n,) and index (n,) of the row of `among` (m, d) nearest to each row (n, d).
 
-    Searched by |a|^2 - 2 f . a, ten times faster than distances; that of the row found is then
-    computed exactly, so that a copy is at zero. Raises ValueError for no rows to search.
+    The distances are float64. The search minimizes |a|^2 - 2 f . a, which is ten times faster than
+    distances. The distance of the nearest row is then computed exactly, so that copies are at zero.
+    Raises NotEnough for m < 1, and BadFeatures or NotFinite for invalid features.
     """
-    require_images("a search for the nearest", 1, among)
+    require_images("nearest neighbors", 1, among)
     features, among = features.double(), among.double()
-    require_features("a search for the nearest", features, among)
-    origin = among.mean(0)  # near the origin, the products cancel less
+    require_features("nearest neighbors", features, among)
+    origin = among.mean(0)  # centered, the products lose less accuracy by cancellation
     features, among = features - origin, among - origin
     squares, indices = among.square().sum(1), features.new_empty(len(features), dtype=torch.long)
-    for rows, found in zip(features.split(CHUNK), indices.split(CHUNK), strict=True):
-        torch.argmin(torch.addmm(squares, rows, among.T, alpha=-2), dim=1, out=found)
+    for rows, part in zip(features.split(CHUNK), indices.split(CHUNK), strict=True):
+        torch.argmin(torch.addmm(squares, rows, among.T, alpha=-2), dim=1, out=part)
     return (features - among[indices]).norm(dim=1), indices
 
 
 def memorization(fake: Tensor, train: Tensor, held_out: Tensor) -> Memorization:
-    """The share of fakes (n, d) nearer to their nearest training row (m, d) than the median
-    held-out row (k, d) is to its own, and the median distance of each.
+    """Memorization of fakes (n, d), from training features (m, d) and held-out features (k, d).
 
-    Raises ValueError where any of them is empty.
+    Raises NotEnough if one of the three is empty, and BadFeatures or NotFinite for invalid ones.
     """
     for name, features in (("generated", fake), ("training", train), ("held-out", held_out)):
         if not len(features):
-            raise NotEnough(f"memorisation needs one {name} image or more")
-    samples, others = nearest(fake, train)[0], nearest(held_out, train)[0]
-    median = others.quantile(0.5)
-    share = (samples < median).double().mean()
-    return Memorization(share.item(), samples.quantile(0.5).item(), median.item())
+            raise NotEnough(
+                f"number of {name} images must be >= 1 for memorization, got 0. Use more images"
+            )
+    from_samples, from_held_out = nearest(fake, train)[0], nearest(held_out, train)[0]
+    median = from_held_out.quantile(0.5)
+    share = (from_samples < median).double().mean()
+    return Memorization(share.item(), from_samples.quantile(0.5).item(), median.item())

@@ -1,4 +1,4 @@
-"""Scores that need no real images."""
+"""Scores of generated images without real images."""
 
 from itertools import pairwise
 
@@ -9,23 +9,27 @@ from zoo.metrics.checks import NotEnough, require_features
 
 
 def inception_score(logits: Tensor, parts: int = 10) -> float:
-    """exp(E KL(p(y | x) || p(y))) of logits (n, classes), the mean over that many parts of n.
+    """Inception score exp(E KL(p(y | x) || p(y))) of logits (n, classes), in [1, classes].
 
-    Salimans et al., 2016, section 4, https://arxiv.org/abs/1606.03498. Raises ValueError for fewer
-    images than parts, and for fewer parts than one.
+    The score is the mean over `parts` consecutive parts of the images. Salimans et al., 2016,
+    section 4, https://arxiv.org/abs/1606.03498. Raises ValueError for parts < 1, NotEnough for
+    n < parts, and BadFeatures or NotFinite for invalid logits.
     """
     require_features("an Inception score", logits)
     n = len(logits)
     if parts < 1:
         raise ValueError(f"parts must be >= 1, got {parts}")
     if n < parts:
-        raise NotEnough(f"a score over {parts} parts needs as many images or more, not {n}")
-    borders = [part * n // parts for part in range(parts + 1)]
-    chances = logits.double().softmax(1)
-    return sum(score(chances[a:b]) for a, b in pairwise(borders)) / parts
+        raise NotEnough(
+            f"number of images must be >= {parts}, the number of parts, got {n}. Use more images"
+        )
+    bounds = [part * n // parts for part in range(parts + 1)]
+    probabilities = logits.double().softmax(1)
+    return sum(score_of_part(probabilities[a:b]) for a, b in pairwise(bounds)) / parts
 
 
-def score(chances: Tensor) -> float:
-    """That of one part, from p(y | x) (n, classes): entropy of the mean, less the mean entropy."""
-    told = entr(chances.mean(0)).sum() - entr(chances).sum(1).mean()
-    return float(told.exp())
+def score_of_part(probabilities: Tensor) -> float:
+    """Inception score of one part, from p(y | x) (n, classes)."""
+    # E KL(p(y | x) || p(y)) = H(E p(y | x)) - E H(p(y | x))
+    information = entr(probabilities.mean(0)).sum() - entr(probabilities).sum(1).mean()
+    return float(information.exp())

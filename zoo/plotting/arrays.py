@@ -1,4 +1,4 @@
-"""Images as NumPy arrays in files, written a few at a time."""
+"""NumPy files of images, written in chunks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,24 +12,30 @@ from torch import Tensor
 from zoo.files import atomic_write
 
 ENDINGS = (".npy", ".npz")
-NAME = "arr_0.npy"  # of the array in a .npz, as `np.savez` calls it
+NAME = "arr_0.npy"  # name of the array in a .npz file, as in `np.savez`
 
 
 def save(chunks: Iterator[Tensor], n: int, path: Path) -> None:
-    """Write n images, which come as chunks (m, channels, h, w) in uint8, as one uint8 array
-    (n, h, w, channels) into a .npy or .npz file; only a chunk of them is in memory."""
-    with atomic_write(path) as beside, opened(beside, path.suffix) as file:
-        for number, pixels in enumerate(chunks):
-            rows = pixels.permute(0, 2, 3, 1).contiguous().numpy()
-            if number == 0:
-                header = {"descr": "|u1", "fortran_order": False, "shape": (n, *rows.shape[1:])}
+    """Write n examples as one array (n, ...) to a .npy or .npz file.
+
+    The examples come in chunks (m, ...); only one chunk is in memory at a time.
+    """
+    with atomic_write(path) as temporary, open_array(temporary, path.suffix) as file:
+        for i, values in enumerate(chunks):
+            rows = values.contiguous().numpy()
+            if i == 0:  # the header precedes all data, and needs the shape of an example
+                header = {
+                    "descr": npy.dtype_to_descr(rows.dtype),
+                    "fortran_order": False,
+                    "shape": (n, *rows.shape[1:]),
+                }
                 npy.write_array_header_1_0(file, header)
             file.write(rows.tobytes())
 
 
 @contextmanager
-def opened(path: Path, ending: str) -> Iterator[IO[bytes]]:
-    """A file for one array, in a .npz inside of an archive without compression."""
+def open_array(path: Path, ending: str) -> Iterator[IO[bytes]]:
+    """Open a file for one array; with the ending .npz, an entry of an uncompressed archive."""
     if ending == ".npy":
         with path.open("wb") as file:
             yield file

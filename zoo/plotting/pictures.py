@@ -1,4 +1,4 @@
-"""Images as people look at them: grids in PNG files."""
+"""Pictures in PNG files: grids of images, rows, captions."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,19 +13,19 @@ from zoo.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import ZooError
 from zoo.files import atomic_write
 
-BORDER = 2
-PIXELS = 2**26  # of a picture that is read
+BORDER = 2  # pixels between the images of a grid
+PIXELS = 2**26  # largest picture that `read` decodes
 
 
 def to_uint8(images: Tensor) -> Tensor:
-    """Images in [-1, 1] to rounded grey levels 0 to 255."""
+    """Convert images in [-1, 1] to rounded gray levels 0 to 255 in uint8; clips other values."""
     return ((images.clamp(-1, 1) + 1) * 127.5).round().to(torch.uint8)
 
 
 def grid(images: Tensor, columns: int = 8) -> Tensor:
-    """Images (n, channels, size, size) in [-1, 1] to one picture (channels, h, w) in uint8.
+    """Arrange images (n, channels, size, size) in [-1, 1] as one picture (channels, h, w) in uint8.
 
-    Images of fewer than 64 pixels are enlarged by a whole number, pixels staying square.
+    Images smaller than 64 pixels are enlarged by a whole factor, without interpolation.
     """
     from torchvision.utils import make_grid
 
@@ -36,8 +36,10 @@ def grid(images: Tensor, columns: int = 8) -> Tensor:
 
 
 def tiles(picture: Tensor, size: tuple[int, ...]) -> Tensor:
-    """The images of a grid (channels, H, W) in uint8, as `grid` arranged images of a size (h, w):
-    (rows, columns, channels, h, w)."""
+    """Split a picture (channels, H, W) of `grid` into its images, each of a size (h, w).
+
+    Returns (rows, columns, channels, h, w) in uint8; inverts `grid`.
+    """
     scale = max(1, 64 // size[-1])  # as `grid` enlarges them
     height, width = (scale * side for side in size)
     inner = picture[:, BORDER:, BORDER:]  # then each tile is followed by its border
@@ -46,22 +48,31 @@ def tiles(picture: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def rows(*sides: Tensor, columns: int = 8) -> Tensor:
-    """Images of several sides, each (n, channels, size, size), as one: a row of the first, what
-    became of it on the others below, then the next row; filled up with white."""
+    """Interleave images of several sides, each (n, channels, size, size), in rows of `columns`.
+
+    A row of the first side is followed by the same images of the other sides, then by the next
+    row. White images fill the last row.
+    """
     white = sides[0].new_ones(-len(sides[0]) % columns, *sides[0].shape[1:])
     filled = [torch.cat([side, white]).unflatten(0, (-1, columns)) for side in sides]
-    return torch.stack(filled, dim=1).flatten(0, 2)
+    return torch.stack(filled, dim=1).flatten(0, 2)  # from (rows, sides, columns, c, h, w)
 
 
 def hstack(*pictures: Tensor, gap: int = 6) -> Tensor:
-    """Pictures (channels, h, w) of one height in uint8, left to right, white between them."""
+    """Concatenate pictures (channels, h, w) of one height in uint8 from left to right.
+
+    White columns of width `gap` separate them.
+    """
     white = pictures[0].new_full((*pictures[0].shape[:2], gap), 255)
     parts = [part for picture in pictures for part in (white, picture)]
     return torch.cat(parts[1:], dim=2)
 
 
 def vstack(*pictures: Tensor, gap: int = 12) -> Tensor:
-    """Pictures (3, h, w) in uint8, each below the other, in the middle of white."""
+    """Concatenate pictures (3, h, w) in uint8 from top to bottom, centered on white.
+
+    White rows of height `gap` separate them.
+    """
     width = max(picture.shape[2] for picture in pictures)
     lines = []
     for picture in pictures:
@@ -71,34 +82,40 @@ def vstack(*pictures: Tensor, gap: int = 12) -> Tensor:
     return torch.cat(lines, dim=1)
 
 
-def captioned(picture: Tensor, captions: Sequence[str]) -> Tensor:
-    """A picture (3, h, w) in uint8 of as many rows as captions, these to the left of them."""
+def add_captions(picture: Tensor, captions: Sequence[str]) -> Tensor:
+    """Add a caption to the left of each row of a picture (3, h, w) in uint8.
+
+    The rows have equal heights; there are as many rows as captions.
+    """
     font, height = ImageFont.load_default(16), picture.shape[1] / len(captions)
-    width = round(max(font.getlength(words) for words in captions)) + 12
+    width = round(max(font.getlength(caption) for caption in captions)) + 12
     margin = Image.new("RGB", (width, picture.shape[1]), "white")
     pen = ImageDraw.Draw(margin)
-    for row, words in enumerate(captions):
-        pen.text((width - 8, (row + 0.5) * height), words, "#404040", font, "rm")
+    for row, caption in enumerate(captions):
+        pen.text((width - 8, (row + 0.5) * height), caption, "#404040", font, "rm")
     left = torch.from_numpy(np.array(margin)).permute(2, 0, 1)
     return torch.cat([left, picture.cpu()], dim=2)
 
 
 def save(picture: Tensor, path: Path) -> None:
-    """Write a picture (1 or 3, h, w) in uint8 as PNG: beside the target first, then renamed."""
+    """Write a picture (1 or 3, h, w) in uint8 as PNG, atomically.
+
+    Gray pictures and those of at most 256 colors are stored losslessly with one byte a pixel.
+    """
     levels = picture.permute(1, 2, 0).cpu().numpy()
     image = Image.fromarray(levels[:, :, 0] if (levels == levels[:, :, :1]).all() else levels)
     if image.mode == "RGB" and image.getcolors(256):
         image = image.convert("P", palette=Image.Palette.ADAPTIVE)
-    with atomic_write(path) as beside:
-        image.save(beside, "PNG", optimize=True)
+    with atomic_write(path) as temporary:
+        image.save(temporary, "PNG", optimize=True)
 
 
 def read(path: Path) -> Tensor:
-    """A PNG as (3, h, w) in uint8; raises ZooError."""
+    """Read a PNG as (3, h, w) in uint8; raises ZooError for other and for broken files."""
     try:
         with quiet_decoders(), opened(path, ("PNG",)) as image:
             if image.width * image.height > PIXELS:
                 raise BadPicture(f"has more than {PIXELS:,} pixels")
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    except BadPicture as fault:
-        raise ZooError(f"{path} is not a picture that can be read: it {fault}") from fault
+    except BadPicture as error:
+        raise ZooError(f"{path} must be a PNG picture, but it {error}. Write it again") from error

@@ -1,7 +1,7 @@
 """beta-TCVAE. Chen, Li, Grosse & Duvenaud, 2018, https://arxiv.org/abs/1802.04942
 
-Of the three parts of a divergence, only the one that makes latents independent, their total
-correlation, costs beta; what the code knows of the image costs no more than in a VAE.
+The KL divergence of a VAE is the sum of a mutual information, the total correlation of the latents
+and the divergence of each latent from the prior. Only the total correlation is weighted by beta.
 """
 
 import math
@@ -14,7 +14,7 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class BetaTCVAE(VAE):
-    """Descends MI + beta TC + KL of each latent - log p(x | z), in nats per image."""
+    """beta-TCVAE: minimizes MI + beta TC + dimension-wise KL - log p(x | z), in nats per image."""
 
     def __init__(
         self,
@@ -32,43 +32,43 @@ class BetaTCVAE(VAE):
 
     @property
     def min_sub_batch(self) -> int:
-        return 2  # the total correlation of one code is a constant
+        return 2  # the estimate of the total correlation is constant for one image
 
-    def batches(self) -> int:
-        """How many batches an epoch has, on all devices; raises BadRecipe where nobody knows."""
+    def batches_per_epoch(self) -> int:
+        """Number of batches of an epoch on all devices; raises BadRecipe if it is unknown."""
         batches = self.trainer.num_training_batches * self.trainer.world_size
         if batches == math.inf:
             raise BadRecipe(
-                "beta-TCVAE needs the number of images of an epoch, got data without a length. Set "
-                "limit_train_batches"
+                "beta-TCVAE needs the number of images of an epoch, got data without a length. "
+                "Set --trainer.limit_train_batches"
             )
         return int(batches)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The objective of section 3 with alpha = gamma = 1."""
+        """Loss of section 3 with alpha = gamma = 1, in nats per image."""
         x, _ = batch
         q = self.posterior(x)
         z = q.rsample()
         log_likelihood = self.log_likelihood(x, z).mean()
-        images = len(x) * self.batches()
-        information, correlation, divergence = decompose(q, z, images)
+        n_images = len(x) * self.batches_per_epoch()
+        information, correlation, divergence = decompose(q, z, n_images)
         self.log_on_interval({"log_likelihood": log_likelihood, "total_correlation": correlation})
         return information + self.hparams["beta"] * correlation + divergence - log_likelihood
 
 
-def decompose(q: Normal, z: Tensor, images: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Mutual information of image and code, total correlation, and the KL of each latent summed:
-    scalars in nats, whose sum is the divergence (section 3).
+def decompose(q: Normal, z: Tensor, n_images: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Mutual information, total correlation and dimension-wise KL: three scalars in nats.
 
-    By minibatch-weighted sampling (section 3) from draws z (m, latent) of posteriors q
-    (m, latent) of a training set of so many images.
+    Their sum is the KL divergence from the prior (section 3). The estimate is minibatch-weighted
+    sampling, from samples z (m, latent) of the posteriors q (m, latent) of m of the training set's
+    `n_images` images.
     """
-    each = Normal(q.mean, q.stddev, validate_args=False)
-    pairs = each.log_prob(z[:, None])  # log q(z_i | x_j): (m, m, latent)
-    share = math.log(len(z) * images)
+    posteriors = Normal(q.mean, q.stddev, validate_args=False)
+    pairs = posteriors.log_prob(z[:, None])  # log q(z_i | x_j): (m, m, latent), j along axis 1
+    log_mn = math.log(len(z) * n_images)
     log_q_given_x = q.log_prob(z).sum(1)
-    log_q = pairs.sum(2).logsumexp(1) - share
-    log_product = (pairs.logsumexp(1) - share).sum(1)
+    log_q = pairs.sum(2).logsumexp(1) - log_mn  # log q(z_i)
+    log_product = (pairs.logsumexp(1) - log_mn).sum(1)  # log of the product of the q(z_i,d)
     log_p = Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(1)
     return (
         (log_q_given_x - log_q).mean(),

@@ -1,8 +1,8 @@
 """beta-VAE. Burgess et al., 2018, https://arxiv.org/abs/1804.03599
 
-The divergence is held, at a price of `beta`, to a capacity that grows while training: the latents
-take up one factor of variation after another. At a capacity of zero this is the beta-VAE of
-Higgins et al., 2017 (https://openreview.net/forum?id=Sy2fzU9gl).
+A penalty of weight `beta` keeps the KL divergence near a capacity that grows during training, so
+that the latents encode one factor of variation after another. With a capacity of zero this is the
+beta-VAE of Higgins et al., 2017 (https://openreview.net/forum?id=Sy2fzU9gl).
 """
 
 from torch import Tensor
@@ -11,9 +11,11 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class BetaVAE(VAE):
-    """Descends beta |KL - C| - log p(x | z) in nats per image, C growing evenly from 0 to
-    `capacity` over the first `steps`. The defaults are section 5's, for
-    dSprites, in half its steps."""
+    """beta-VAE: minimizes beta |KL - C| - log p(x | z), in nats per image.
+
+    C grows linearly from 0 to `capacity` over the first `warm_up_steps`. The defaults are section
+    5's for dSprites, with half of its steps.
+    """
 
     def __init__(
         self,
@@ -32,10 +34,10 @@ class BetaVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Section 5, where beta is called gamma."""
+        """Loss of section 5, where beta is called gamma."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
-        grown = min(1.0, self.trainer.global_step / max(1, self.hparams["warm_up_steps"]))
-        C = grown * self.hparams["capacity"]
+        progress = min(1.0, self.trainer.global_step / max(1, self.hparams["warm_up_steps"]))
+        C = progress * self.hparams["capacity"]
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
         return self.hparams["beta"] * (divergence - C).abs() - log_likelihood

@@ -1,7 +1,7 @@
 """Free bits. Kingma et al., 2016, https://arxiv.org/abs/1606.04934
 
-A latent's first nats of divergence are free, so that none is given up before the decoder has
-learned to use it.
+The KL divergence of a latent is not penalized below a threshold, which prevents posterior collapse
+before the decoder has learned to use the latent.
 """
 
 from torch import Tensor
@@ -11,8 +11,10 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class FreeBitsVAE(VAE):
-    """A VAE against posterior collapse: each latent's divergence costs nothing below `free` nats,
-    as a mean over the batch."""
+    """VAE with free bits: the KL divergence of each latent is clamped from below at `free` nats.
+
+    The clamped value is the mean over the batch.
+    """
 
     def __init__(
         self,
@@ -29,7 +31,7 @@ class FreeBitsVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The objective with free bits, each latent a group of its own."""
+        """Loss with free bits, each latent a group of its own, in nats per image."""
         x, _ = batch
         q = self.posterior(x)
         log_likelihood = self.log_likelihood(x, q.rsample()).mean()

@@ -1,7 +1,7 @@
 """IWAE. Burda, Grosse & Salakhutdinov, 2016, https://arxiv.org/abs/1509.00519
 
-A VAE whose k draws of the code share one bound, their importance-weighted mean: k = 1 is the VAE,
-and the bound tightens towards log p(x) as k grows.
+A VAE whose bound is the log of the mean importance weight of k samples. For k = 1 it is the VAE's
+bound; as k grows the bound tightens towards log p(x).
 """
 
 from torch import Tensor
@@ -11,9 +11,9 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class IWAE(VAE):
-    """Climbs log((w_1 + ... + w_k) / k), w = p(x, z) / q(z | x); an image counts once, not k times.
+    """IWAE: maximizes log((w_1 + ... + w_k) / k) with w = p(x, z) / q(z | x), in nats per image.
 
-    The defaults are section 5's: two hidden layers of 200, 50 latents, 50 draws.
+    The defaults are section 5's: two hidden layers of 200 units, 50 latents, k = 50.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class IWAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend minus the bound of section 3; its gradient weighs each draw by its share."""
+        """Negative bound of section 3; its gradient weights sample i by w_i / (w_1 + ... + w_k)."""
         x, _ = batch
         bound = importance_weighted(
             self.log_importance_weights(x, self.hparams["importance_samples"])

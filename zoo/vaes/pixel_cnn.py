@@ -1,7 +1,7 @@
 """Gated PixelCNN. van den Oord et al., 2016, https://arxiv.org/abs/1606.05328
 
-A grid of codes, one at a time in the order of reading, each given those before it. Two stacks of
-convolutions see all of these: one the rows above, the other the row's own beginning.
+An autoregressive distribution of grids of codes, in raster order. Two stacks of convolutions avoid
+a blind spot: the vertical stack sees the rows above, the horizontal one the row's earlier codes.
 """
 
 import torch
@@ -10,9 +10,9 @@ from torch.nn.functional import cross_entropy, pad
 
 
 class Vertical(nn.Module):
-    """A layer of the stack that sees the rows above: (n, width, h, w). Figure 2 with n = 3.
+    """Layer of the vertical stack, on maps (n, width, h, w) of the rows above (figure 2, n = 3).
 
-    What is `given` besides acts on both stacks (section 2.3), through the link.
+    The condition enters this stack and reaches the horizontal one through `link` (section 2.3).
     """
 
     def __init__(self, width: int) -> None:
@@ -21,87 +21,101 @@ class Vertical(nn.Module):
         self.given = nn.Conv2d(width, 2 * width, 1, bias=False)
         self.link = nn.Conv2d(2 * width, 2 * width, 1)
 
-    def forward(self, above: Tensor, given: Tensor) -> tuple[Tensor, Tensor]:
-        """The next layer's input (n, width, h, w), and what the other stack hears of this one."""
-        seen = self.conv(pad(above, (1, 1, 1, 0))) + self.given(given)
-        return gate(seen), self.link(seen)
+    def forward(self, above: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
+        """Output (n, width, h, w), and the link (n, 2 * width, h, w) to the horizontal stack."""
+        # padded by one row above and one column at each side: row i sees rows i - 1 and i of
+        # `above`, whose rows `run_vertical` has shifted down by one
+        features = self.conv(pad(above, (1, 1, 1, 0))) + self.given(condition)
+        return gate(features), self.link(features)
 
 
 class Horizontal(nn.Module):
-    """A layer of the stack that sees the row's beginning and hears of the rows above."""
+    """Layer of the horizontal stack, on maps (n, width, h, w) of the row's earlier codes."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(width, 2 * width, (1, 2), bias=False)
         self.out = nn.Conv2d(width, width, 1)
 
-    def forward(self, left: Tensor, heard: Tensor) -> Tensor:
-        return left + self.out(gate(self.conv(pad(left, (1, 0))) + heard))
+    def forward(self, left: Tensor, link: Tensor) -> Tensor:
+        """Output (n, width, h, w); `link` (n, 2 * width, h, w) comes from the vertical stack."""
+        # padded by one column at the left: position j sees columns j - 1 and j
+        return left + self.out(gate(self.conv(pad(left, (1, 0))) + link))
 
 
 def gate(features: Tensor) -> Tensor:
-    """Equation 2."""
+    """Gated activation tanh(f) * sigmoid(g) of maps (n, 2 * width, h, w): (n, width, h, w).
+
+    Equation 2.
+    """
     f, g = features.chunk(2, dim=1)
     return f.tanh() * g.sigmoid()
 
 
 class PixelCNN(nn.Module):
-    """The distribution of grids (n, side, side) of codes below `codes`.
+    """Distribution of grids (n, side, side) of whole numbers from 0 to `codes` - 1.
 
-    `given` is what the grids depend on besides, as maps (n, width, side, side).
+    `condition` is an optional conditioning input as maps (n, width, side, side).
     """
 
     def __init__(self, codes: int, side: int, width: int, depth: int) -> None:
         super().__init__()
         self.side = side
         self.embedding = nn.Embedding(codes, width)
-        self.place = nn.Parameter(torch.zeros(1, width, side, side))
+        self.place = nn.Parameter(torch.zeros(1, width, side, side))  # positional embedding
         self.vertical = nn.ModuleList(Vertical(width) for _ in range(depth))
         self.horizontal = nn.ModuleList(Horizontal(width) for _ in range(depth))
         self.head = nn.Sequential(
             nn.ReLU(), nn.Conv2d(width, width, 1), nn.ReLU(), nn.Conv2d(width, codes, 1)
         )
 
-    def forward(self, codes: Tensor, given: Tensor | None = None) -> Tensor:
-        """Logits (n, codes, h, w) of each code of a grid's first rows (n, h, side)."""
-        known = self.embed(codes)
-        return self.across(known, self.down(known, given))
+    def forward(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Logits (n, codes, h, side) of each position of the first h rows of grids (n, h, side)."""
+        x = self.embed(codes)
+        return self.run_horizontal(x, self.run_vertical(x, condition))
 
     def embed(self, codes: Tensor) -> Tensor:
+        """Embed grids (n, h, w) as maps (n, width, h, w)."""
         return self.embedding(codes).movedim(-1, 1)
 
-    def down(self, known: Tensor, given: Tensor | None = None) -> list[Tensor]:
-        """What each layer hears of the rows above."""
-        rows = known.shape[2]
-        here = self.place if given is None else self.place + given
-        above, heard = pad(known, (0, 0, 1, -1)), []
+    def run_vertical(self, x: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """Links (n, 2 * width, h, side) of each layer, from embedded rows x (n, width, h, side)."""
+        rows = x.shape[2]
+        position = self.place if condition is None else self.place + condition
+        above, links = pad(x, (0, 0, 1, -1)), []  # shifted down: row i sees rows before i only
         for layer in self.vertical:
-            above, words = layer(above, here[:, :, :rows])
-            heard.append(words)
-        return heard
+            above, link = layer(above, position[:, :, :rows])
+            links.append(link)
+        return links
 
-    def across(self, known: Tensor, heard: list[Tensor]) -> Tensor:
-        """Logits (n, codes, h, w), by what each layer hears of the rows above."""
-        left = pad(known, (1, -1))
-        for layer, words in zip(self.horizontal, heard, strict=True):
-            left = layer(left, words)
+    def run_horizontal(self, x: Tensor, links: list[Tensor]) -> Tensor:
+        """Logits (n, codes, h, w) from embedded rows x (n, width, h, w) and the vertical links."""
+        left = pad(x, (1, -1))  # shifted right: column j sees columns before j only
+        for layer, link in zip(self.horizontal, links, strict=True):
+            left = layer(left, link)
         return self.head(left)
 
-    def code_nll(self, codes: Tensor, given: Tensor | None = None) -> Tensor:
-        """How much each grid (n, side, side) surprises, -log p: (n,)."""
-        logits = self(codes, given).float()
+    def code_nll(self, codes: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Negative log-likelihood (n,) of grids (n, side, side), in nats."""
+        logits = self(codes, condition).float()
         return cross_entropy(logits, codes, reduction="none").sum((1, 2))
 
-    def sample_indices(self, chances: Tensor, given: Tensor | None = None) -> Tensor:
-        """Grids (n, side, side), each code where its distribution function passes a chance in
-        [0, 1): uniform chances (n, side, side) make samples. The rows above are looked at once
-        a row."""
-        codes = torch.zeros_like(chances, dtype=torch.long)
+    def sample_indices(self, uniform: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Sample grids (n, side, side) by inverse transform sampling.
+
+        `uniform` (n, side, side) holds uniform numbers in [0, 1). The vertical stack runs once for
+        each row, the horizontal stack once for each position.
+        """
+        codes = torch.zeros_like(uniform, dtype=torch.long)
         for i in range(self.side):
-            heard = [words[:, :, i:] for words in self.down(self.embed(codes[:, : i + 1]), given)]
+            links = self.run_vertical(self.embed(codes[:, : i + 1]), condition)
+            links = [link[:, :, i:] for link in links]  # of row i: (n, 2 * width, 1, side)
             for j in range(self.side):
                 row = self.embed(codes[:, i : i + 1, : j + 1])
-                logits = self.across(row, [words[..., : j + 1] for words in heard])[:, :, 0, j]
-                passed = logits.double().softmax(1).cumsum(1) <= chances[:, i, j, None]
-                codes[:, i, j] = passed.sum(1).clamp(max=logits.shape[1] - 1)
+                logits = self.run_horizontal(row, [link[..., : j + 1] for link in links])[
+                    :, :, 0, j
+                ]
+                cdf = logits.double().softmax(1).cumsum(1)  # (n, codes)
+                below = (cdf <= uniform[:, i, j, None]).sum(1)
+                codes[:, i, j] = below.clamp(max=logits.shape[1] - 1)  # a CDF may end below 1
         return codes

@@ -1,7 +1,7 @@
 """RAE. Ghosh, Sajjadi, Vergari, Black & Schoelkopf, 2020, https://arxiv.org/abs/1903.12436
 
-What noise in the code does for a VAE, a small code and a smooth decoder do here; the density that
-codes are drawn from is fitted when all is learned (section 4).
+Penalties on the code's norm and on the decoder's weights replace the noise of a VAE. The density
+from which codes are sampled is fitted after training (section 4).
 """
 
 import torch
@@ -16,9 +16,9 @@ from zoo.losses.reconstruction import squared_distance
 
 
 class RAE(Autoencoder):
-    """RAE-L2: descends |x - D(z)|^2 + shrinkage |z|^2 / 2 + decay |weights of D|^2.
+    """RAE-L2: minimizes |x - D(z)|^2 + shrinkage |z|^2 / 2 + decay |weights of D|^2.
 
-    Its samples are of a mixture of as many normals as `components`, 10 in section 5.
+    The fitted density is a mixture of `components` normals, 10 in section 5.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class RAE(Autoencoder):
         self.to(memory_format=torch.channels_last)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """The three terms of section 3, the decoder regularised by L2."""
+        """Loss of section 3, with the decoder regularized by L2."""
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
         error = squared_distance(self.decoder(z), x)

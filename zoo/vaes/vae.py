@@ -1,6 +1,6 @@
 """VAE. Kingma & Welling, 2013, https://arxiv.org/abs/1312.6114
 
-An autoencoder whose code is a distribution, trained on one bound on the likelihood of the data.
+An autoencoder whose code is a distribution. Training maximizes a lower bound on the likelihood.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,12 @@ NETWORKS: dict[Network, tuple[Build, Build]] = {
 
 
 class VAE(LatentVariableModel):
-    """Climbs the evidence lower bound, in nats per image.
+    """VAE: maximizes the evidence lower bound (ELBO), in nats per image.
 
-    `width` is that of the hidden layers of a dense network, and of the outermost layer of a
-    convolutional one. `gaussian` is a density of pixels in [-1, 1] with standard deviation `noise`;
-    `bernoulli` takes a pixel's brightness in [0, 1] as the probability of white.
+    `width` is the number of units of a hidden layer in a dense network, and of channels of the
+    outermost layer in a convolutional one. The likelihood `gaussian` is a normal density of pixels
+    in [-1, 1] with standard deviation `noise`; `bernoulli` treats a pixel's brightness in [0, 1] as
+    the probability of white.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class VAE(LatentVariableModel):
         return 2 if self.hparams["network"] == "dense-2-norm" else 1  # batch norm of dense layers
 
     def posterior(self, x: Tensor) -> Normal:
-        """q(z | x), each (n, latent)."""
+        """Approximate posterior q(z | x) with mean and standard deviation (n, latent)."""
         return diagonal_normal(self.encoder(self.validate_images(x)))
 
     def likelihood(self, z: Tensor) -> Distribution:
-        """p(x | z) of latents (..., latent), each (..., channels, size, size)."""
+        """Distribution p(x | z) of pixels (..., channels, size, size) for latents (..., latent)."""
         flat = z.flatten(0, -2).to(self.parameter_dtype)
         pixels = at_least_float32(self.decoder(flat)).unflatten(0, z.shape[:-1])
         if self.hparams["likelihood"] == "bernoulli":
@@ -77,38 +78,45 @@ class VAE(LatentVariableModel):
         return Normal(pixels.tanh(), self.hparams["noise"], validate_args=False)
 
     def log_likelihood(self, x: Tensor, z: Tensor) -> Tensor:
-        """log p(x | z) of images (n, channels, size, size) and latents (..., n, latent): (..., n),
-        in nats."""
-        self.validate_images(x)  # for its checks: a density has the precision of the images
+        """Log-likelihood log p(x | z), shape (..., n), in nats.
+
+        Images (n, channels, size, size) in [-1, 1] and latents (..., n, latent).
+        """
+        self.validate_images(x)  # checks only: converted to half precision, the density is inexact
         x = at_least_float32(x)
         target = (x + 1) / 2 if self.hparams["likelihood"] == "bernoulli" else x
         return self.likelihood(z).log_prob(target).flatten(-3).sum(-1)
 
     def pixel_std(self) -> float | None:
-        """The standard deviation of the density of pixels in [-1, 1]; none of a Bernoulli's."""
+        """Standard deviation of the density of pixels in [-1, 1]; None for a Bernoulli."""
         return None if self.hparams["likelihood"] == "bernoulli" else self.hparams["noise"]
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) of latents (..., latent): (...), in nats."""
+        """Log-density (...) of the prior at latents (..., latent), in nats."""
         return Normal(0.0, 1.0, validate_args=False).log_prob(z).sum(-1)
 
     def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-likelihood and divergence of images x, each (n,), in nats; their difference is
-        the evidence lower bound (equation 10 with one sample)."""
+        """Log-likelihood and KL divergence of each image, two tensors (n,) in nats.
+
+        Their difference is the evidence lower bound (equation 10 with one sample).
+        """
         q = self.posterior(x)
         z = q.rsample()  # mean + std * noise, so that gradients reach the encoder
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         return self.log_likelihood(x, z), divergence
 
     def log_importance_weights(self, x: Tensor, k: int) -> Tensor:
-        """log p(x, z) - log q(z | x) of k draws of z for each of the images x: (k, n), in nats."""
+        """Log-weights log p(x, z) - log q(z | x) of k samples of z for each image: (k, n), in nats.
+
+        Raises BadInput for k < 1.
+        """
         check_count(k, "k", 1)
         q = self.posterior(x)
         z = q.rsample(torch.Size([k]))
         return self.log_likelihood(x, z) + self.log_prior(z) - q.log_prob(z).sum(-1)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend KL(q || p) - E_q log p(x | z)."""
+        """Loss KL(q || p) - E_q log p(x | z), estimated with one sample, in nats per image."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
         self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
@@ -122,13 +130,16 @@ class VAE(LatentVariableModel):
         return Adam(self.parameters(), lr=self.hparams["lr"])
 
     def encode(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to posterior means (n, latent)."""
+        """Posterior means (n, latent) of images (n, channels, size, size) in [-1, 1]."""
         return eval_in_chunks(
             self, self.validate_images(x), lambda chunk: self.posterior(chunk).mean
         )
 
     def decode(self, z: Tensor) -> Tensor:
-        """Latents (n, latent) to the likelihood's means (n, channels, size, size) in [-1, 1]."""
+        """Decode latents (n, latent) to the likelihood's means (n, channels, size, size).
+
+        The means are pixels in [-1, 1].
+        """
         return self.to_pixels(
             eval_in_chunks(
                 self, self.validate_latents(z), lambda chunk: self.likelihood(chunk).mean
@@ -136,16 +147,18 @@ class VAE(LatentVariableModel):
         )
 
     def to_pixels(self, mean: Tensor) -> Tensor:
-        """Means of the likelihood to pixels in [-1, 1]."""
+        """Convert means of the likelihood to pixels in [-1, 1]."""
         return 2 * mean - 1 if self.hparams["likelihood"] == "bernoulli" else mean
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through the mean of their posterior."""
+        """Decode the posterior means of images (n, channels, size, size) in [-1, 1]."""
         return self.decode(self.encode(x))
 
 
 def diagonal_normal(features: Tensor) -> Normal:
-    """Normals (n, latent) of an encoder's features (n, 2 * latent), means before log-variances; in
-    float32 or better, as nats need it."""
+    """Normals (n, latent) from an encoder's outputs (n, 2 * latent), in float32 or better.
+
+    The means come first, then the log-variances.
+    """
     mean, log_variance = at_least_float32(features).chunk(2, dim=1)
     return Normal(mean, (log_variance / 2).exp(), validate_args=False)

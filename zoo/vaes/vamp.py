@@ -1,6 +1,6 @@
 """VampPrior. Tomczak & Welling, 2018, https://arxiv.org/abs/1705.07120
 
-The prior is a mixture of the posteriors of pseudo-inputs: images that are learned with the rest.
+The prior is a mixture of the posteriors of pseudo-inputs: images that are learned parameters.
 """
 
 import math
@@ -16,7 +16,7 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class VampVAE(VAE):
-    """A VAE whose prior is where its posterior is: `components` pseudo-inputs, 500 in section 5."""
+    """VAE with a VampPrior of `components` pseudo-inputs, 500 in section 5."""
 
     def __init__(
         self,
@@ -34,37 +34,44 @@ class VampVAE(VAE):
         self.inputs = nn.Parameter(torch.randn(components, channels, size, size) / 2)
 
     def pseudo_inputs(self) -> Tensor:
-        """Images u (components, channels, size, size) in [-1, 1]."""
+        """Pseudo-inputs u (components, channels, size, size) in [-1, 1]."""
         return hardtanh(self.inputs)
 
     def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-likelihood and divergence of images x, each (n,), in nats, from one draw of z,
-        as the divergence from a mixture has no closed form."""
+        """Log-likelihood and KL divergence of each image, two tensors (n,) in nats.
+
+        Both are estimated with one sample of z: the divergence from a mixture has no closed form.
+        """
         x, u = self.validate_images(x), self.pseudo_inputs()
-        both = self.posterior(torch.cat([x, u]))  # in one batch, to be normalised alike
-        (mean, at), (std, spread) = (t.split([len(x), len(u)]) for t in (both.mean, both.stddev))
+        both = self.posterior(torch.cat([x, u]))  # one batch, for the same batch norm statistics
+        (mean, prior_mean), (std, prior_std) = (
+            t.split([len(x), len(u)]) for t in (both.mean, both.stddev)
+        )
         q = Normal(mean, std, validate_args=False)
         z = q.rsample()
-        return self.log_likelihood(x, z), q.log_prob(z).sum(1) - mixture(z, at, spread)
+        log_prior = mixture_log_prob(z, prior_mean, prior_std)
+        return self.log_likelihood(x, z), q.log_prob(z).sum(1) - log_prior
 
     def log_prior(self, z: Tensor) -> Tensor:
-        """log p(z) of latents (..., latent): (...), in nats."""
+        """Log-density (...) of the prior at latents (..., latent), in nats."""
         q = self.posterior(self.pseudo_inputs())
-        return mixture(z, q.mean, q.stddev)
+        return mixture_log_prob(z, q.mean, q.stddev)
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Draw z (n, latent) from the posteriors of random pseudo-inputs; a seed gives the same
-        latents on every device, and more of them continue the fewer."""
+        """Sample latents z (n, latent) from the posteriors of random pseudo-inputs.
+
+        A seed gives the same latents on every device; a larger n extends those of a smaller n.
+        """
         generator = seeded(n, seed)
         u = self.pseudo_inputs().detach()
         mean = self.encode(u)
         std = eval_in_chunks(self, u, lambda chunk: self.posterior(chunk).stddev)
-        chosen = torch.randint(len(u), (n,), generator=generator).to(u.device)
-        z = mean[chosen] + std[chosen] * super().prior(n, seed)
+        components = torch.randint(len(u), (n,), generator=generator).to(u.device)
+        z = mean[components] + std[components] * super().prior(n, seed)
         return z.to(self.parameter_dtype)
 
 
-def mixture(z: Tensor, means: Tensor, stds: Tensor) -> Tensor:
-    """The log-density (...) at z (..., latent) of normals (components, latent) in equal shares."""
-    each = Normal(means, stds, validate_args=False).log_prob(z[..., None, :]).sum(-1)
-    return each.logsumexp(-1) - math.log(len(means))
+def mixture_log_prob(z: Tensor, means: Tensor, stds: Tensor) -> Tensor:
+    """Log-density (...) at z (..., latent) of a uniform mixture of normals (components, latent)."""
+    log_probs = Normal(means, stds, validate_args=False).log_prob(z[..., None, :]).sum(-1)
+    return log_probs.logsumexp(-1) - math.log(len(means))  # over the components

@@ -1,7 +1,7 @@
 """VQ-VAE. van den Oord, Vinyals & Kavukcuoglu, 2017, https://arxiv.org/abs/1711.00937
 
-An autoencoder whose codes are picked from a codebook, and a PixelCNN that learns which codes go
-together, so that it samples: first the one, then, the codes being kept, the other.
+An autoencoder whose codes are the nearest entries of a codebook, and a PixelCNN as prior over the
+codes. The two are trained one after the other.
 """
 
 import torch
@@ -15,7 +15,10 @@ from zoo.vaes.quantized import QuantizedModel, downsampled_size
 
 
 class Residual(nn.Module):
-    """Section 4.1: ReLU, 3x3 convolution, ReLU, 1x1 convolution."""
+    """Residual block on maps (n, width, h, w): ReLU, 3x3 convolution, ReLU, 1x1 convolution.
+
+    Section 4.1.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -31,7 +34,7 @@ class Residual(nn.Module):
 
 
 class Encoder(nn.Sequential):
-    """Images (n, channels, size, size) to maps (n, dim, size / 4, size / 4)."""
+    """Map images (n, channels, size, size) to maps (n, dim, size / 4, size / 4)."""
 
     def __init__(self, dim: int, width: int, channels: int = 3) -> None:
         super().__init__(
@@ -46,7 +49,7 @@ class Encoder(nn.Sequential):
 
 
 class Decoder(nn.Sequential):
-    """Maps (n, dim, size / 4, size / 4) to images (n, channels, size, size) in [-1, 1]."""
+    """Decode maps (n, dim, size / 4, size / 4) to images (n, channels, size, size) in [-1, 1]."""
 
     def __init__(self, dim: int, width: int, channels: int = 3) -> None:
         super().__init__(
@@ -62,7 +65,7 @@ class Decoder(nn.Sequential):
 
 
 class VQVAE(QuantizedModel):
-    """The defaults are the paper's; `depth` is the number of the prior's layers."""
+    """VQ-VAE with the paper's defaults; `depth` is the prior's number of layers."""
 
     def __init__(
         self,
@@ -94,7 +97,10 @@ class VQVAE(QuantizedModel):
         return self.hparams["codebook"]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend equation 3, whose middle term is the codebook's own; then -log p(codes)."""
+        """Loss of equation 3 in the first stage, -log p(codes) of the prior in the second.
+
+        The middle term of equation 3 is the codebook's, which follows a moving average instead.
+        """
         x, _ = batch
         if self.in_codebook_stage():
             z = self.encoder(x)
@@ -109,7 +115,7 @@ class VQVAE(QuantizedModel):
         return nats
 
     def quantize(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to codes (n, size / 4 * size / 4)."""
+        """Quantize images (n, channels, size, size) to codes (n, size / 4 * size / 4)."""
         return self.quantizer.encode_indices(self.encoder(x)).flatten(1)
 
     def embed_indices(self, codes: Tensor) -> Tensor:
@@ -123,8 +129,9 @@ class VQVAE(QuantizedModel):
         self.check_codes(codes)
         return self.prior.code_nll(self.grid(codes))
 
-    def sample_indices(self, chances: Tensor) -> Tensor:
-        return self.prior.sample_indices(self.grid(chances)).flatten(1)
+    def sample_indices(self, uniform: Tensor) -> Tensor:
+        return self.prior.sample_indices(self.grid(uniform)).flatten(1)
 
-    def grid(self, codes: Tensor) -> Tensor:
-        return codes.unflatten(1, (self.side, self.side))
+    def grid(self, values: Tensor) -> Tensor:
+        """Reshape values (n, positions) to maps (n, size / 4, size / 4), in raster order."""
+        return values.unflatten(1, (self.side, self.side))

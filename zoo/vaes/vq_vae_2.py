@@ -1,7 +1,7 @@
 """VQ-VAE-2. Razavi, van den Oord & Vinyals, 2019, https://arxiv.org/abs/1906.00446
 
-Two levels of codes: a coarse one for the shape of things, and a fine one for what it leaves out.
-Each has its PixelCNN, the fine one's being told the coarse codes.
+Two levels of codes: the top level encodes the global structure, the bottom level the details. Each
+level has a PixelCNN as prior; that of the bottom level is conditioned on the top codes.
 """
 
 import torch
@@ -16,7 +16,7 @@ from zoo.vaes.vq_vae import Decoder, Encoder, Residual
 
 
 class DownBlock(nn.Sequential):
-    """Maps (n, width, h, w) to (n, dim, h / 2, w / 2)."""
+    """Map feature maps (n, width, h, w) to (n, dim, h / 2, w / 2)."""
 
     def __init__(self, width: int, dim: int) -> None:
         super().__init__(
@@ -30,7 +30,7 @@ class DownBlock(nn.Sequential):
 
 
 class UpBlock(nn.Sequential):
-    """Maps (n, dim, h, w) to (n, width, 2 h, 2 w)."""
+    """Map feature maps (n, dim, h, w) to (n, width, 2 h, 2 w)."""
 
     def __init__(self, dim: int, width: int) -> None:
         super().__init__(
@@ -43,10 +43,11 @@ class UpBlock(nn.Sequential):
 
 
 class VQVAE2(QuantizedModel):
-    """The defaults are the paper's; its priors are wider, and attend to all that came before.
+    """VQ-VAE-2 with the paper's defaults, but with narrower priors without self-attention.
 
-    Codes are those of the top level, size / 8 a row, then those of the bottom level, size / 4 a
-    row, which count on from the top's `codebook`.
+    The codes (n, positions) concatenate the top map (size / 8 x size / 8) and the bottom map
+    (size / 4 x size / 4), both in raster order. The bottom codes are offset by `codebook`, so that
+    the codes of the two codebooks differ.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class VQVAE2(QuantizedModel):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.coarse = downsampled_size(size, 8)  # codes a row
-        self.fine = 2 * self.coarse
-        self.positions = self.coarse**2 + self.fine**2
+        self.top_side = downsampled_size(size, 8)
+        self.bottom_side = 2 * self.top_side
+        self.positions = self.top_side**2 + self.bottom_side**2
         self.encoder = Encoder(width, width, channels)
         self.encoder_top = DownBlock(width, dim)
         self.quantizer_top = Quantizer(codebook, dim)
@@ -74,20 +75,20 @@ class VQVAE2(QuantizedModel):
         self.quantizer_bottom = Quantizer(codebook, dim)
         self.upsample = nn.ConvTranspose2d(dim, dim, 4, stride=2, padding=1)
         self.decoder = Decoder(2 * dim, width, channels)
-        self.prior_top = PixelCNN(codebook, self.coarse, width, depth)
-        self.prior_bottom = PixelCNN(codebook, self.fine, width, depth)
-        self.guide = UpBlock(dim, width)
+        self.prior_top = PixelCNN(codebook, self.top_side, width, depth)
+        self.prior_bottom = PixelCNN(codebook, self.bottom_side, width, depth)
+        self.guide = UpBlock(dim, width)  # conditions the bottom prior on the top codes
         self.to(memory_format=torch.channels_last)
 
     def quantizers(self) -> dict[int, Quantizer]:
-        return {self.coarse**2: self.quantizer_top, self.fine**2: self.quantizer_bottom}
+        return {self.top_side**2: self.quantizer_top, self.bottom_side**2: self.quantizer_bottom}
 
     @property
     def codebook_size(self) -> int:
         return 2 * self.hparams["codebook"]
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Algorithm 1; then, the codes being kept, algorithm 2."""
+        """Loss of Algorithm 1 in the first stage, of Algorithm 2 in the second."""
         x, _ = batch
         if self.in_codebook_stage():
             h = self.encoder(x)
@@ -105,69 +106,76 @@ class VQVAE2(QuantizedModel):
         return nats
 
     def refine(self, h: Tensor, e_top: Tensor) -> Tensor:
-        """What the top level leaves to the bottom: (n, dim, size / 4, size / 4)."""
+        """Bottom vectors before quantization, (n, dim, size / 4, size / 4).
+
+        From features h (n, width, size / 4, size / 4) and the quantized top level e_top.
+        """
         return self.join(torch.cat([h, self.decoder_top(e_top.to(h))], dim=1))
 
     def decode_levels(self, e_top: Tensor, e_bottom: Tensor) -> Tensor:
-        """Both levels' vectors to images (n, channels, size, size) in [-1, 1]."""
+        """Decode the vectors of both levels to images (n, channels, size, size) in [-1, 1].
+
+        e_top is (n, dim, size / 8, size / 8), e_bottom (n, dim, size / 4, size / 4).
+        """
         e_top, e_bottom = e_top.to(self.parameter_dtype), e_bottom.to(self.parameter_dtype)
         return self.decoder(torch.cat([self.upsample(e_top), e_bottom], dim=1))
 
     def usage(self) -> dict[str, Tensor]:
+        """Perplexity of each level's codebook, by the name under which it is logged."""
         levels = {"top": self.quantizer_top, "bottom": self.quantizer_bottom}
         return {
             f"perplexity/{k}": torch.tensor(perplexity(v.cluster_size)) for k, v in levels.items()
         }
 
     def quantize(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) to codes (n, size / 8 squared + size / 4 squared)."""
+        """Quantize images (n, channels, size, size) to the codes (n, positions) of both levels."""
         h = self.encoder(x)
         top = self.quantizer_top.encode_indices(self.encoder_top(h))
-        bottom = self.quantizer_bottom.encode_indices(
-            self.refine(h, self.quantizer_top.embed_indices(top))
-        )
-        return self.side_by_side(top, bottom)
+        e_top = self.quantizer_top.embed_indices(top)
+        bottom = self.quantizer_bottom.encode_indices(self.refine(h, e_top))
+        return self.join_levels(top, bottom)
 
     def embed_indices(self, codes: Tensor) -> Tensor:
         self.check_codes(codes)
-        top, bottom = self.levels(codes)
-        e_top, e_bottom = (
-            self.quantizer_top.embed_indices(top),
-            self.quantizer_bottom.embed_indices(bottom),
-        )
+        top, bottom = self.split_levels(codes)
+        e_top = self.quantizer_top.embed_indices(top)
+        e_bottom = self.quantizer_bottom.embed_indices(bottom)
         return torch.cat([e_top.flatten(1), e_bottom.flatten(1)], dim=1)
 
     def decode_latents(self, z: Tensor) -> Tensor:
-        dim, coarse, fine = self.hparams["dim"], self.coarse, self.fine
-        top, bottom = z.split([dim * coarse**2, dim * fine**2], dim=1)
-        maps = top.unflatten(1, (dim, coarse, coarse)), bottom.unflatten(1, (dim, fine, fine))
-        return self.decode_levels(*maps)
+        dim, top, bottom = self.hparams["dim"], self.top_side, self.bottom_side
+        e_top, e_bottom = z.split([dim * top**2, dim * bottom**2], dim=1)
+        e_top, e_bottom = (
+            e.unflatten(1, (dim, side, side)) for e, side in ((e_top, top), (e_bottom, bottom))
+        )
+        return self.decode_levels(e_top, e_bottom)
 
     def code_nll(self, codes: Tensor) -> Tensor:
         self.check_codes(codes)
-        top, bottom = self.levels(codes)
-        return self.prior_top.code_nll(top) + self.prior_bottom.code_nll(
-            bottom, self.top_conditioning(top)
-        )
+        top, bottom = self.split_levels(codes)
+        bottom_nll = self.prior_bottom.code_nll(bottom, self.top_conditioning(top))
+        return self.prior_top.code_nll(top) + bottom_nll
 
-    def sample_indices(self, chances: Tensor) -> Tensor:
-        first, second = self.grids(chances)
-        top = self.prior_top.sample_indices(first)
-        return self.side_by_side(
-            top, self.prior_bottom.sample_indices(second, self.top_conditioning(top))
-        )
+    def sample_indices(self, uniform: Tensor) -> Tensor:
+        for_top, for_bottom = self.grids(uniform)
+        top = self.prior_top.sample_indices(for_top)
+        bottom = self.prior_bottom.sample_indices(for_bottom, self.top_conditioning(top))
+        return self.join_levels(top, bottom)
 
     def top_conditioning(self, top: Tensor) -> Tensor:
-        """What the bottom level's prior hears of the top codes."""
+        """Condition (n, width, size / 4, size / 4) of the bottom prior, from top codes."""
         return self.guide(self.quantizer_top.embed_indices(top).to(self.parameter_dtype))
 
     def grids(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        top, bottom = values.split([self.coarse**2, self.fine**2], dim=1)
-        return top.unflatten(1, (self.coarse, -1)), bottom.unflatten(1, (self.fine, -1))
+        """Split values (n, positions) into the top and the bottom map, in raster order."""
+        top, bottom = values.split([self.top_side**2, self.bottom_side**2], dim=1)
+        return top.unflatten(1, (self.top_side, -1)), bottom.unflatten(1, (self.bottom_side, -1))
 
-    def levels(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+    def split_levels(self, codes: Tensor) -> tuple[Tensor, Tensor]:
+        """Index maps of both levels, each from 0, of codes (n, positions)."""
         top, bottom = self.grids(codes)
         return top, bottom - self.hparams["codebook"]
 
-    def side_by_side(self, top: Tensor, bottom: Tensor) -> Tensor:
+    def join_levels(self, top: Tensor, bottom: Tensor) -> Tensor:
+        """Codes (n, positions) of index maps of both levels; inverts `split_levels`."""
         return torch.cat([top.flatten(1), bottom.flatten(1) + self.hparams["codebook"]], dim=1)

@@ -1,7 +1,7 @@
 """WAE-MMD. Tolstikhin, Bousquet, Gelly & Schoelkopf, 2018, https://arxiv.org/abs/1711.01558
 
-An autoencoder without noise in its code: not the code of each image, but that of all images taken
-together is drawn to the prior.
+An autoencoder with a deterministic encoder. The penalty matches the aggregated posterior, the
+distribution of the codes of all images, to the prior.
 """
 
 import torch
@@ -15,7 +15,10 @@ from zoo.losses.reconstruction import squared_distance
 
 
 class WAE(EncoderDecoder):
-    """Descends |x - G(z)|^2 + penalty MMD(Q_z, P_z); the defaults are section 4's, for faces."""
+    """WAE-MMD: minimizes |x - G(z)|^2 + mmd_weight MMD(Q_z, P_z).
+
+    The defaults are section 4's for faces.
+    """
 
     def __init__(
         self,
@@ -34,10 +37,10 @@ class WAE(EncoderDecoder):
 
     @property
     def min_sub_batch(self) -> int:
-        return 2  # a discrepancy is one of pairs
+        return 2  # the unbiased MMD averages over pairs
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Algorithm 2."""
+        """Loss of Algorithm 2."""
         x, _ = batch
         z = self.encoder(x).to(x.dtype)
         cost = squared_distance(self.decoder(z), x)
@@ -50,17 +53,23 @@ class WAE(EncoderDecoder):
 
 
 def maximum_mean_discrepancy(a: Tensor, b: Tensor) -> Tensor:
-    """Squared MMD of codes a, b (n, latent), a scalar without bias, which is why it may read below
-    zero; algorithm 2's last term. Raises ValueError for fewer than two codes."""
+    """Unbiased estimate of the squared MMD of codes a and b, both (n, latent), a scalar.
+
+    The estimate may be negative. Algorithm 2's last term. Raises ValueError for n < 2.
+    """
     a, b, n = at_least_float32(a), at_least_float32(b), len(a)
     if n < 2:
-        raise ValueError(f"a discrepancy needs two codes or more on each side, not {n}")
-    within = sum(multiquadrics(t, t).sum() - n for t in (a, b)) / (n * (n - 1))  # k(t, t) = 1
-    return within - 2 * multiquadrics(a, b).mean()
+        raise ValueError(f"the number of codes must be >= 2, got {n}. Use larger batches")
+    # the n diagonal terms k(t_i, t_i) = 1 are left out, which makes the estimate unbiased
+    within = sum(multiquadric_kernel(t, t).sum() - n for t in (a, b)) / (n * (n - 1))
+    return within - 2 * multiquadric_kernel(a, b).mean()
 
 
-def multiquadrics(a: Tensor, b: Tensor) -> Tensor:
-    """C / (C + |a_i - b_j|^2), (n, m), with C = 2 latent, the mean of |a_i - b_j|^2 under the
-    prior: inverse multiquadrics, whose tails still pull at codes that are far off (section 4)."""
+def multiquadric_kernel(a: Tensor, b: Tensor) -> Tensor:
+    """Inverse multiquadric kernel C / (C + |a_i - b_j|^2), shape (n, m), of a and b.
+
+    C = 2 latent is the mean of |a_i - b_j|^2 under the prior. The kernel's heavy tails give
+    gradients to codes far from the prior (section 4).
+    """
     C = 2 * a.shape[1]
     return C / (C + (a[:, None] - b).square().sum(2))

@@ -1,7 +1,7 @@
 """KL warm-up. Soenderby et al., 2016, https://arxiv.org/abs/1602.02282
 
-The divergence costs nothing at first and its full price after `steps`, so that the code is in use
-before it is paid for. Bowman et al., 2015 (https://arxiv.org/abs/1511.06349), did so for text.
+The weight of the KL divergence grows from zero to one, which prevents posterior collapse early in
+training. Bowman et al., 2015 (https://arxiv.org/abs/1511.06349), did so for text.
 """
 
 from torch import Tensor
@@ -10,7 +10,7 @@ from zoo.vaes.vae import VAE, Likelihood, Network
 
 
 class WarmUpVAE(VAE):
-    """A VAE against posterior collapse: the price of its divergence grows evenly from 0 to 1."""
+    """VAE whose KL weight grows linearly from 0 to 1 over the first `warm_up_steps`."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class WarmUpVAE(VAE):
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Descend beta KL(q || p) - E_q log p(x | z), beta from 0 to 1."""
+        """Loss beta KL(q || p) - E_q log p(x | z) with beta from 0 to 1, in nats per image."""
         x, _ = batch
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(x))
         beta = min(1.0, self.trainer.global_step / max(1, self.hparams["warm_up_steps"]))

@@ -24,6 +24,10 @@ class Modality(ABC):
     def normalize(self, values: Tensor) -> Tensor:
         """Stored values (n, ...) as a model takes them."""
 
+    def to_array(self, values: Tensor) -> Tensor:
+        """Stored values (n, ...) in the layout of NumPy arrays in files."""
+        return values
+
     @abstractmethod
     def store(self, samples: Tensor) -> Tensor:
         """The inverse of `normalize`, rounded to what a data set stores."""

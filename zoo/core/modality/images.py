@@ -25,6 +25,9 @@ class Images(Modality):
     def normalize(self, values: Tensor) -> Tensor:
         return normalize(values)
 
+    def to_array(self, values: Tensor) -> Tensor:
+        return values.permute(0, 2, 3, 1)  # (n, h, w, channels)
+
     def store(self, samples: Tensor) -> Tensor:
         return pictures.to_uint8(samples)
 
