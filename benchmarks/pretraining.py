@@ -24,7 +24,7 @@ import zoo
 from zoo.core.module import CHUNK, ZooModule
 from zoo.data.images import Examples, normalize
 from zoo.evaluation.training_data import data_of
-from zoo.metrics.codes import labelled
+from zoo.metrics.codes import select_labeled
 from zoo.plotting.charts import Curve, chart
 from zoo.plotting.pictures import save
 
@@ -79,7 +79,7 @@ def race(name: str, seeds: int, steps: int, batch: int) -> Iterator[Result]:
     places = torch.arange(len(known.labels))
     for seed in range(seeds):
         for n in LABELS:
-            chosen, y = labelled(places, known.labels, n, seed)
+            chosen, y = select_labeled(places, known.labels, n, seed)
             x = normalize(known.pixels[chosen])
             for start in STARTS:
                 torch.manual_seed(seed)
