@@ -1,7 +1,7 @@
-"""A Hugging Face Hub on loopback: it speaks the Hub's wire protocol to the real client.
+"""A Hugging Face Hub on loopback, which implements the Hub's HTTP API for the real client.
 
-Repositories live in memory as commits of whole trees. Large files go by LFS and come from another
-origin by redirect, as from the Hub's CDN. Every fault of the network has a switch.
+Repositories are kept in memory as commits of whole trees. Large files are uploaded by LFS and
+downloaded from another origin by redirect, as from the Hub's CDN. Every network fault has a switch.
 """
 
 import hashlib
@@ -56,21 +56,21 @@ class Repository:
 
 @dataclass
 class Faults:
-    """The switches. `statuses` are answered, one a request, to requests whose path matches."""
+    """The switches. Each of `statuses` is the response to one request whose path matches."""
 
     statuses: list[tuple[str, int]] = field(default_factory=list)  # ("HEAD .*README", 429), ...
     cut_after: int | None = None  # bytes of the next long answer, then the connection breaks
     swapped: dict[str, bytes] = field(default_factory=dict)  # served instead, by name
-    claimed: dict[str, int] = field(default_factory=dict)  # sizes that are told of files, by name
-    commit: str = ""  # told instead of the true one
+    claimed: dict[str, int] = field(default_factory=dict)  # sizes in the headers of files, by name
+    commit: str = ""  # in the headers instead of the true one
     slow: float = 0.0  # seconds before a large file comes
     silent: float = 0.0  # seconds before any answer
     whole: bool = False  # the answer to who asks for a part of a large file
-    encoding: str = ""  # that a large file is said to be in
+    encoding: str = ""  # in the header of a large file
 
 
 class Hub:
-    """The server and what it holds; `requests` lists what was asked, as "GET /path"."""
+    """The server and its contents; `requests` lists the requests, as "GET /path"."""
 
     def __init__(self) -> None:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
@@ -95,7 +95,7 @@ class Hub:
         Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
     def stop(self) -> None:
-        """Hang up, and refuse connections from now on."""
+        """Close connections, and reject new ones."""
         self.server.shutdown()
         self.server.server_close()
         for connection in list(self.connections):
@@ -179,7 +179,7 @@ class Handler(BaseHTTPRequestHandler):
         return True
 
     def answer(self, code: int, content: bytes = b"", **headers: str) -> None:
-        """Send a whole answer, or break off in the middle where the switch says so."""
+        """Send a response, or only a part of it where the switch is set."""
         self.send_response(code)
         headers.setdefault("Content-Length", str(len(content)))
         for name, value in headers.items():
@@ -190,7 +190,7 @@ class Handler(BaseHTTPRequestHandler):
         cut, self.hub.faults.cut_after = self.hub.faults.cut_after, None
         if cut is None or len(content) <= cut:
             self.hub.faults.cut_after = cut
-            with suppress(ConnectionError):  # whoever asked may have had enough
+            with suppress(ConnectionError):  # the client may have closed the connection
                 self.wfile.write(content)
             return
         self.wfile.write(content[:cut])
@@ -206,7 +206,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(status, body, Content_Type="application/json", **kept)
 
     def repository(self, name: str) -> Repository | None:
-        """The repository, if this token may see it; else the refusal is sent."""
+        """The repository, if the token has access to it; else the error is sent."""
         found = self.hub.repositories.get(name)
         if found is None or (found.private and not self.token()):
             code = 404 if self.token() else 401
@@ -412,9 +412,9 @@ def resolve(self: Handler, name: str, revision: str, path: str) -> None:
 
 
 def cdn(self: Handler, name: str, sha: str, path: str) -> None:
-    """A large file, from where no token is known; it can be asked for from any byte on."""
+    """A large file of another origin, to which no token may be sent; ranges are supported."""
     if self.token():
-        return self.refuse(400, "", "a token was sent to a stranger")
+        return self.refuse(400, "", "a token was sent to another origin")
     Event().wait(self.hub.faults.slow)
     file = swapped(self, path, self.hub.repositories[name].commits[sha][path])
     part = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range") or "")

@@ -7,23 +7,26 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from conftest import FACTS
 from hub_server import TOKEN, File, Hub, Repository
 from huggingface_hub import ModelCard, parse_eval_result_entries
+from studio.text import VOCABULARY, CharLSTM
 
 import zoo
 from zoo.cli import main
-from zoo.core.modality import Images
+from zoo.core.modality import Images, Modality, Text
 from zoo.core.preview import no_inputs, preview
-from zoo.errors import ZooError
+from zoo.errors import BadWeights, ZooError
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
+from zoo.pretrained.trust import class_path_of, trusting
 from zoo.pretrained.weights import sha256
 from zoo.publishing import publish
 from zoo.publishing.package import build_package
-from zoo.publishing.publish import check_package, check_progress
+from zoo.publishing.publish import check_package, check_progress, mean_distance
 from zoo.vaes.vae import VAE
 
 NAME = "someone/vae-digits"
@@ -184,6 +187,35 @@ def test_what_no_longer_belongs_is_taken_out(hub: Hub) -> None:
     hub.repositories[NAME].commit(held(hub) | old)
     main(["publish", "vae-digits", NAME])
     assert set(held(hub)) == FILES | {"notes.txt"}
+
+
+def test_a_text_model_is_published_with_its_text(
+    hub: Hub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A model of a class of its own, whose preview is no picture."""
+    torch.manual_seed(0)
+    zoo.save(CharLSTM(), path := tmp_path / "writer.safetensors")
+    with trusting(classes=[CharLSTM]):
+        preview(zoo.load(path), Text(VOCABULARY, 16), no_inputs).render(path)
+        facts = FACTS | {"sha256": sha256(path), "name": "writer"}
+        facts["class"] = class_path_of(CharLSTM)
+        path.with_suffix(".md").write_text(str(Card("writer", facts, "# writer")))
+        main(["publish", str(path), "someone/writer"])
+        assert set(held(hub, "someone/writer")) == FILES - {"samples.png"} | {"samples.txt"}
+        data = ModelCard(held(hub, "someone/writer")["README.md"].decode()).data
+        assert data.pipeline_tag == "text-generation"
+        main(["verify", "someone/writer"])
+    with pytest.raises(BadWeights, match=r"CharLSTM.*--trust"):
+        zoo.load("someone/writer")
+    again = zoo.load("someone/writer", classes=[CharLSTM])
+    assert torch.equal(again.sample(4, 0), CharLSTM.sample(again, 4, 0))
+
+
+def test_every_modality_has_a_preview() -> None:
+    kinds = [kind for kind in Modality.__subclasses__() if kind.__module__.startswith("zoo.")]
+    assert {kind.suffix for kind in kinds} <= set(catalog.PREVIEWS)
+    assert mean_distance(torch.zeros(4, 3, dtype=torch.int64)) == 0
+    assert mean_distance(torch.arange(12).view(4, 3)) == 1
 
 
 # The gate

@@ -13,7 +13,8 @@ from toys import QUIET, fails, fit, last
 from zoo.cli import main
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
-from zoo.training.config_checks import foreign_code, read_recipe
+from zoo.pretrained.recipes import read_recipe
+from zoo.training.config_checks import foreign_code
 from zoo.training.run_folders import fresh_run, lock_folder, stopped_by
 
 pytestmark = pytest.mark.usefixtures("here")
@@ -103,7 +104,7 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_a_recipe_that_is_none(text: str) -> None:
     Path("bad.yaml").write_text(text)
     with pytest.raises(BadRecipe, match=r"bad\.yaml"):
-        read_recipe(Path("bad.yaml"))
+        read_recipe(Path("bad.yaml"), ())
     assert "bad.yaml" in fails("fit", "--config", "bad.yaml")
 
 

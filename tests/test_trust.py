@@ -259,3 +259,9 @@ def test_fit_then_load_the_checkpoint(models: object, tmp_path: Path) -> None:
     main(["fit", "--config", "own.yaml", *quick, "--init_from", "runs/own", "--trust", "other"])
     quick[-1] = "4"
     main(["fit", "--config", "own.yaml", "--ckpt_path", "last", *quick])
+    export = ["export", "runs/own.2", "mine", "--protocol", "quick"]
+    assert "--trust mypackage" in fails(*export)
+    main([*export, "--trust", "mypackage"])
+    assert "--trust mypackage" in fails("sample", "exports/mine.safetensors")
+    main(["verify", "exports/mine.safetensors", "--trust", "mypackage"])
+    assert zoo.card("exports/mine.safetensors").facts["class"] == "mypackage.models.MyGAN"

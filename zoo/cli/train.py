@@ -87,6 +87,7 @@ def fit_again(options: Namespace) -> str:
     words = ["--config", str(options.config)] if options.config else [options.name]
     words += ["--name", options.run] if options.run else []
     words += ["--smoke-test"] if options.smoke_test else []
+    words += [word for package in options.trust for word in ("--trust", package)]
     return shlex.join(["zoo", "fit", *words, "--ckpt_path", "last"])
 
 

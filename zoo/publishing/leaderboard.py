@@ -57,7 +57,7 @@ def rows_of(card: Card) -> list[Row]:
     class_path = str(facts.get("class", "zoo.unknown.unknown.Unknown"))
     shared: Row = {
         "name": card.name,
-        "family": class_path.split(".")[1],
+        "family": class_path.removeprefix("zoo.").partition(".")[0],
         "year": year(class_path),
         "data": str(card.within("data")["name"]),
         "parameters": facts["parameters"],  # type: ignore[dict-item]
