@@ -1,4 +1,4 @@
-"""Each training step is its paper's algorithm: bit for bit the loop one would write by hand."""
+"""Training steps of DCGAN, WGAN-GP and VAE equal plain loops of their papers' algorithms."""
 
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
@@ -27,7 +27,7 @@ BATCHES, SIZE = 8, 20
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
-    """Sums in one order."""
+    """Use one thread, so that sums have one order."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -63,8 +63,8 @@ def fit(
     batch_size: int = SIZE,
     batches: list[Batch] | None = None,
 ) -> Trainer:
-    """Train on the digits in their own order, the latents drawn after seed 1."""
-    own = torch.Generator()  # a loader draws a seed for its workers: not out of the latents' stream
+    """Train on the digits in their own order, after seed 1."""
+    own = torch.Generator()  # the loader's seed must not come from the generator of the latents
     loader = DataLoader(batches or digits(batch_size), batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
@@ -92,8 +92,8 @@ def descend(optimizer: Adam, loss: Tensor) -> None:
     optimizer.step()
 
 
-def test_one_pass_over_the_weights_is_adam() -> None:
-    """Whatever their layout; a state that was not made so goes on as it was."""
+def test_fused_adam_equals_adam() -> None:
+    """For both memory layouts; a checkpoint's setting is kept."""
     x = torch.randn(8, 3, 8, 8)
     for layout in torch.contiguous_format, torch.channels_last:
         plain = nn.Conv2d(3, 6, 4).to(memory_format=layout)
@@ -110,7 +110,7 @@ def test_one_pass_over_the_weights_is_adam() -> None:
 
 
 def goodfellow_2014(model: DCGAN) -> None:
-    """Algorithm 1 with k = 1, the fakes of an iteration drawn once, as in the authors' code."""
+    """Algorithm 1 with k = 1; both players use the same fakes, as in the authors' code."""
     D, G = model.discriminator, model.generator
     adam_d = Adam(D.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
     adam_g = Adam(G.parameters(), lr=2e-4, betas=(0.5, 0.999), fused=True)
@@ -123,7 +123,7 @@ def goodfellow_2014(model: DCGAN) -> None:
 
 
 def gulrajani_2017(model: WGANGP) -> None:
-    """Algorithm 1 with five critic steps, each on images of its own."""
+    """Algorithm 1 with five critic steps, each on its own images."""
     D, G = model.critic, model.generator
     adam_d = Adam(D.parameters(), lr=1e-4, betas=(0.0, 0.9), fused=True)
     adam_g = Adam(G.parameters(), lr=1e-4, betas=(0.0, 0.9), fused=True)
@@ -133,8 +133,8 @@ def gulrajani_2017(model: WGANGP) -> None:
                 fake = G(torch.randn(len(x), 6))
             epsilon = torch.rand(len(x), 1, 1, 1)
             between = x.lerp(fake, epsilon).requires_grad_()
-            (slope,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
-            penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
+            (grad,) = torch.autograd.grad(D(between).sum(), between, create_graph=True)
+            penalty = 10 * (grad.flatten(1).norm(dim=1) - 1).square().mean()
             descend(adam_d, D(x).mean().neg() + D(fake).mean() + penalty)
         D.requires_grad_(False)
         descend(adam_g, -D(G(torch.randn(SIZE // 5, 6))).mean())
@@ -142,7 +142,7 @@ def gulrajani_2017(model: WGANGP) -> None:
 
 
 def kingma_2013(model: VAE) -> None:
-    """Descend KL(q || p) - E_q log p(x | z) with the reparametrisation of section 2.4."""
+    """Descend KL(q || p) - E_q log p(x | z) with the reparameterization of section 2.4."""
     adam = Adam(model.parameters(), lr=1e-3, fused=True)
     for x, _ in digits():
         mean, log_variance = model.encoder(x).chunk(2, dim=1)
@@ -159,7 +159,7 @@ ADVERSARIAL = [(dcgan, goodfellow_2014), (wgan_gp, gulrajani_2017)]
 
 
 @pytest.mark.parametrize(("build", "algorithm"), [*ADVERSARIAL, (vae, kingma_2013)])
-def test_an_epoch_is_the_papers_algorithm(
+def test_an_epoch_equals_the_papers_algorithm(
     build: Callable[[], ZooModule], algorithm: Callable[[ZooModule], None]
 ) -> None:
     ours, by_hand = build(), build()
@@ -177,14 +177,14 @@ def test_a_training_step_is_one_global_step(build: Callable[[], ZooModule]) -> N
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_max_steps_means_batches(build: Callable[[], ZooModule]) -> None:
+def test_max_steps_counts_batches(build: Callable[[], ZooModule]) -> None:
     model = build()
     assert fit(model, epochs=-1, steps=BATCHES + 3).global_step == BATCHES + 3
     assert model.images_seen == (BATCHES + 3) * SIZE
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_a_checkpoint_is_plain_data_and_counts_on(
+def test_a_checkpoint_is_plain_data_and_continues_the_counts(
     build: Callable[[], ZooModule], tmp_path: Path
 ) -> None:
     model, again = build(), build()
@@ -198,7 +198,7 @@ def test_a_checkpoint_is_plain_data_and_counts_on(
 
 
 class Average(Callback):
-    """The average of the weights after each step, by hand."""
+    """Exponential moving average of the weights, in plain code."""
 
     def __init__(self, decay: float) -> None:
         self.decay = decay
@@ -226,14 +226,16 @@ def test_a_checkpoint_holds_the_average_of_every_step(
 
 
 class Reseed(Callback):
-    """A checkpoint keeps no random generator: each epoch begins with its own."""
+    """Seeds each epoch, because a checkpoint does not store the random generator."""
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         torch.manual_seed(trainer.current_epoch)
 
 
 @pytest.mark.parametrize("build", [dcgan, wgan_gp, vae])
-def test_resuming_is_not_stopping(build: Callable[[], ZooModule], tmp_path: Path) -> None:
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    build: Callable[[], ZooModule], tmp_path: Path
+) -> None:
     whole, half, rest = build(), build(), build()
     for model, folder, epochs in (whole, "whole", 2), (half, "half", 1), (rest, "rest", 2):
         saved = ModelCheckpoint(tmp_path / folder, save_last=True)
@@ -251,7 +253,7 @@ def test_resuming_is_not_stopping(build: Callable[[], ZooModule], tmp_path: Path
 
 
 class Turns(DCGAN):
-    """It lets fakes be drawn inside a turn, and notes who was frozen and who was moved."""
+    """Samples fakes within a turn, and checks which players are frozen and updated."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         D, G = self.discriminator, self.generator
@@ -271,11 +273,11 @@ def trainable(network: nn.Module) -> set[bool]:
     return {p.requires_grad for p in network.parameters()}
 
 
-def test_in_a_turn_the_other_players_are_frozen() -> None:
+def test_other_players_are_frozen_in_a_turn() -> None:
     fit(Turns(size=8, channels=1, latent=6, width=8))
 
 
-def test_a_step_leaves_no_gradient_with_the_discriminator_in_the_generators_turn() -> None:
+def test_the_generators_turn_adds_no_gradient_to_the_discriminator() -> None:
     model = dcgan()
     fit(model, steps=1)
     x, fake = digits()[0][0], dcgan()
@@ -288,6 +290,6 @@ def test_a_step_leaves_no_gradient_with_the_discriminator_in_the_generators_turn
         assert torch.equal(ours.grad, alone.grad)  # the discriminator's own turn, and no more
 
 
-def test_wgan_gp_refuses_a_batch_that_five_steps_cannot_share() -> None:
-    with pytest.raises(BadRecipe, match="multiple of 5"):
+def test_a_batch_that_does_not_split_into_critic_steps_raises() -> None:
+    with pytest.raises(BadRecipe, match=r"batch_size.*5, got 12"):
         fit(wgan_gp(), batch_size=12)

@@ -129,7 +129,7 @@ def images(n: int = 20) -> Tensor:
 
 
 @EACH
-def test_it_encodes_decodes_and_draws(build: Callable[[], Autoencoder]) -> None:
+def test_shapes_and_ranges_of_codes_and_images(build: Callable[[], Autoencoder]) -> None:
     model, x = build(), images()
     assert isinstance(model, SupportsEncoding)
     assert isinstance(model, SupportsReconstruction)
@@ -144,7 +144,7 @@ def test_it_encodes_decodes_and_draws(build: Callable[[], Autoencoder]) -> None:
 
 
 @EACH
-def test_a_step_moves_everything_that_ships(build: Callable[[], Autoencoder]) -> None:
+def test_training_changes_every_parameter(build: Callable[[], Autoencoder]) -> None:
     torch.manual_seed(0)
     model = build()
     before = {name: p.clone() for name, p in model.named_parameters()}
@@ -154,7 +154,7 @@ def test_a_step_moves_everything_that_ships(build: Callable[[], Autoencoder]) ->
 
 
 @EACH
-def test_it_learns(build: Callable[[], Autoencoder]) -> None:
+def test_training_reduces_the_error(build: Callable[[], Autoencoder]) -> None:
     """Its reconstructions of two images and their negatives are nearer than the mean image is."""
     torch.manual_seed(0)
     model, x = build(), images(2).pow(3)
@@ -165,7 +165,9 @@ def test_it_learns(build: Callable[[], Autoencoder]) -> None:
 
 
 @EACH
-def test_it_is_fitted_written_and_read(build: Callable[[], Autoencoder], tmp_path: Path) -> None:
+def test_a_fitted_model_is_saved_and_loaded(
+    build: Callable[[], Autoencoder], tmp_path: Path
+) -> None:
     model = build()
     model.fit_sampler(torch.randn(50, 6) * 3)
     save(model, tmp_path / "one.safetensors")
@@ -225,7 +227,7 @@ def of_contractive(model: Autoencoder, x: Tensor) -> Tensor:
         (contractive, of_contractive),
     ],
 )
-def test_an_epoch_is_the_loop_by_hand(
+def test_an_epoch_equals_the_plain_loop(
     build: Callable[[], Autoencoder], loss: Callable[[Autoencoder, Tensor], Tensor]
 ) -> None:
     ours = build()
@@ -243,7 +245,7 @@ def test_an_epoch_is_the_loop_by_hand(
         assert torch.allclose(p, by_hand.get_parameter(name), atol=2e-5), name
 
 
-def test_errors_are_of_pixels_in_0_1_and_sums_over_an_image() -> None:
+def test_reconstruction_errors_equal_loops() -> None:
     x, again = images(), images().flip(0)
     by_hand = sum((a - b).pow(2).sum() / 4 for a, b in zip(x, again, strict=True)) / 20
     assert torch.allclose(squared_error(again, x), by_hand)
@@ -278,7 +280,7 @@ def least_error(x: Tensor, latent: int) -> float:
     return float(np.square(pca.inverse_transform(pca.transform(flat)) - flat).mean())
 
 
-def test_a_linear_autoencoder_finds_the_plane_of_a_ring() -> None:
+def test_a_linear_autoencoder_finds_the_plane_of_an_ellipse() -> None:
     x = ring()[:, :, None, None]
     torch.manual_seed(0)
     model = LinearAutoencoder(size=1, channels=3, latent=2, lr=0.05)
@@ -305,7 +307,7 @@ def test_a_linear_autoencoder_spans_the_principal_components() -> None:
 # Stacked: Hinton & Salakhutdinov, 2006; greedy: Bengio et al., 2006
 
 
-def test_a_stacked_autoencoder_is_784_100_30_100_784_by_half_the_weights() -> None:
+def test_a_stacked_autoencoder_has_tied_weights_of_784_100_30() -> None:
     weights = 784 * 100 + 100 * 30
     biases = 100 + 30 + 100 + 784
     assert sum(p.numel() for p in StackedAutoencoder().parameters()) == weights + biases
@@ -323,7 +325,7 @@ def test_each_decoder_layer_is_the_transpose_of_its_encoder_layer() -> None:
     assert torch.allclose(model.decode(code).flatten(1), pixels * 2 - 1, atol=1e-6)
 
 
-def test_a_tied_weight_is_stored_once_and_tied_again_when_read(tmp_path: Path) -> None:
+def test_a_tied_weight_is_stored_once_and_tied_after_loading(tmp_path: Path) -> None:
     model = stacked()
     save(model, tmp_path / "one.safetensors")
     with safe_open(tmp_path / "one.safetensors", "pt") as file:
@@ -337,7 +339,7 @@ def test_a_tied_weight_is_stored_once_and_tied_again_when_read(tmp_path: Path) -
     assert not torch.equal(again.decode(torch.ones(1, 6)), before)
 
 
-def test_both_sides_of_a_tied_weight_have_their_gradient() -> None:
+def test_a_tied_weight_has_the_gradients_of_both_layers() -> None:
     layer = nn.Linear(3, 2)
     x = torch.randn(5, 3)
     TiedLinear(layer)(layer(x)).square().sum().backward()
@@ -370,7 +372,7 @@ class Moved(Callback):
         self.epochs.append({n for n, p in self.before.items() if not torch.equal(p, now[n])})
 
 
-def test_greedy_training_moves_one_layer_at_a_time_then_all() -> None:
+def test_greedy_training_changes_one_layer_at_a_time_then_all() -> None:
     moved = Moved()
     train(greedy(), images(), 4, 10, moved)
     first = {"encoder.1.0.weight", "encoder.1.0.bias", "decoder.1.0.bias"}
@@ -378,7 +380,7 @@ def test_greedy_training_moves_one_layer_at_a_time_then_all() -> None:
     assert moved.epochs == [first, second, first | second, first | second]
 
 
-def test_a_greedy_layer_learns_to_give_back_what_is_below_it() -> None:
+def test_a_greedy_layer_reconstructs_the_layer_below() -> None:
     """One step for each of two layers, by hand."""
     ours = GreedyAutoencoder(size=8, widths=(12,), latent=6, layer_steps=1)
     by_hand = deepcopy(ours)
@@ -430,7 +432,7 @@ def test_a_greedy_training_resumes_in_its_stage(epoch: int, tmp_path: Path) -> N
 # Denoising: Vincent et al., 2008
 
 
-def test_dropout_blackens_its_share_of_pixels() -> None:
+def test_dropout_sets_pixels_to_black() -> None:
     x = torch.rand(100, 1, 8, 8) * 2 - 1
     torch.manual_seed(0)
     shown = DenoisingAutoencoder(size=8, amount=0.3).corrupt(x)
@@ -446,7 +448,7 @@ def test_gaussian_noise_is_in_units_of_brightness() -> None:
     assert (shown / 2).std().item() == pytest.approx(0.2, rel=0.05)
 
 
-def test_on_a_gaussian_the_optimal_denoiser_is_shrinkage() -> None:
+def test_a_denoiser_of_gaussian_data_converges_to_shrinkage() -> None:
     """E[x | shown] = mean + C (C + s^2 I)^-1 (shown - mean), which the network comes to."""
     draw = torch.Generator().manual_seed(0)
     root = torch.tensor([[0.25, 0.0], [0.15, 0.1]])
@@ -469,7 +471,7 @@ def test_on_a_gaussian_the_optimal_denoiser_is_shrinkage() -> None:
 # Sparse: Ng, 2011
 
 
-def test_the_price_of_activity_is_a_divergence_per_unit_over_the_batch() -> None:
+def test_sparsity_penalties_equal_their_formulas() -> None:
     code = torch.tensor([[0.1, 0.5, 0.0], [0.3, 0.5, 0.1]], dtype=torch.float64)
     on = [0.2, 0.5, 0.05]
     by_hand = sum(0.05 * math.log(0.05 / p) + 0.95 * math.log(0.95 / (1 - p)) for p in on)
@@ -477,7 +479,7 @@ def test_the_price_of_activity_is_a_divergence_per_unit_over_the_batch() -> None
     assert l1(code).item() == pytest.approx((0.6 + 0.9) / 2)
 
 
-def test_the_price_is_least_where_every_unit_has_its_target() -> None:
+def test_the_penalty_is_minimal_at_the_target() -> None:
     code = torch.full((4, 3), 0.05, requires_grad=True)
     price = target_activity(code, 0.05)
     price.backward()
@@ -485,7 +487,7 @@ def test_the_price_is_least_where_every_unit_has_its_target() -> None:
     assert code.grad.abs().max() < 1e-5
 
 
-def test_a_price_that_is_high_enough_brings_activity_to_its_target() -> None:
+def test_a_large_weight_moves_the_activity_to_its_target() -> None:
     torch.manual_seed(0)
     model = SparseAutoencoder(size=8, latent=30, sparsity_weight=100.0, lr=0.1)
     train(model, images(200), 60, 50)
@@ -493,7 +495,7 @@ def test_a_price_that_is_high_enough_brings_activity_to_its_target() -> None:
     assert model.activity(images(200)).mean().item() == pytest.approx(0.05, abs=0.02)
 
 
-def test_activity_is_priced_by_l1_too() -> None:
+def test_l1_reduces_the_activity() -> None:
     torch.manual_seed(0)
     free, priced = (
         SparseAutoencoder(size=8, latent=30, sparsity="l1", sparsity_weight=w, lr=0.1)
@@ -507,7 +509,7 @@ def test_activity_is_priced_by_l1_too() -> None:
 # k-sparse: Makhzani & Frey, 2013
 
 
-def test_k_units_are_on_and_they_are_the_largest() -> None:
+def test_the_k_largest_units_are_active() -> None:
     torch.manual_seed(0)
     model, x = KSparseAutoencoder(size=8, latent=40, k=5), images()
     layer = model.encoder[1]
@@ -520,7 +522,7 @@ def test_k_units_are_on_and_they_are_the_largest() -> None:
     assert torch.allclose(model.activity(x), torch.tensor(5 / 40))
 
 
-def test_gradients_reach_only_the_units_that_are_on() -> None:
+def test_only_active_units_have_a_gradient() -> None:
     torch.manual_seed(0)
     model = KSparseAutoencoder(size=8, latent=40, k=5)
     x = images(1)
@@ -532,7 +534,7 @@ def test_gradients_reach_only_the_units_that_are_on() -> None:
 # Contractive: Rifai et al., 2011
 
 
-def test_the_slope_in_closed_form_is_that_of_autograd() -> None:
+def test_the_jacobian_norm_equals_autograd() -> None:
     torch.manual_seed(0)
     model = ContractiveAutoencoder(size=8, latent=7)
     for x in images(4).split(1):
@@ -540,7 +542,7 @@ def test_the_slope_in_closed_form_is_that_of_autograd() -> None:
         assert torch.allclose(model.squared_jacobian_norm(model.encoder(x)), slope)
 
 
-def test_a_price_on_the_slope_contracts() -> None:
+def test_the_penalty_reduces_the_jacobian_norm() -> None:
     torch.manual_seed(0)
     free, priced = (
         ContractiveAutoencoder(size=8, latent=7, contractive_weight=p, lr=0.03) for p in (0, 1)
@@ -556,7 +558,7 @@ def test_a_price_on_the_slope_contracts() -> None:
 # Recurrent: Srivastava et al., 2015; convolutional: Masci et al., 2011
 
 
-def test_a_row_is_one_step_of_the_sequence_and_the_code_is_shown_at_each() -> None:
+def test_each_row_is_one_step_of_the_lstm() -> None:
     model, x = RecurrentAutoencoder(size=8, channels=2, latent=6, width=5), torch.randn(3, 2, 8, 8)
     reader, writer = model.encoder, model.decoder
     state = None
@@ -573,13 +575,13 @@ def test_a_row_is_one_step_of_the_sequence_and_the_code_is_shown_at_each() -> No
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("size", [8, 28, 32])
-def test_a_convolutional_autoencoder_fits_its_images(size: int, channels: int) -> None:
+def test_a_convolutional_autoencoder_keeps_shapes(size: int, channels: int) -> None:
     model = ConvolutionalAutoencoder(size, channels, latent=5, width=2)
     x = torch.zeros(2, channels, size, size)
     assert model.encode(x).shape == (2, 5)
     assert model.reconstruct(x).shape == x.shape
 
 
-def test_a_size_that_cannot_be_halved_twice_is_refused() -> None:
+def test_a_size_that_is_no_multiple_of_four_raises() -> None:
     with pytest.raises(BadRecipe, match=r"size.*4, got 30"):
         ConvolutionalAutoencoder(size=30)

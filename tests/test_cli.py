@@ -54,7 +54,7 @@ def test_list(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no model matches '*-nothing'" in capsys.readouterr().out
 
 
-def test_a_reader_may_stop_early() -> None:
+def test_a_closed_pipe_is_no_error() -> None:
     reader, writer = os.pipe()
     os.close(reader)
     said = subprocess.run(
@@ -64,7 +64,7 @@ def test_a_reader_may_stop_early() -> None:
     assert said.stderr == b""
 
 
-def test_another_broken_pipe_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_broken_pipe_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def list_(options: object) -> None:
         raise BrokenPipeError("the connection was closed")
 
@@ -77,7 +77,7 @@ def test_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert str(zoo.card("vae-digits")) in capsys.readouterr().out
 
 
-def test_sample_is_load_and_sample(here: Path) -> None:
+def test_sample_accepts_a_name_or_a_file(here: Path) -> None:
     main(["sample", "vae-digits", "-n", "5", "--seed", "3", "--to", "out/grid.png"])
     first = read(here / "out" / "grid.png")
     main(
@@ -88,7 +88,7 @@ def test_sample_is_load_and_sample(here: Path) -> None:
     assert not read(here / "samples.png").equal(first)
 
 
-def test_interpolate_begins_and_ends_at_samples(here: Path) -> None:
+def test_interpolations_start_and_end_at_samples(here: Path) -> None:
     main(["interpolate", "vae-digits", "--rows", "2", "--steps", "5", "--seed", "1"])
     main(["sample", "vae-digits", "-n", "4", "--seed", "1"])
     paths, ends = read(here / "interpolation.png"), read(here / "samples.png")
@@ -125,7 +125,7 @@ def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert sorted(path.name for path in (here / "seen").iterdir()) == pictures
 
 
-def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
+def test_runs_do_not_overwrite_each_other_and_resume(here: Path) -> None:
     quiet = ["--trainer.enable_progress_bar", "false"]
     main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
     main(["fit", "vae-digits", "--trainer.max_epochs", "1", *quiet])
@@ -136,7 +136,7 @@ def test_runs_do_not_overwrite_and_last_goes_on(here: Path) -> None:
     assert state["images_seen"] == 2 * 23 * 64
 
 
-def test_an_export_is_of_its_recipe(here: Path) -> None:
+def test_export_checks_the_recipe(here: Path) -> None:
     """Another class is refused, other arguments are told, a failure leaves what was there."""
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "vae-digits", "--model.init_args.noise", "0.3", *fast])
@@ -153,7 +153,7 @@ def test_an_export_is_of_its_recipe(here: Path) -> None:
     assert {path: path.read_bytes() for path in (here / "shipped").iterdir()} == before
 
 
-def test_a_run_goes_on_as_it_began(here: Path) -> None:
+def test_a_resumed_run_keeps_its_overrides_and_logs(here: Path) -> None:
     """Overrides are kept, and so is the log of the first part."""
     quiet = ["--trainer.enable_progress_bar", "false"]
     main(["fit", "vae-digits", "--trainer.max_epochs=1", "--data.init_args.batch_size=32", *quiet])
@@ -164,7 +164,7 @@ def test_a_run_goes_on_as_it_began(here: Path) -> None:
     assert logs == {"metrics.csv", "metrics-1.csv"}
 
 
-def test_a_recipe_of_ones_own(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_in_the_current_folder(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (here / "mine.yaml").write_text(zoo.pretrained.catalog.recipe_path("vae-digits").read_text())
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "--config", "mine.yaml", *fast])
@@ -210,7 +210,7 @@ class Evil:
         return os.mkdir, ("owned",)
 
 
-def test_a_strangers_checkpoint_runs_nothing(here: Path) -> None:
+def test_an_untrusted_checkpoint_runs_no_code(here: Path) -> None:
     torch.save({"state_dict": Evil()}, "evil.ckpt")
     assert "evil.ckpt" in fails("fit", "vae-digits", "--ckpt_path", "evil.ckpt")
     assert "evil.ckpt" in fails("export", "evil.ckpt", "vae-digits")
@@ -218,14 +218,14 @@ def test_a_strangers_checkpoint_runs_nothing(here: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_help_reads_well(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_of_each_command(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert fails(verb, "--help") == "0"
     said = capsys.readouterr().out
     assert said.startswith(f"usage: zoo {verb}")
     assert "None" not in said
 
 
-def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails("--help") == "0"
     said = capsys.readouterr().out
     listed = {line.split()[0] for line in said.splitlines() if line.startswith("    ")}
@@ -269,6 +269,8 @@ def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, her
 
 
 @pytest.mark.parametrize("count", ["0", "-3", "many"])
-def test_how_many_is_a_number(count: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_number_of_samples_raises(
+    count: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert fails("sample", "vae-digits", f"-n={count}") == "2"
     assert "is not a whole number from 1 on" in capsys.readouterr().err

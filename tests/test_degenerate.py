@@ -68,7 +68,7 @@ METRICS: dict[str, Callable[[Tensor], object]] = {
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("metric", METRICS)
-def test_numbers_that_are_not_finite_have_no_metric(metric: str, value: float) -> None:
+def test_values_that_are_not_finite_raise(metric: str, value: float) -> None:
     bad = GOOD.clone()
     bad[5, 1] = value
     for kind in (ValueError, ZooError):
@@ -77,7 +77,7 @@ def test_numbers_that_are_not_finite_have_no_metric(metric: str, value: float) -
     METRICS[metric](GOOD)
 
 
-def test_a_call_of_a_metric_counts_images_once() -> None:
+def test_calling_a_metric_counts_images_once() -> None:
     real, fake = torch.randint(256, (2, 20, 1, 4, 4), dtype=torch.uint8)
     metric = FeatureMetric(Pixels(), frechet_between)
     with pytest.raises(ValueError, match="one real image or more"):
@@ -91,7 +91,7 @@ def test_a_call_of_a_metric_counts_images_once() -> None:
     assert [sum(map(len, side)) for side in (metric.real, metric.fake)] == [20, 0]
 
 
-def test_a_density_sharper_than_a_grey_level_has_no_bits() -> None:
+def test_a_density_sharper_than_a_gray_level_has_no_bits() -> None:
     model, z = VAE(size=8, channels=1, latent=2, width=4, noise=1e-4).eval(), torch.zeros(1, 2)
     with torch.no_grad():
         nats = model.log_likelihood(model.decode(z), z)
@@ -100,7 +100,7 @@ def test_a_density_sharper_than_a_grey_level_has_no_bits() -> None:
     assert float(bounds.bits_per_dimension(64 * even, 64)) == pytest.approx(math.log2(255))
 
 
-def test_monitors_leave_out_batches_without_variance(tmp_path: Path) -> None:
+def test_monitors_skip_batches_without_variance(tmp_path: Path) -> None:
     assert math.isnan(in_use(torch.randn(1, 8)))
     assert float(spread(torch.randn(1, 1, 8, 8))) == 0
     with pytest.raises(BadRecipe, match="n must be >= 2"):
@@ -122,7 +122,7 @@ def test_monitors_leave_out_batches_without_variance(tmp_path: Path) -> None:
         assert monitor.watch.recent == []
 
 
-def test_what_is_differentiated_twice_declares_it() -> None:
+def test_compilation_of_gradient_penalties_raises() -> None:
     small = {"size": 8, "channels": 1}
     for model in (WAE(**small, width=4), SparseAutoencoder(**small, latent=4)):
         Compile().setup(Trainer(logger=False, accelerator="cpu"), model, "fit")
@@ -149,7 +149,7 @@ def vq_vae() -> VQVAE:
 
 
 @pytest.mark.parametrize(("first", "then", "turn"), [(2, 6, 4), (3, 8, 6), (1, 4, 2), (1, 1, 2)])
-def test_a_resume_of_another_length_stays_in_its_stage(
+def test_a_resume_of_another_length_keeps_its_stage(
     first: int, then: int, turn: int, tmp_path: Path
 ) -> None:
     """The codebook on which a prior has been trained is kept."""
@@ -160,7 +160,7 @@ def test_a_resume_of_another_length_stays_in_its_stage(
     assert again.quantizer.codebook.equal(model.quantizer.codebook)
 
 
-def test_a_training_that_was_stopped_early_keeps_its_share(tmp_path: Path) -> None:
+def test_the_second_stage_starts_after_the_resumed_step(tmp_path: Path) -> None:
     model = vq_vae()
     model.resumed = 8, 4  # a turn at step 8 was planned, and step 4 reached
     assert model.resolve_prior_start(20) == 20
@@ -171,7 +171,7 @@ def test_a_training_that_was_stopped_early_keeps_its_share(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("count", [2, 5, 30])
 @pytest.mark.parametrize("family", [DCGAN, VAE])
-def test_a_few_pictures_are_measured_or_left_out_by_name(
+def test_metrics_of_few_pictures_are_measured_or_skipped_by_name(
     count: int, family: type[DCGAN | VAE], here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (here / "own").mkdir()
@@ -192,7 +192,7 @@ def test_a_few_pictures_are_measured_or_left_out_by_name(
 
 @pytest.mark.parametrize("ending", ["npy", "npz"])
 @pytest.mark.parametrize("more", [[], ["--truncation", "1"]])
-def test_many_samples_are_an_array(ending: str, more: list[str], here: Path) -> None:
+def test_many_samples_are_written_as_an_array(ending: str, more: list[str], here: Path) -> None:
     main(["sample", "vae-digits", "-n", "300", "--to", f"s.{ending}", *more])
     loaded = np.load(here / f"s.{ending}")
     images = loaded if ending == "npy" else loaded["arr_0"]
@@ -202,7 +202,7 @@ def test_many_samples_are_an_array(ending: str, more: list[str], here: Path) -> 
         assert np.abs(images[..., 0] - whole[:, 0].numpy()).max() <= 1
 
 
-def test_too_many_samples_for_a_picture(here: Path) -> None:
+def test_too_many_samples_for_a_png_raise(here: Path) -> None:
     with pytest.raises(SystemExit, match=r"n must be <= 10000 .*, got 300000.* samples.npy"):
         main(["sample", "vae-digits", "-n", "300000"])
     assert list(here.iterdir()) == []

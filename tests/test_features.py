@@ -51,13 +51,13 @@ def test_two_processes_measure_their_union(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-def test_one_process_measures_what_the_function_does(measure: Measure) -> None:
+def test_one_process_agrees_with_the_function(measure: Measure) -> None:
     features = [Pixels()(side) for side in sides()]
     expected = torch.as_tensor(measure(*features), dtype=torch.float64)
     torch.testing.assert_close(measured(measure, 0, 1), expected)
 
 
-def test_known_features_are_images_that_were_seen() -> None:
+def test_precomputed_features_replace_images() -> None:
     real, fake = sides()
     metric = FeatureMetric(Pixels(), frechet_between)
     metric.add_real(Pixels()(real))

@@ -1,4 +1,4 @@
-"""Each family's step is its paper's algorithm: bit for bit the loop one would write by hand."""
+"""Training steps of the GANs equal plain loops of their papers' algorithms, bit by bit."""
 
 import math
 from collections.abc import Callable, Iterator
@@ -31,22 +31,22 @@ from zoo.gans.wgan import WGAN
 
 __all__ = ["one_thread"]  # for every test of this file too
 TOY = {"size": 8, "channels": 1, "width": 8}
-Labelled = tuple[Tensor, Tensor]
+Labeled = tuple[Tensor, Tensor]
 
 
-def labelled() -> list[Labelled]:
+def labeled() -> list[Labeled]:
     return [(x, torch.arange(len(x)) % 3) for x, _ in digits()]
 
 
-def frozen(*players: nn.Module) -> Callable[[], None]:
-    """Freeze; what it returns thaws."""
+def freeze(*players: nn.Module) -> Callable[[], None]:
+    """Freeze players; the returned function unfreezes them."""
     weights = [w for player in players for w in player.parameters()]
     for w in weights:
         w.requires_grad_(False)
     return lambda: [w.requires_grad_(True) for w in weights] and None
 
 
-def move(player: Optimizer, loss: Tensor) -> None:
+def step_down(player: Optimizer, loss: Tensor) -> None:
     player.zero_grad()
     loss.backward()
     player.step()
@@ -61,43 +61,43 @@ def goodfellow_2014(model: GAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), fused=True) for p in (D, G))
     for step, (x, _) in enumerate(digits()):
-        lr, momentum = 0.1 * 1.1**-step, 0.5 + (0.7 - 0.5) * (step / len(labelled()))
-        pace(one, lr=lr * min(1, (step + 1) / 3), momentum=momentum)
-        pace(two, lr=lr, momentum=momentum)
+        lr, momentum = 0.1 * 1.1**-step, 0.5 + (0.7 - 0.5) * (step / len(labeled()))
+        update(one, lr=lr * min(1, (step + 1) / 3), momentum=momentum)
+        update(two, lr=lr, momentum=momentum)
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
-            move(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
-            shorten(D)
-        thaw = frozen(D)
-        move(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
-        thaw()
+            step_down(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
+            apply_max_norm(D)
+        unfreeze = freeze(D)
+        step_down(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
+        unfreeze()
 
 
-def pace(*players: Optimizer, **settings: float) -> None:
+def update(*players: Optimizer, **settings: float) -> None:
     for player in players:
         player.param_groups[0].update(settings)
 
 
 @torch.no_grad()
-def shorten(critic: nn.Module) -> None:
-    """As the authors do: no unit's weights are longer than 1.9365."""
+def apply_max_norm(critic: nn.Module) -> None:
+    """Max-norm of the authors' code: no unit's weights have a norm above 1.9365."""
     for layer in critic.modules():
         if isinstance(layer, nn.Linear):
             layer.weight.renorm_(2, 0, 1.9365)
 
 
 def alternate(model: AdversarialModule, first: Callable, second: Callable) -> None:
-    """The players of DCGAN with other losses."""
+    """Train the players of DCGAN in turns with given losses."""
     D, G = model.discriminator, model.generator
     one, two = adam(D), adam(G)
     for x, _ in digits():
         fake = G(torch.randn(len(x), 100))
-        move(one, first(D(x), D(fake.detach())))
-        thaw = frozen(D)
+        step_down(one, first(D(x), D(fake.detach())))
+        unfreeze = freeze(D)
         both = second.__code__.co_argcount == 2
-        move(two, second(D(x), D(fake)) if both else second(D(fake)))
-        thaw()
+        step_down(two, second(D(x), D(fake)) if both else second(D(fake)))
+        unfreeze()
 
 
 def mao_2016(model: LSGAN) -> None:
@@ -127,13 +127,13 @@ def arjovsky_2017(model: WGAN) -> None:
         for x in images.chunk(5):
             with torch.no_grad():
                 fake = G(torch.randn(len(x), 100))
-            move(one, D(fake).mean() - D(x).mean())
+            step_down(one, D(fake).mean() - D(x).mean())
             with torch.no_grad():
                 for w in D.parameters():
                     w.clamp_(-0.01, 0.01)
-        thaw = frozen(D)
-        move(two, -D(G(torch.randn(SIZE // 5, 100))).mean())
-        thaw()
+        unfreeze = freeze(D)
+        step_down(two, -D(G(torch.randn(SIZE // 5, 100))).mean())
+        unfreeze()
 
 
 def kodali_2017(model: DRAGAN) -> None:
@@ -143,38 +143,38 @@ def kodali_2017(model: DRAGAN) -> None:
         fake = G(torch.randn(len(x), 100))
         noise = x.std() / 2 * torch.rand_like(x)
         near = (x + torch.rand(len(x), 1, 1, 1) * noise).requires_grad_()
-        (slope,) = torch.autograd.grad(D(near).sum(), near, create_graph=True)
-        penalty = 10 * (slope.flatten(1).norm(dim=1) - 1).square().mean()
-        move(one, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean() + penalty)
-        thaw = frozen(D)
-        move(two, softplus(-D(fake)).mean())
-        thaw()
+        (grad,) = torch.autograd.grad(D(near).sum(), near, create_graph=True)
+        penalty = 10 * (grad.flatten(1).norm(dim=1) - 1).square().mean()
+        step_down(one, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean() + penalty)
+        unfreeze = freeze(D)
+        step_down(two, softplus(-D(fake)).mean())
+        unfreeze()
 
 
 def miyato_2018(model: SNGAN | ProjectionGAN) -> None:
-    """Algorithm 1: one power iteration for each update."""
+    """Algorithm 1, with one power iteration for each update."""
     D, G = model.discriminator, model.generator
     one, two = adam(D, betas=(0.0, 0.9)), adam(G, betas=(0.0, 0.9))
-    told = isinstance(model, ProjectionGAN)
-    for images, labels in labelled():
+    conditional = isinstance(model, ProjectionGAN)
+    for images, labels in labeled():
         for x, y in zip(images.chunk(5), labels.chunk(5), strict=True):
-            y_ = (y,) if told else ()
+            y_ = (y,) if conditional else ()
             with torch.nn.utils.parametrize.cached():
-                warm(D)
+                normalize_weights(D)
                 with torch.no_grad():
                     fake = G(torch.randn(len(x), 128), *y_)
-                move(one, relu(1 - D(x, *y_)).mean() + relu(1 + D(fake, *y_)).mean())
-        thaw = frozen(D)
+                step_down(one, relu(1 - D(x, *y_)).mean() + relu(1 + D(fake, *y_)).mean())
+        unfreeze = freeze(D)
         with torch.nn.utils.parametrize.cached():
-            warm(D)
-            if told:
-                move(two, -D(G(torch.randn(len(y), 128), y), y).mean())
+            normalize_weights(D)
+            if conditional:
+                step_down(two, -D(G(torch.randn(len(y), 128), y), y).mean())
             else:
-                move(two, -D(G(torch.randn(2 * len(x), 128))).mean())
-        thaw()
+                step_down(two, -D(G(torch.randn(2 * len(x), 128))).mean())
+        unfreeze()
 
 
-def warm(critic: nn.Module) -> None:
+def normalize_weights(critic: nn.Module) -> None:
     for layer in critic.modules():
         if hasattr(layer, "parametrizations"):
             _ = layer.weight
@@ -183,29 +183,29 @@ def warm(critic: nn.Module) -> None:
 def mirza_2014(model: ConditionalGAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = (SGD(p.parameters(), fused=True) for p in (D, G))
-    for step, (x, y) in enumerate(labelled()):
-        momentum = 0.5 + (0.7 - 0.5) * (step / len(labelled()))
-        pace(one, two, lr=0.1 * 1.1**-step, momentum=momentum)
+    for step, (x, y) in enumerate(labeled()):
+        momentum = 0.5 + (0.7 - 0.5) * (step / len(labeled()))
+        update(one, two, lr=0.1 * 1.1**-step, momentum=momentum)
         fake = G(torch.randn(len(x), 100), y)
-        move(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
-        shorten(D)
-        thaw = frozen(D)
-        move(two, softplus(-D(fake, y)).mean())
-        thaw()
+        step_down(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
+        apply_max_norm(D)
+        unfreeze = freeze(D)
+        step_down(two, softplus(-D(fake, y)).mean())
+        unfreeze()
 
 
 def odena_2017(model: ACGAN) -> None:
     D, G = model.discriminator, model.generator
     one, two = adam(D), adam(G)
-    for x, y in labelled():
+    for x, y in labeled():
         fake = G(torch.randn(len(x), 100), y)
         (r, r_class), (f, f_class) = D(x), D(fake.detach())
         classes = cross_entropy(r_class, y) + cross_entropy(f_class, y)
-        move(one, softplus(-r).mean() + softplus(f).mean() + classes)
-        thaw = frozen(D)
+        step_down(one, softplus(-r).mean() + softplus(f).mean() + classes)
+        unfreeze = freeze(D)
         f, f_class = D(fake)
-        move(two, softplus(-f).mean() + cross_entropy(f_class, y))
-        thaw()
+        step_down(two, softplus(-f).mean() + cross_entropy(f_class, y))
+        unfreeze()
 
 
 def larsen_2016(model: VAEGAN) -> None:
@@ -216,42 +216,42 @@ def larsen_2016(model: VAEGAN) -> None:
         mean, log_variance = E(x).chunk(2, 1)
         return Normal(mean, (log_variance / 2).exp())
 
-    def unlike(a: Tensor, b: Tensor) -> Tensor:
+    def feature_error(a: Tensor, b: Tensor) -> Tensor:
         return (a - b).square().sum(1).mean() / 2
 
     for x, _ in digits():
-        thaw = frozen(G, D)
+        unfreeze = freeze(G, D)
         q = posterior(x)
         prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-        move(of_E, prior + unlike(D(G(q.rsample()))[1], D(x)[1]))
-        thaw()
+        step_down(of_E, prior + feature_error(D(G(q.rsample()))[1], D(x)[1]))
+        unfreeze()
         z = posterior(x).sample()
-        again, fake = G(z), G(torch.randn(len(x), 128))
-        thaw = frozen(E, D)
-        (a, features), (f, _) = D(again), D(fake)
-        realism = softplus(-a).mean() + softplus(-f).mean()
-        move(of_G, 1e-3 * unlike(features, D(x)[1]) + realism)
-        thaw()
-        real, made, drawn = (D(images.detach())[0] for images in (x, again, fake))
-        move(of_D, softplus(-real).mean() + softplus(made).mean() + softplus(drawn).mean())
+        x_hat, fake = G(z), G(torch.randn(len(x), 128))
+        unfreeze = freeze(E, D)
+        (a, features), (f, _) = D(x_hat), D(fake)
+        adversarial = softplus(-a).mean() + softplus(-f).mean()
+        step_down(of_G, 1e-3 * feature_error(features, D(x)[1]) + adversarial)
+        unfreeze()
+        r, a, f = (D(images.detach())[0] for images in (x, x_hat, fake))
+        step_down(of_D, softplus(-r).mean() + softplus(a).mean() + softplus(f).mean())
 
 
 def makhzani_2015(model: AdversarialAutoencoder) -> None:
     E, G, D = model.encoder, model.generator, model.discriminator
     autoencoder, of_D, of_E = adam(E, G, betas=(0.9, 0.999)), adam(D), adam(E)
     for step, (x, _) in enumerate(digits()):
-        left = 1 - step / len(labelled())
-        pace(autoencoder, lr=(1e-3 * left + 2e-4 * (1 - left)) * left)
-        pace(of_D, lr=1e-3 * left)
-        pace(of_E, lr=2e-4 * left)
-        move(autoencoder, (G(E(x)) - x).square().mean())
+        decay = 1 - step / len(labeled())
+        update(autoencoder, lr=(1e-3 * decay + 2e-4 * (1 - decay)) * decay)
+        update(of_D, lr=1e-3 * decay)
+        update(of_E, lr=2e-4 * decay)
+        step_down(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)
             codes = E(x)
-        move(of_D, softplus(-D(z)).mean() + softplus(D(codes)).mean())
-        thaw = frozen(D)
-        move(of_E, softplus(-D(E(x))).mean())
-        thaw()
+        step_down(of_D, softplus(-D(z)).mean() + softplus(D(codes)).mean())
+        unfreeze = freeze(D)
+        step_down(of_E, softplus(-D(E(x))).mean())
+        unfreeze()
 
 
 def donahue_2017(model: BiGAN) -> None:
@@ -260,10 +260,10 @@ def donahue_2017(model: BiGAN) -> None:
     for x, _ in digits():
         z = torch.randn(len(x), 50)
         code, fake = E(x), G(z)
-        move(one, softplus(-D(x, code.detach())).mean() + softplus(D(fake.detach(), z)).mean())
-        thaw = frozen(D)
-        move(two, softplus(-D(fake, z)).mean() + softplus(D(x, code)).mean())
-        thaw()
+        step_down(one, softplus(-D(x, code.detach())).mean() + softplus(D(fake.detach(), z)).mean())
+        unfreeze = freeze(D)
+        step_down(two, softplus(-D(fake, z)).mean() + softplus(D(x, code)).mean())
+        unfreeze()
 
 
 def chen_2016(model: InfoGAN) -> None:
@@ -274,37 +274,37 @@ def chen_2016(model: InfoGAN) -> None:
         category, c = z[:, 62:72].argmax(1), z[:, 72:]
         fake = G(z)
 
-        def surprise(code: Tensor, category: Tensor = category, c: Tensor = c) -> Tensor:
+        def bound(code: Tensor, category: Tensor = category, c: Tensor = c) -> Tensor:
             q = Normal(code[:, 10:12], code[:, 12:].clamp(-5, 5).exp())
-            of_category = math.log(10) - cross_entropy(code[:, :10], category)
-            of_continuous = 2 * math.log(2) + q.log_prob(c).sum(1).mean()
-            return of_category + 0.1 * of_continuous
+            categorical = math.log(10) - cross_entropy(code[:, :10], category)
+            continuous = 2 * math.log(2) + q.log_prob(c).sum(1).mean()
+            return categorical + 0.1 * continuous
 
         (r, _), (f, code) = D(x), D(fake.detach())
-        move(one, softplus(-r).mean() + softplus(f).mean() - surprise(code))
-        thaw = frozen(D)
+        step_down(one, softplus(-r).mean() + softplus(f).mean() - bound(code))
+        unfreeze = freeze(D)
         f, code = D(fake)
-        move(two, softplus(-f).mean() - surprise(code))
-        thaw()
+        step_down(two, softplus(-f).mean() - bound(code))
+        unfreeze()
 
 
 def zhang_2019(model: SAGAN) -> None:
-    """One step each, spectral norm in both players."""
+    """One step of each player, with spectral norm in both."""
     D, G = model.discriminator, model.generator
     one = adam(D, lr=4e-4, betas=(0.0, 0.9))
     two = adam(G, lr=1e-4, betas=(0.0, 0.9))
     for x, _ in digits():
         with torch.nn.utils.parametrize.cached():
-            warm(G)
+            normalize_weights(G)
             fake = G(torch.randn(len(x), 128))
         with torch.nn.utils.parametrize.cached():
-            warm(D)
-            move(one, relu(1 - D(x)).mean() + relu(1 + D(fake.detach())).mean())
-        thaw = frozen(D)
+            normalize_weights(D)
+            step_down(one, relu(1 - D(x)).mean() + relu(1 + D(fake.detach())).mean())
+        unfreeze = freeze(D)
         with torch.nn.utils.parametrize.cached():
-            warm(D)
-            move(two, -D(fake).mean())
-        thaw()
+            normalize_weights(D)
+            step_down(two, -D(fake).mean())
+        unfreeze()
 
 
 CASES = [
@@ -331,23 +331,23 @@ CASES = [
 
 
 @pytest.mark.parametrize(("family", "arguments", "algorithm"), CASES)
-def test_an_epoch_is_the_papers_algorithm(
+def test_an_epoch_equals_the_papers_algorithm(
     family: type[AdversarialModule], arguments: dict, algorithm: Callable
 ) -> None:
     def build() -> AdversarialModule:
         torch.manual_seed(0)
         model = family(**TOY, **arguments)
-        if isinstance(model, GAN | ConditionalGAN):  # so long that they have to be shortened
+        if isinstance(model, GAN | ConditionalGAN):  # so that max-norm has an effect
             for weight in model.discriminator.parameters():
                 weight.data.mul_(100)
         return model
 
     ours, by_hand = build(), build()
-    trainer = fit(ours, batches=labelled())
+    trainer = fit(ours, batches=labeled())
     torch.manual_seed(1)
     algorithm(by_hand)
     assert_same(ours.state_dict(), by_hand.state_dict())
-    assert trainer.global_step == len(labelled())
+    assert trainer.global_step == len(labeled())
     fresh = build()
     for name, player in ours.named_children():
         before = dict(fresh.get_submodule(name).named_parameters())
@@ -355,20 +355,20 @@ def test_an_epoch_is_the_papers_algorithm(
 
 
 class Stream(IterableDataset):
-    """Batches without a length, so that no one knows where a training of one epoch ends."""
+    """Batches without a length, so that the number of steps of an epoch is unknown."""
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        return iter(labelled())
+        return iter(labeled())
 
 
-def test_rates_that_fall_to_the_end_stay_where_no_end_is_known() -> None:
+def test_learning_rates_are_constant_without_a_known_end() -> None:
     trainer = fit(AdversarialAutoencoder(**TOY), batches=Stream())
-    assert trainer.global_step == len(labelled())
+    assert trainer.global_step == len(labeled())
     rates = [player.param_groups[0]["lr"] for player in trainer.optimizers]
     assert rates == [1e-3, 1e-3, 2e-4]
 
 
-def test_momentum_that_rises_to_the_end_stays_where_no_end_is_known() -> None:
+def test_momentum_is_constant_without_a_known_end() -> None:
     trainer = fit(GAN(**TOY), batches=Stream())
-    assert trainer.global_step == len(labelled())
+    assert trainer.global_step == len(labeled())
     assert [player.param_groups[0]["momentum"] for player in trainer.optimizers] == [0.5, 0.5]

@@ -74,7 +74,7 @@ def features(extractor: Inception, sides: tuple[Tensor, Tensor]) -> tuple[Tensor
     return extractor(sides[0]), extractor(sides[1])
 
 
-def test_the_scores_are_torch_fidelitys(
+def test_the_scores_equal_torch_fidelity(
     weights: Path,
     extractor: Inception,
     sides: tuple[Tensor, Tensor],
@@ -103,7 +103,7 @@ def test_the_scores_are_torch_fidelitys(
     assert kid == pytest.approx(found["kernel_inception_distance_mean"], rel=1e-3)
 
 
-def test_the_distances_are_torch_fidelitys(features: tuple[Tensor, Tensor]) -> None:
+def test_the_distances_equal_torch_fidelity(features: tuple[Tensor, Tensor]) -> None:
     """Its formulas, in float64; for `fid` in few dimensions, where ten images span them all."""
     from torch_fidelity.metric_fid import fid_features_to_statistics, fid_statistics_to_metric
     from torch_fidelity.metric_kid import kid_features_to_metric
@@ -117,7 +117,9 @@ def test_the_distances_are_torch_fidelitys(features: tuple[Tensor, Tensor]) -> N
     assert float(frechet_between(real, fake)) == pytest.approx(fid, rel=1e-6)
 
 
-def test_evaluation_measures_them(extractor: Inception, features: tuple[Tensor, Tensor]) -> None:
+def test_evaluation_reports_the_scores(
+    extractor: Inception, features: tuple[Tensor, Tensor]
+) -> None:
     real, fake = features
     space = Space("inception", extractor, "test", {"train": real, "test": real})
     records = [*distance_metrics(space, fake, PROTOCOLS["quick"]), *classifier_metrics(space, fake)]
@@ -127,13 +129,13 @@ def test_evaluation_measures_them(extractor: Inception, features: tuple[Tensor, 
     assert found["is"] == inception_score(extractor.logits(fake))
 
 
-def test_their_names_are_kept_for_this_space() -> None:
+def test_fid_and_kid_are_names_of_inception_features_only() -> None:
     assert [metric_name(kind, "inception") for kind in ("fd", "kd")] == ["fid", "kid"]
     assert metric_name("fd", "lenet-mnist") == "fd-lenet"
     assert metric_name("recall", "inception") == "recall-inception"
 
 
-def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_of_another_network_raise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another network's, and a pickle that would run code."""
     path = tmp_path / "other.pth"
     monkeypatch.setenv("ZOO_INCEPTION", str(path))

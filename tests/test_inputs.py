@@ -86,7 +86,7 @@ def spoiled(shape: tuple[int, ...]) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_other_images_are_refused_by_every_verb(kind: str) -> None:
+def test_invalid_images_raise_in_every_method(kind: str) -> None:
     model = MODELS[kind]().eval()
     for verb, call in verbs(model).items():
         for what, x in spoiled(model.modality.shapes[0]).items():
@@ -96,7 +96,7 @@ def test_other_images_are_refused_by_every_verb(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", MODELS)
-def test_other_latents_are_refused(kind: str) -> None:
+def test_invalid_latents_raise(kind: str) -> None:
     model = MODELS[kind]().eval()
     if not isinstance(model, protocols.SupportsSampling):
         return
@@ -108,7 +108,7 @@ def test_other_latents_are_refused(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in MODELS if kind not in ("lenet", "resnet")])
-def test_numbers_of_samples_and_seeds_are_whole(kind: str) -> None:
+def test_invalid_numbers_of_samples_and_seeds_raise(kind: str) -> None:
     model = MODELS[kind]().eval()
     for n in (-1, 2.0, "3", True, None):
         with pytest.raises(BadInput, match="n must be a whole number >= 0"):
@@ -122,13 +122,13 @@ def test_numbers_of_samples_and_seeds_are_whole(kind: str) -> None:
     torch.testing.assert_close(whole, chunks)
 
 
-def test_chunks_of_a_conditional_model_go_on_with_the_classes() -> None:
+def test_chunks_of_a_conditional_model_continue_the_labels() -> None:
     model = ConditionalVAE(**SMALL, latent=4, classes=3).eval()
     whole, chunks = model.sample(300, seed=0), torch.cat([*model.sample_chunks(300, seed=0)])
     torch.testing.assert_close(whole, chunks)
 
 
-def test_a_seed_draws_the_same_whatever_the_default_format() -> None:
+def test_a_seed_does_not_depend_on_the_default_dtype() -> None:
     torch.set_default_dtype(torch.float64)
     try:
         again = normal(5, 3, 0, "cpu")
@@ -137,20 +137,20 @@ def test_a_seed_draws_the_same_whatever_the_default_format() -> None:
     assert again.equal(normal(5, 3, 0, "cpu"))
 
 
-def test_images_of_other_values_are_not_projected() -> None:
+def test_projection_of_invalid_images_raises() -> None:
     for x in spoiled((1, 8, 8)).values():
         with pytest.raises(ZooError, match="images must be"):
             project(MODELS["dcgan"](), x, steps=1)  # type: ignore[arg-type]
 
 
-def test_noise_that_a_denoiser_was_trained_on_is_taken() -> None:
+def test_a_denoiser_accepts_the_noise_of_its_training() -> None:
     model = DenoisingAutoencoder(size=8, widths=(8,), latent=4, corruption="gaussian", amount=0.5)
     assert model.reconstruct(model.corrupt(torch.ones(50, 1, 8, 8))).isfinite().all()
     with pytest.raises(BadInput):
         model.reconstruct(torch.full((1, 1, 8, 8), 255.0))
 
 
-def test_modes_that_somebody_mixed_survive_a_verb() -> None:
+def test_inference_restores_the_mode_of_each_module() -> None:
     model = VAE(**SMALL, latent=4)
     model.encoder.eval()
     model.encode(torch.zeros(1, 1, 8, 8))
@@ -173,7 +173,7 @@ def fit(model: ZooModule, batch: int) -> None:
 
 
 @pytest.mark.parametrize("name", catalog.list_recipes())
-def test_the_smallest_batch_trains(name: str) -> None:
+def test_the_smallest_valid_batch_trains(name: str) -> None:
     """And one image fewer in each part is refused."""
     model = toy(name)
     parts, least = model.sub_batches, model.min_sub_batch
@@ -187,7 +187,7 @@ def test_the_smallest_batch_trains(name: str) -> None:
     assert all(p.isfinite().all() for p in model.parameters())
 
 
-def test_what_was_loaded_trains_again_and_what_was_frozen_stays() -> None:
+def test_training_a_loaded_model_keeps_frozen_modules() -> None:
     loaded, frozen = VAE(**SMALL, latent=4).eval(), VAE(**SMALL, latent=4)
     frozen.encoder.eval()
     for model in (loaded, frozen):
@@ -211,14 +211,14 @@ def test_no_protocol_has_data_members() -> None:
 
 
 @pytest.mark.parametrize("kind", ["vae", "conditional-vae", "vamp", "rae", "vq-vae"])
-def test_no_images_are_taken(kind: str) -> None:
+def test_empty_batches_are_valid(kind: str) -> None:
     model = MODELS[kind]().eval()
     for call in verbs(model).values():
         call(torch.zeros(0, 1, 8, 8))
 
 
 @pytest.mark.parametrize("kind", ["vae", "conditional-vae", "vamp"])
-def test_numbers_of_draws_are_whole(kind: str) -> None:
+def test_an_invalid_number_of_importance_samples_raises(kind: str) -> None:
     model = MODELS[kind]().eval()
     for k in (0, -1, 1.5, True, "3"):
         with pytest.raises(BadInput, match="k must be a whole number >= 1"):
@@ -228,7 +228,7 @@ def test_numbers_of_draws_are_whole(kind: str) -> None:
 @pytest.mark.parametrize(
     "labels", [[0, 10], [-1, 0], [0], [0.0, 1.0], [True, False], "ab", [1, None]]
 )
-def test_labels_are_classes(labels: object) -> None:
+def test_labels_that_are_not_classes_raise(labels: object) -> None:
     model, x = ConditionalVAE(**SMALL, latent=4).eval(), torch.zeros(2, 1, 8, 8)
     calls = model.sample, lambda n, labels: model.elbo_terms(x, labels)
     for call in (*calls, lambda n, labels: model.posterior(x, labels)):
@@ -237,7 +237,7 @@ def test_labels_are_classes(labels: object) -> None:
 
 
 @pytest.mark.parametrize("kind", ["vq-vae", "vq-vae-2"])
-def test_other_codes_are_refused(kind: str) -> None:
+def test_invalid_codes_raise(kind: str) -> None:
     model = MODELS[kind]().eval()
     assert isinstance(model, QuantizedModel)
     codes = model.encode_indices(torch.zeros(2, 1, 8, 8))
@@ -249,7 +249,7 @@ def test_other_codes_are_refused(kind: str) -> None:
                 call(other)  # type: ignore[arg-type]
 
 
-def test_other_latents_have_no_sweeps_and_no_chunks() -> None:
+def test_invalid_latents_of_traversals_and_chunks_raise() -> None:
     model = InfoGAN(**SMALL).eval()
     good = model.prior(2)
     for z in (good[:, 1:], good[0], good.long(), good / 0, [1.0], None):
@@ -261,7 +261,7 @@ def test_other_latents_have_no_sweeps_and_no_chunks() -> None:
         model.traverse_codes(good, -1, 2.0)
 
 
-def test_other_features_have_no_logits() -> None:
+def test_invalid_features_of_a_classifier_raise() -> None:
     model = LeNet(width=4).eval()
     good = torch.zeros(2, 84)
     for features in (good[:, 1:], good.long(), good / 0, [1.0], None):

@@ -53,7 +53,7 @@ class Halves(ImageDataModule):
         return Examples(pixels, torch.cat([bright, torch.ones(500, 1).long()], 1))
 
 
-def test_truncated_normals_are_those_that_were_drawn_again() -> None:
+def test_truncation_equals_rejection_sampling() -> None:
     z = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
     kept, inside = z[z.abs() <= 0.7], latents.truncate(z, 0.7)
     assert inside.abs().max() <= 0.7
@@ -63,20 +63,20 @@ def test_truncated_normals_are_those_that_were_drawn_again() -> None:
     assert (inside[z.argsort()].diff() >= 0).all()
 
 
-def test_a_wide_truncation_changes_nothing() -> None:
+def test_a_large_threshold_changes_nothing() -> None:
     z = GAN.prior(100, seed=0)
     assert torch.allclose(latents.truncate(z, math.inf), z, atol=1e-5)
     assert torch.allclose(latents.truncate(z, 8.0), z, atol=1e-5)
     assert latents.truncate(z, 1e-3).abs().max() <= 1e-3
 
 
-def test_truncation_is_for_normal_priors_alone() -> None:
+def test_truncation_of_another_prior_raises() -> None:
     with pytest.raises(ZooError, match=r"only latents of N\(0, I\) are truncated"):
         latents.truncated(InfoGAN(size=8, width=8), 4, 1.0, seed=0)
     assert latents.truncated(VAE, 4, 1.0, seed=0).shape == (4, 16)
 
 
-def test_gradients_flow_through_decode_where_they_are_asked_for() -> None:
+def test_decode_is_differentiable_on_request() -> None:
     z = GAN.prior(3, seed=0)
     assert not GAN.decode(z).requires_grad
     (slope,) = torch.autograd.grad(GAN.decode(z.requires_grad_()).sum(), z)
@@ -85,7 +85,7 @@ def test_gradients_flow_through_decode_where_they_are_asked_for() -> None:
         assert not GAN.decode(z).requires_grad
 
 
-def test_what_a_generator_drew_is_found_again() -> None:
+def test_projection_recovers_samples() -> None:
     images = GAN.sample(4, seed=1)
     z = latents.project(GAN, images, steps=200, seed=0)
     assert z.shape == (4, 32)
@@ -94,55 +94,55 @@ def test_what_a_generator_drew_is_found_again() -> None:
     assert all(weight.grad is None for weight in GAN.parameters())
 
 
-def test_the_best_of_several_starts_is_kept() -> None:
+def test_projection_returns_the_best_start() -> None:
     images = GAN.sample(3, seed=1)
     one, many = (latents.project(GAN, images, 5, starts, seed=0) for starts in (1, 8))
     errors = [pixel_error(GAN.decode(z), images) for z in (one, many)]
     assert (errors[1] <= errors[0] + 1e-6).all()
 
 
-def test_a_model_that_needs_classes_has_no_inverse() -> None:
+def test_projection_of_a_conditional_model_raises() -> None:
     model = ConditionalGAN(size=8, channels=1, width=8, classes=3)
     with pytest.raises(ZooError, match="by a latent and a class"):
         latents.project(model, GAN.sample(1))
 
 
-def test_only_images_that_could_be_drawn_are_looked_for() -> None:
+def test_projection_of_images_of_another_shape_raises() -> None:
     with pytest.raises(ZooError, match=r"shape \(n, 1, 8, 8\), got \(2, 3, 8, 8\)"):
         latents.project(GAN, torch.zeros(2, 3, 8, 8))
     assert latents.project(GAN, torch.zeros(0, 1, 8, 8), steps=1).shape == (0, 32)
 
 
-def test_a_direction_is_that_of_the_means() -> None:
+def test_a_direction_is_the_difference_of_means() -> None:
     z = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 9.0], [6.0, 9.0]])
     way = latents.attribute_direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
     assert torch.allclose(way, torch.tensor([4.0, 8.0]) / 80**0.5)
 
 
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-def test_an_attribute_that_all_share_has_no_direction(chance: float) -> None:
+def test_an_attribute_of_all_or_no_samples_raises(chance: float) -> None:
     with pytest.raises(ZooError, match="do not differ: draw more"):
         latents.attribute_direction(torch.randn(5, 4), torch.full((5,), chance))
 
 
-def test_a_direction_is_that_of_the_gradient() -> None:
+def test_a_direction_is_parallel_to_the_gradient() -> None:
     """Stein's lemma: here the chance rises along (3, 4) / 5 alone."""
     z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
     way = latents.attribute_direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
     assert torch.allclose(way, torch.tensor([0.6, 0.8]), atol=0.03)
 
 
-def test_steering_goes_both_ways() -> None:
+def test_steering_moves_in_both_directions() -> None:
     path = latents.steer(torch.tensor([[1.0, 1.0], [5.0, 0.0]]), torch.tensor([0.0, 1.0]), 3, 2)
     assert path.tolist() == [[1, -1], [1, 1], [1, 3], [5, -2], [5, 0], [5, 2]]
 
 
-def test_an_analogy_is_one_of_means() -> None:
+def test_latent_arithmetic_uses_means() -> None:
     a, b, c = torch.randn(3, 5, 4, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(latents.latent_arithmetic(a, b, c), (a - b + c).mean(0))
 
 
-def test_means_are_brought_to_where_latents_are() -> None:
+def test_rescaled_means_have_the_norm_of_samples() -> None:
     drawn = GAN.prior(3000, seed=0) + 5
     means = torch.stack([drawn[:100].mean(0), drawn[:3].mean(0)])
     again = latents.rescale_to_prior_norm(means, drawn) - drawn.mean(0)
@@ -151,7 +151,7 @@ def test_means_are_brought_to_where_latents_are() -> None:
     assert torch.allclose(straight, torch.ones(2))
 
 
-def test_paths_have_the_ends_that_were_given() -> None:
+def test_paths_start_and_end_at_the_given_latents() -> None:
     a, b = GAN.prior(4, seed=0).chunk(2)
     for path in latents.PATHS.values():
         found = path(a, b, 5).unflatten(0, (2, 5))
@@ -161,7 +161,7 @@ def test_paths_have_the_ends_that_were_given() -> None:
     assert torch.allclose(straight[:, 1], (a + b) / 2)
 
 
-def test_a_path_of_a_model_that_needs_classes_stays_in_one(here: Path) -> None:
+def test_an_interpolation_of_a_conditional_model_has_one_label(here: Path) -> None:
     torch.manual_seed(0)
     model = ACGAN(size=8, channels=1, width=8, classes=3)
     zoo.save(model, here / "toy.safetensors")
@@ -172,7 +172,7 @@ def test_a_path_of_a_model_that_needs_classes_stays_in_one(here: Path) -> None:
     assert (found.int() - expected.int()).abs().max() <= 1
 
 
-def test_attributes_are_told_as_real_images_teach_them() -> None:
+def test_attributes_are_learned_from_real_images() -> None:
     detector = AttributeClassifier(Halves(size=1), ["Right", "Left"])
     assert min(detector.auroc()) > 0.99
     images = torch.tensor([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).view(3, 1, 1, 2)
@@ -189,7 +189,7 @@ def test_an_attribute_of_pixels_is_a_direction_of_latents() -> None:
     assert latents.attribute_direction(z, chances)[1] > 0.99
 
 
-def test_attributes_that_cannot_be_learned_are_refused() -> None:
+def test_unknown_and_constant_attributes_raise() -> None:
     with pytest.raises(UnknownName, match="did you mean Right"):
         AttributeClassifier(Halves(size=1), ["Rigth"])
     with pytest.raises(ZooError, match="all of the 500 training images have the attribute Always"):
@@ -213,12 +213,14 @@ def test_faces_have_the_attributes_of_their_file(
     assert CelebA(root=str(tmp_path)).attributes == ("Male", "Young")
 
 
-def test_traits_are_wanted_or_not() -> None:
+def test_attributes_are_parsed() -> None:
     assert parse_attributes("Male,not-Eyeglasses") == {"Male": True, "Eyeglasses": False}
     assert parse_attributes("T-shirt") == {"T-shirt": True}
 
 
-def test_steering_and_arithmetic_draw(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_steer_and_arithmetic_write_pictures(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["steer", "vae-digits", "--attribute", "3", "--rows", "2", "--steps", "5", "-n", "500"])
     assert pictures.read(here / "steered.png").shape == (3, 2 + 2 * 66, 2 + 5 * 66)
     low, high = (f"{sign}3" for sign in ("-", ""))
@@ -232,7 +234,9 @@ def test_steering_and_arithmetic_draw(here: Path, capsys: pytest.CaptureFixture[
     assert pictures.read(here / "arithmetic.png").equal(first)
 
 
-def test_truncation_is_drawn_in_rows(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_truncate_writes_a_row_for_each_threshold(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["truncate", "dcgan-digits", "--at", "0.2", "1", "-n", "200", "--columns", "4"])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[0] for line in lines[:3]] == ["none", "1", "0.2"]
@@ -246,7 +250,9 @@ def test_truncation_is_drawn_in_rows(here: Path, capsys: pytest.CaptureFixture[s
     assert pictures.read(here / "samples.png").equal(drawn)
 
 
-def test_projection_is_below_what_is_true(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_project_writes_projections_below_images(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["project", "dcgan-digits", "-n", "2", "--steps", "20", "--starts", "2"])
     assert pictures.read(here / "projection.png").shape[1] == 2 + 2 * 66
     assert "mse 0." in capsys.readouterr().out
@@ -276,7 +282,7 @@ def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, her
 
 
 @pytest.mark.parametrize("text", ["", "Male,", "Male,not-Male", "not-"])
-def test_traits_that_say_nothing_are_refused(
+def test_invalid_attributes_raise(
     text: str, here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):

@@ -78,7 +78,7 @@ def test_residual_networks_have_the_layers_and_parameters_of_their_table_6(
 
 
 @pytest.mark.parametrize("b", [3, 6])
-def test_a_residual_block_without_a_residue_passes_on_every_other_pixel(b: int) -> None:
+def test_a_residual_block_of_zero_weights_subsamples_its_input(b: int) -> None:
     block = Block(3, b).eval()
     nn.init.zeros_(block.second[1].weight)
     x, step = torch.rand(2, 3, 8, 8), 1 if b == 3 else 2
@@ -91,7 +91,7 @@ def test_a_critic_has_no_batch_norm() -> None:
     assert not any(isinstance(layer, nn.BatchNorm2d) for layer in Critic(4, 32).modules())
 
 
-def test_every_convolution_of_a_dcgan_begins_at_a_spread_of_two_hundredths() -> None:
+def test_convolutions_of_a_dcgan_have_a_deviation_of_0_02() -> None:
     torch.manual_seed(0)
     for name, weight in DCGAN(size=32, width=32).named_parameters():
         if weight.ndim == 4:
@@ -100,7 +100,7 @@ def test_every_convolution_of_a_dcgan_begins_at_a_spread_of_two_hundredths() -> 
 
 @SIZES
 @CHANNELS
-def test_a_generator_draws_images(size: int, channels: int) -> None:
+def test_a_generator_returns_images_in_range(size: int, channels: int) -> None:
     images = Generator(5, 2, size, channels)(torch.randn(3, 5))
     assert images.shape == (3, channels, size, size)
     assert images.abs().max() <= 1
@@ -109,7 +109,7 @@ def test_a_generator_draws_images(size: int, channels: int) -> None:
 @SIZES
 @CHANNELS
 @pytest.mark.parametrize("judge", [Discriminator, Critic])
-def test_a_judge_gives_one_logit_an_image(
+def test_a_discriminator_returns_one_logit_for_each_image(
     judge: Callable[[int, int, int], nn.Module], size: int, channels: int
 ) -> None:
     assert judge(2, size, channels)(torch.randn(3, channels, size, size)).shape == (3,)
@@ -118,7 +118,7 @@ def test_a_judge_gives_one_logit_an_image(
 
 @SIZES
 @CHANNELS
-def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) -> None:
+def test_convolutional_encoder_and_decoder_invert_shapes(size: int, channels: int) -> None:
     codes = Encoder(7, 2, size, channels)(torch.randn(3, channels, size, size))
     assert codes.shape == (3, 7)
     assert Decoder(7, 2, size, channels)(codes).shape == (3, channels, size, size)
@@ -126,7 +126,7 @@ def test_an_encoder_and_a_decoder_mirror_each_other(size: int, channels: int) ->
 
 @pytest.mark.parametrize("depth", [0, 1, 3])
 @CHANNELS
-def test_perceptrons_mirror_each_other(depth: int, channels: int) -> None:
+def test_dense_encoder_and_decoder_invert_shapes(depth: int, channels: int) -> None:
     encoder = mlp.Encoder(7, 4, 28, channels, depth)
     decoder = mlp.Decoder(7, 4, 28, channels, depth)
     codes = encoder(torch.randn(3, channels, 28, 28))
@@ -136,7 +136,7 @@ def test_perceptrons_mirror_each_other(depth: int, channels: int) -> None:
 
 @pytest.mark.parametrize("size", [-8, 0, 4, 28, 48, 65])
 @pytest.mark.parametrize("model", [DCGAN, WGANGP, VAE])
-def test_a_size_that_halves_badly_is_refused(
+def test_a_size_that_is_no_power_of_two_raises(
     model: Callable[..., LatentVariableModel], size: int
 ) -> None:
     with pytest.raises(BadRecipe, match=f"size.*>= 8, got {size}"):
@@ -144,7 +144,7 @@ def test_a_size_that_halves_badly_is_refused(
 
 
 @MODELS
-def test_one_seed_gives_the_same_latents(build: Callable[[], LatentVariableModel]) -> None:
+def test_a_seed_reproduces_the_latents(build: Callable[[], LatentVariableModel]) -> None:
     model = build()
     assert torch.equal(model.prior(64, seed=3), model.prior(64, seed=3))
     assert not torch.equal(model.prior(64, seed=3), model.prior(64, seed=4))
@@ -152,9 +152,7 @@ def test_one_seed_gives_the_same_latents(build: Callable[[], LatentVariableModel
 
 @MODELS
 @pytest.mark.parametrize("n", [1, 3, 16, 17, 63])
-def test_fewer_samples_are_the_first_of_more(
-    build: Callable[[], LatentVariableModel], n: int
-) -> None:
+def test_a_larger_n_extends_the_samples(build: Callable[[], LatentVariableModel], n: int) -> None:
     model = build()
     assert torch.equal(model.prior(n, seed=3), model.prior(64, seed=3)[:n])
     few, many = model.sample(n, seed=3), model.sample(64, seed=3)
@@ -162,7 +160,9 @@ def test_fewer_samples_are_the_first_of_more(
 
 
 @MODELS
-def test_a_seed_leaves_the_global_generator_alone(build: Callable[[], LatentVariableModel]) -> None:
+def test_a_seed_does_not_change_the_global_generator(
+    build: Callable[[], LatentVariableModel],
+) -> None:
     model, before = build(), torch.get_rng_state()
     model.sample(3, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
@@ -171,7 +171,7 @@ def test_a_seed_leaves_the_global_generator_alone(build: Callable[[], LatentVari
 
 
 @MODELS
-def test_samples_are_images(build: Callable[[], LatentVariableModel]) -> None:
+def test_samples_are_float32_images(build: Callable[[], LatentVariableModel]) -> None:
     images = build().sample(3)
     assert (images.shape, images.dtype) == ((3, 1, 32, 32), torch.float32)
     assert images.abs().max() <= 1
@@ -180,7 +180,9 @@ def test_samples_are_images(build: Callable[[], LatentVariableModel]) -> None:
 
 @MODELS
 @pytest.mark.parametrize("training", [True, False])
-def test_sampling_changes_nothing(build: Callable[[], LatentVariableModel], training: bool) -> None:
+def test_sampling_does_not_change_the_model(
+    build: Callable[[], LatentVariableModel], training: bool
+) -> None:
     model = build().train(training)
     before: dict[str, Tensor] = {name: t.clone() for name, t in model.state_dict().items()}
     model.sample(300)  # more than a chunk
@@ -189,13 +191,13 @@ def test_sampling_changes_nothing(build: Callable[[], LatentVariableModel], trai
 
 
 @MODELS
-def test_chunks_make_no_difference(build: Callable[[], LatentVariableModel]) -> None:
+def test_decoding_does_not_depend_on_chunks(build: Callable[[], LatentVariableModel]) -> None:
     model = build()
     z = model.prior(300, seed=0)
     torch.testing.assert_close(model.decode(z)[299:], model.decode(z[299:]), rtol=0, atol=1e-6)
 
 
-def test_a_mixture_fits_the_codes_that_it_drew() -> None:
+def test_a_mixture_fitted_to_its_samples_recovers_its_parameters() -> None:
     """Fitted on its own draws it finds its components; its density is scikit-learn's."""
     truth = GaussianMixtureSampler(2, components=2)
     truth.shares.copy_(torch.tensor([0.3, 0.7]))
@@ -209,7 +211,7 @@ def test_a_mixture_fits_the_codes_that_it_drew() -> None:
     assert torch.allclose(found.log_prob(codes).mean(), truth.log_prob(codes).mean(), atol=0.01)
 
 
-def test_a_mixture_continues_its_draws() -> None:
+def test_a_larger_n_extends_the_samples_of_a_mixture() -> None:
     sampler = GaussianMixtureSampler(3, components=4)
     sampler.means.normal_()
     assert torch.equal(sampler.sample(40, seed=1)[:7], sampler.sample(7, seed=1))
@@ -217,12 +219,12 @@ def test_a_mixture_continues_its_draws() -> None:
     assert not torch.equal(sampler.sample(7), sampler.sample(7))
 
 
-def test_a_wide_code_is_drawn_in_little_memory() -> None:
+def test_sampling_wide_codes_needs_little_memory() -> None:
     """A covariance for each draw would take 80 GB."""
     assert GaussianMixtureSampler(1000).sample(20_000, seed=0).shape == (20_000, 1000)
 
 
-def test_an_unfitted_sampler_is_the_standard_normal() -> None:
+def test_an_unfitted_mixture_is_the_standard_normal() -> None:
     codes = GaussianMixtureSampler(5).sample(20_000, seed=0)
     assert codes.mean().abs() < 0.02
     assert torch.allclose(codes.T.cov(), torch.eye(5), atol=0.05)

@@ -37,7 +37,9 @@ class Linear(nn.Module):
 
 @pytest.mark.parametrize("autocast", [False, True])
 @pytest.mark.parametrize(("n", "channels", "size"), [(1, 1, 4), (5, 1, 8), (3, 3, 16)])
-def test_the_penalty_of_a_linear_critic(n: int, channels: int, size: int, autocast: bool) -> None:
+def test_the_gradient_penalty_of_a_linear_critic(
+    n: int, channels: int, size: int, autocast: bool
+) -> None:
     critic = Linear(channels, size)
     real, fake = draw(n, channels, size, size), draw(n, channels, size, size, seed=1)
     with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
@@ -47,7 +49,7 @@ def test_the_penalty_of_a_linear_critic(n: int, channels: int, size: int, autoca
     torch.testing.assert_close(penalty, (critic.body.weight.norm() - 1).square())
 
 
-def test_the_penalty_has_a_gradient_and_the_images_have_none() -> None:
+def test_the_gradient_penalty_is_differentiable_in_the_weights_only() -> None:
     critic, real = Linear(1, 4), draw(2, 1, 4, 4).requires_grad_()
     gradient_penalty(critic, real, draw(2, 1, 4, 4, seed=1)).backward()
     weight = critic.body.weight
@@ -56,7 +58,7 @@ def test_the_penalty_has_a_gradient_and_the_images_have_none() -> None:
     assert real.grad is None
 
 
-def test_the_slope_of_a_square_is_twice_the_image() -> None:
+def test_the_gradient_of_a_square_is_twice_the_image() -> None:
     class Square(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.square().sum((1, 2, 3))
@@ -73,7 +75,7 @@ def test_non_saturating_is_the_log_of_a_sigmoid() -> None:
     torch.testing.assert_close(non_saturating.generator(fake), -fake.sigmoid().log().mean())
 
 
-def test_non_saturating_is_finite_for_certain_players() -> None:
+def test_non_saturating_is_finite_for_large_logits() -> None:
     sure = torch.tensor([200.0, -200.0])
     assert non_saturating.discriminator(sure, -sure) == 200
     assert non_saturating.generator(sure) == 100
@@ -147,7 +149,7 @@ def test_bayes_rule_holds_for_every_latent() -> None:
 
 @torch.no_grad()
 @pytest.mark.parametrize("shift", [0.0, 0.3])
-def test_the_bound_is_short_of_the_evidence_by_the_encoders_error(shift: float) -> None:
+def test_the_elbo_is_the_evidence_minus_the_encoders_error(shift: float) -> None:
     torch.manual_seed(0)
     model, evidence = linear_gaussian(shift)
     x = evidence.mean.view(1, 1, 8, 8) + 0.2 * draw(1, 1, 8, 8, dtype=torch.float64)
@@ -161,7 +163,7 @@ def test_the_bound_is_short_of_the_evidence_by_the_encoders_error(shift: float) 
 
 @torch.no_grad()
 @pytest.mark.parametrize("shift", [0.0, 0.3])
-def test_more_weights_bound_the_evidence_more_tightly(shift: float) -> None:
+def test_more_samples_tighten_the_bound(shift: float) -> None:
     """Burda et al., 2016, theorem 1; with the true posterior every weight is the evidence."""
     torch.manual_seed(0)
     model, evidence = linear_gaussian(shift)
@@ -203,13 +205,13 @@ def test_frechet_distance_is_symmetric_and_zero_for_equals() -> None:
     assert abs(frechet_distance(*one, *one)) < 1e-9
 
 
-def test_frechet_distance_refuses_features_that_are_not_finite() -> None:
+def test_frechet_distance_of_infinite_features_raises() -> None:
     features = torch.ones(3, 2).double()
     with pytest.raises(ValueError, match="finite"):
         frechet_between(features, features / 0)
 
 
-def test_frechet_distance_survives_a_singular_covariance() -> None:
+def test_frechet_distance_of_a_singular_covariance() -> None:
     mean, line = torch.zeros(3).double(), torch.diag(torch.tensor([4.0, 0.0, 0.0])).double()
     torch.testing.assert_close(
         frechet_distance(mean, line, mean, torch.eye(3).double()), torch.tensor(3.0).double()
@@ -217,7 +219,7 @@ def test_frechet_distance_survives_a_singular_covariance() -> None:
 
 
 @pytest.mark.parametrize("which", range(4))
-def test_frechet_distance_refuses_float32(which: int) -> None:
+def test_frechet_distance_of_float32_raises(which: int) -> None:
     statistics = [*gaussian(0), *gaussian(1)]
     statistics[which] = statistics[which].float()
     with pytest.raises(TypeError, match="float64"):
@@ -229,7 +231,7 @@ def digits(n: int, low: int, seed: int) -> Tensor:
     return torch.randint(low, 256, (n, 1, 8, 8), generator=own, dtype=torch.uint8)
 
 
-def test_the_metric_agrees_with_numpys_moments() -> None:
+def test_the_frechet_metric_agrees_with_numpy() -> None:
     real, fake = digits(300, 0, seed=0), digits(200, 60, seed=1)
     metric = FeatureMetric(Pixels(), frechet_between)
     for images, is_real in (real, True), (fake, False):
@@ -245,7 +247,7 @@ def test_the_metric_agrees_with_numpys_moments() -> None:
 
 
 @pytest.mark.parametrize(("real", "fake"), [(1, 1), (1, 5), (5, 1)])
-def test_fewer_than_two_images_have_no_distance(real: int, fake: int) -> None:
+def test_frechet_distance_of_one_image_raises(real: int, fake: int) -> None:
     metric = FeatureMetric(Pixels(), frechet_between)
     for n, is_real in (real, True), (fake, False):
         metric.update(digits(n, 0, seed=n), real=is_real)
@@ -253,6 +255,6 @@ def test_fewer_than_two_images_have_no_distance(real: int, fake: int) -> None:
         metric.compute()
 
 
-def test_the_metric_refuses_floats() -> None:
+def test_extractors_of_float_images_raise() -> None:
     with pytest.raises(TypeError, match="uint8"):
         FeatureMetric(Pixels(), frechet_between).update(torch.zeros(2, 1, 8, 8), real=True)

@@ -53,7 +53,7 @@ def spoiled() -> dict[str, Tensor]:
 
 @pytest.mark.parametrize("what", spoiled())
 @pytest.mark.parametrize("metric", PAIRED)
-def test_spoiled_features_have_no_metric(metric: str, what: str) -> None:
+def test_invalid_features_raise(metric: str, what: str) -> None:
     bad = spoiled()[what]
     for sides in ((bad, GOOD), (GOOD, bad)):
         with pytest.raises(ZooError) as raised:
@@ -62,14 +62,14 @@ def test_spoiled_features_have_no_metric(metric: str, what: str) -> None:
 
 
 @pytest.mark.parametrize("metric", PAIRED)
-def test_features_of_other_widths_have_no_metric(metric: str) -> None:
+def test_features_of_different_widths_raise(metric: str) -> None:
     with pytest.raises(ZooError, match="width 3"):
         PAIRED[metric](GOOD, torch.zeros(40, 4).double())
 
 
 @pytest.mark.parametrize("what", [*spoiled(), "whole"])
 @pytest.mark.parametrize("metric", ALONE)
-def test_spoiled_features_have_no_score(metric: str, what: str) -> None:
+def test_invalid_features_of_one_side_raise(metric: str, what: str) -> None:
     with pytest.raises(ZooError):
         ALONE[metric]((spoiled() | {"whole": LABELS[:, None]})[what])
 
@@ -95,12 +95,12 @@ def test_spoiled_features_have_no_score(metric: str, what: str) -> None:
         (lambda: rates.entropy(LABELS[:0, None]), "image"),
     ],
 )
-def test_other_numbers_have_no_metric(call: Callable[[], object], words: str) -> None:
+def test_invalid_arguments_of_metrics_raise(call: Callable[[], object], words: str) -> None:
     with pytest.raises(ValueError, match=words):
         call()
 
 
-def test_a_ratio_is_of_images_of_one_shape() -> None:
+def test_psnr_of_different_shapes_raises() -> None:
     x = torch.zeros(2, 1, 4, 4)
     with pytest.raises(BadInput, match="one shape"):
         rates.psnr(x, x.expand(-1, 3, -1, -1))

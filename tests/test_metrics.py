@@ -49,13 +49,13 @@ def apart(x: Tensor, y: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_the_kernel_distance_is_that_of_torchmetrics(n: int) -> None:
+def test_the_kernel_distance_equals_torchmetrics(n: int) -> None:
     real, fake = draw(n, 5), 0.8 * draw(n, 5, seed=1) + 0.3
     expected = poly_mmd(real, fake)
     torch.testing.assert_close(kernel_distance(real, fake), expected, rtol=1e-9, atol=1e-9)
 
 
-def test_the_kernel_distance_of_unequal_sides_averages_pairs() -> None:
+def test_the_kernel_distance_averages_over_pairs() -> None:
     real, fake = draw(6, 3), draw(4, 3, seed=1)
 
     def kernel(x: Tensor, y: Tensor) -> float:
@@ -91,7 +91,7 @@ def test_the_kernel_distance_is_unbiased() -> None:
     assert abs(other.mean() - expected) < error * other.std()
 
 
-def test_ten_thousand_images_a_side_need_little_memory() -> None:
+def test_ten_thousand_images_need_little_memory() -> None:
     """In a process of its own, so that its peak is known: under 200 MB over what it starts at."""
     code = (
         "import resource, torch; from zoo.metrics.kernel import kernel_distance; "
@@ -106,12 +106,12 @@ def test_ten_thousand_images_a_side_need_little_memory() -> None:
 
 
 @pytest.mark.parametrize("sides", [(1, 5), (5, 1), (0, 5)])
-def test_a_kernel_distance_needs_two_images_a_side(sides: tuple[int, int]) -> None:
+def test_the_kernel_distance_of_one_image_raises(sides: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="two images or more on each side"):
         kernel_distance(*(draw(n, 3) for n in sides))
 
 
-def test_the_kernel_distance_refuses_float32() -> None:
+def test_the_kernel_distance_of_float32_raises() -> None:
     for real, fake in ((draw(5, 3).float(), draw(5, 3)), (draw(5, 3), draw(5, 3).float())):
         with pytest.raises(TypeError, match="float64"):
             kernel_distance(real, fake)
@@ -126,7 +126,7 @@ def balls(x: Tensor, k: int) -> Tensor:
 
 @pytest.mark.parametrize("k", [1, 3, 5])
 @pytest.mark.parametrize(("n", "m"), [(7, 9), (CHUNK, CHUNK + 1), (CHUNK + 5, 6), (300, 2 * CHUNK)])
-def test_balls_agree_with_brute_force(n: int, m: int, k: int) -> None:
+def test_manifold_metrics_agree_with_brute_force(n: int, m: int, k: int) -> None:
     real, fake = draw(n, 3), 0.7 * draw(m, 3, seed=1) + 0.4
     between, of_real, of_fake = apart(real, fake), balls(real, k), balls(fake, k)
     torch.testing.assert_close(radii(real, k), of_real)
@@ -144,7 +144,7 @@ def test_real_images_against_themselves_are_perfect() -> None:
     assert density_coverage(real, shuffled(real)) == (1, 1)
 
 
-def test_far_away_nothing_is_precise_and_one_image_recalls_nothing() -> None:
+def test_distant_and_collapsed_samples() -> None:
     real = draw(50, 2)
     assert precision_recall(real, real + 100) == (0, 0)
     assert density_coverage(real, real + 100) == (0, 0)
@@ -153,19 +153,19 @@ def test_far_away_nothing_is_precise_and_one_image_recalls_nothing() -> None:
     assert collapsed.recall == pytest.approx(1 / 50)
 
 
-def test_precision_and_recall_change_places_with_the_sides() -> None:
+def test_swapping_the_sides_swaps_precision_and_recall() -> None:
     real, fake = draw(60, 2), 2 * draw(70, 2, seed=1)
     assert precision_recall(real, fake) == precision_recall(fake, real)[::-1]
 
 
-def test_balls_do_not_know_the_origin_the_scale_or_the_order() -> None:
+def test_manifold_metrics_are_invariant_to_shift_scale_and_order() -> None:
     real, fake = draw(80, 4), draw(90, 4, seed=1) + 0.5
     moved = [shuffled(4 * x + 3) for x in (real, fake)]
     for measure in (precision_recall, density_coverage):
         assert measure(*moved) == pytest.approx(measure(real, fake))
 
 
-def test_coverage_of_the_same_law_is_lemma_2_of_the_paper() -> None:
+def test_coverage_of_equal_distributions_is_lemma_2_of_the_paper() -> None:
     """1 - (n - 1) ... (n - k) / (n + m - 1) ... (n + m - k), whatever the law; density is 1."""
     n, m, k = 120, 90, 5
     expected = 1 - math.prod((n - i) / (n + m - i) for i in range(1, k + 1))
@@ -177,14 +177,14 @@ def test_coverage_of_the_same_law_is_lemma_2_of_the_paper() -> None:
 
 @pytest.mark.parametrize("measure", [precision_recall, density_coverage])
 @pytest.mark.parametrize(("n", "k"), [(3, 3), (0, 3), (5, 0)])
-def test_balls_need_more_images_than_neighbours(
+def test_an_invalid_k_raises(
     measure: Callable[[Tensor, Tensor, int], tuple[float, float]], n: int, k: int
 ) -> None:
     with pytest.raises(ValueError, match=f"{n} images have no {k} neighbours"):
         measure(draw(n, 2), draw(9, 2), k)
 
 
-def test_density_needs_a_fake() -> None:
+def test_density_without_fakes_raises() -> None:
     with pytest.raises(ValueError, match="needs one image or more"):
         density_coverage(draw(9, 2), draw(0, 2))
 
@@ -192,7 +192,7 @@ def test_density_needs_a_fake() -> None:
 # extrapolated Frechet distance
 
 
-def test_the_intercept_of_a_line() -> None:
+def test_intercept_of_a_line() -> None:
     x = 1 / torch.arange(50, 65).double()
     assert intercept(x, 3.5 + 20 * x).item() == pytest.approx(3.5)
 
@@ -200,14 +200,14 @@ def test_the_intercept_of_a_line() -> None:
 @pytest.mark.parametrize(
     ("n", "d", "first"), [(30, 4, 15), (1000, 84, 500), (1000, 700, 701), (100, 90, 50)]
 )
-def test_fifteen_sizes_from_half_and_if_possible_above_the_rank(n: int, d: int, first: int) -> None:
+def test_subset_sizes_start_at_half_or_above_the_rank(n: int, d: int, first: int) -> None:
     sizes = subset_sizes(n, d)
     assert (len(set(sizes)), sizes[0], sizes[-1]) == (15, first, n)
     steps = torch.tensor(sizes).diff()
     assert steps.max() - steps.min() <= 1
 
 
-def test_the_extrapolated_distance_has_lost_its_bias() -> None:
+def test_extrapolation_reduces_the_bias() -> None:
     real, shift = draw(20_000, 8), 0.3
     plain, infinite = [], []
     for seed in range(10):
@@ -219,7 +219,7 @@ def test_the_extrapolated_distance_has_lost_its_bias() -> None:
     assert left < bias / 2
 
 
-def test_the_extrapolated_distance_is_fixed_by_its_seed_and_blind_to_the_origin() -> None:
+def test_extrapolation_is_reproducible_and_shift_invariant() -> None:
     real, fake = draw(300, 4), draw(200, 4, seed=1)
     once = frechet_infinity(real, fake)
     assert once.dtype == torch.float64
@@ -228,7 +228,7 @@ def test_the_extrapolated_distance_is_fixed_by_its_seed_and_blind_to_the_origin(
     torch.testing.assert_close(frechet_infinity(shuffled(real), fake), once)
 
 
-def test_an_extrapolation_says_what_it_needs() -> None:
+def test_extrapolation_of_too_few_images_raises() -> None:
     with pytest.raises(ValueError, match="30 generated images or more, not 29"):
         frechet_infinity(draw(50, 2), draw(29, 2))
     with pytest.raises(ValueError, match="two images or more"):
@@ -249,14 +249,14 @@ def outputs(size: int, n: int, seed: int, odds: Tensor | None = None) -> Tensor:
 
 
 @pytest.mark.parametrize(("n", "size"), [(4, 3), (5, 5), (3, 6)])
-def test_occupancy_agrees_with_counting_every_draw(n: int, size: int) -> None:
+def test_occupancy_agrees_with_enumeration(n: int, size: int) -> None:
     counts = torch.tensor([len(set(drawn)) for drawn in product(range(size), repeat=n)])
     expected = counts.bincount(minlength=n + 1).double() / size**n
     torch.testing.assert_close(occupancy(n, size), expected)
 
 
 @pytest.mark.parametrize("n", [2, 3, 7, 16])
-def test_the_interval_holds_every_size_that_is_not_rejected(n: int) -> None:
+def test_the_interval_agrees_with_brute_force(n: int) -> None:
     """Brute force: the law under each N, and its likelihood, without reweighting."""
     laws = {size: occupancy(n, size) for size in range(1, 40 * n)}
     for distinct in range(1, n):
@@ -292,14 +292,14 @@ def test_the_interval_covers_generators_of_known_size(size: int, n: int) -> None
     assert sum(one.low <= one.estimate <= one.high for one in found) == 60
 
 
-def test_the_low_end_bounds_generators_of_unequal_odds() -> None:
+def test_the_lower_limit_holds_for_unequal_probabilities() -> None:
     odds = 1 / torch.arange(1, 301).float()
     found = [support_size(outputs(300, 200, seed, odds), distance=0.3) for seed in range(60)]
     assert sum(one.low <= 300 for one in found) >= 57
     assert sum(one.estimate < 300 for one in found) >= 57  # it counts the frequent ones
 
 
-def test_few_pairs_estimate_the_birthday_way() -> None:
+def test_few_pairs_give_the_birthday_estimate() -> None:
     found = support_size(outputs(10_000, 400, seed=1), distance=0.3)
     assert 1 < found.pairs < 20
     assert found.estimate == pytest.approx(math.comb(400, 2) / found.pairs, rel=0.05)
@@ -313,7 +313,7 @@ def test_pairs_and_repeats_are_counted_across_chunks() -> None:
     assert support_size(features, distance=0.3).estimate == 50
 
 
-def test_without_duplicates_there_is_no_upper_end() -> None:
+def test_without_duplicates_the_upper_limit_is_infinite() -> None:
     features = torch.arange(CHUNK + 50.0, dtype=torch.float64)[:, None]
     found = support_size(features, distance=1.0)  # nearer than 1, not as near
     assert (found.estimate, found.high, found.pairs) == (math.inf, math.inf, 0)
@@ -321,12 +321,12 @@ def test_without_duplicates_there_is_no_upper_end() -> None:
     assert found.low == pytest.approx(pairs / -math.log(0.025), rel=0.01)  # Poisson: e^-(pairs / N)
 
 
-def test_exact_copies_are_duplicates_at_any_distance() -> None:
+def test_copies_are_duplicates_at_any_distance() -> None:
     features = 1e3 + draw(1, 64).expand(400, -1)
     assert support_size(features, distance=1e-12) == (1, 1, 1, math.comb(400, 2))
 
 
-def test_likelihood_falls_on_both_sides_of_the_likeliest() -> None:
+def test_most_likely_size_maximizes_the_likelihood() -> None:
     def log_likelihood(size: int) -> float:
         return math.lgamma(size + 1) - math.lgamma(size - 60 + 1) - 80 * math.log(size)
 
@@ -335,7 +335,7 @@ def test_likelihood_falls_on_both_sides_of_the_likeliest() -> None:
 
 
 @pytest.mark.parametrize("n", SIZES)
-def test_the_nearest_pairs_are_the_nearest(n: int) -> None:
+def test_nearest_pairs_agree_with_sorting(n: int) -> None:
     features, count = draw(n, 2), min(20, math.comb(n, 2))
     distances = apart(features, features)
     pairs = nearest_pairs(features, count)
@@ -345,7 +345,7 @@ def test_the_nearest_pairs_are_the_nearest(n: int) -> None:
     torch.testing.assert_close(distances[pairs[:, 0], pairs[:, 1]], expected)
 
 
-def test_every_pair_can_be_had_and_not_one_more() -> None:
+def test_an_invalid_number_of_pairs_raises() -> None:
     pairs = {(i, j) for i, j in nearest_pairs(draw(9, 2), 36).tolist()}
     assert pairs == set(combinations(range(9), 2))
     for count in (0, 37):
@@ -354,7 +354,7 @@ def test_every_pair_can_be_had_and_not_one_more() -> None:
 
 
 @pytest.mark.parametrize(("n", "distance"), [(1, 0.1), (0, 0.1), (5, 0.0), (5, -1.0)])
-def test_duplicates_need_two_samples_and_a_distance(n: int, distance: float) -> None:
+def test_invalid_samples_or_distances_raise(n: int, distance: float) -> None:
     with pytest.raises(ValueError, match="two samples or more and a distance above zero"):
         support_size(draw(n, 2), distance)
 
@@ -363,7 +363,7 @@ def test_duplicates_need_two_samples_and_a_distance(n: int, distance: float) -> 
 
 
 @pytest.mark.parametrize("n", [1, *SIZES])
-def test_the_nearest_row_is_the_nearest(n: int) -> None:
+def test_nearest_agrees_with_brute_force(n: int) -> None:
     features, among = draw(n, 4), draw(300, 4, seed=1)
     distances, indices = nearest(features, among)
     expected = apart(features, among).min(1)
@@ -371,14 +371,14 @@ def test_the_nearest_row_is_the_nearest(n: int) -> None:
     assert torch.equal(indices, expected.indices)
 
 
-def test_a_copy_is_at_zero_wherever_the_origin() -> None:
+def test_a_copy_is_at_zero_for_any_origin() -> None:
     train = draw(400, 64) + 1e8
     distances, indices = nearest(train[100:200], train)
     assert torch.equal(distances, torch.zeros(100, dtype=torch.float64))
     assert torch.equal(indices, torch.arange(100, 200))
 
 
-def test_copies_are_all_memorised_and_held_out_images_half() -> None:
+def test_memorization_of_copies_and_of_held_out_images() -> None:
     train, held_out = draw(500, 6), draw(200, 6, seed=1)
     copied = memorization(train[:90], train, held_out)
     assert (copied.share, copied.samples) == (1, 0)
@@ -388,20 +388,20 @@ def test_copies_are_all_memorised_and_held_out_images_half() -> None:
     assert memorization(held_out + 100, train, held_out).share == 0
 
 
-def test_memorisation_counts_in_closed_form() -> None:
+def test_memorization_in_closed_form() -> None:
     train, held_out = torch.zeros(1, 1), torch.tensor([[1.0], [2.0], [4.0], [5.0]])
     fake = torch.tensor([[0.5], [-2.9], [3.0], [7.0], [8.0]])  # a tie is not nearer
     assert memorization(fake, train, held_out) == pytest.approx((2 / 5, 3, 3))
 
 
 @pytest.mark.parametrize(("empty", "name"), [(0, "generated"), (1, "training"), (2, "held-out")])
-def test_memorisation_needs_images_of_three_kinds(empty: int, name: str) -> None:
+def test_memorization_of_an_empty_side_raises(empty: int, name: str) -> None:
     sides = [draw(0 if i == empty else 5, 2) for i in range(3)]
     with pytest.raises(ValueError, match=f"one {name} image"):
         memorization(*sides)
 
 
-def test_there_is_nothing_nearest_to_nothing() -> None:
+def test_nearest_of_no_rows() -> None:
     assert [len(found) for found in nearest(draw(0, 2), draw(5, 2))] == [0, 0]
     with pytest.raises(ValueError, match="one image or more"):
         nearest(draw(5, 2), draw(0, 2))
@@ -410,7 +410,7 @@ def test_there_is_nothing_nearest_to_nothing() -> None:
 # modes
 
 
-def test_an_even_histogram_misses_nothing() -> None:
+def test_a_uniform_histogram_misses_no_class() -> None:
     modes = count_modes(torch.tensor([*range(8), *range(8)]), 8)
     torch.testing.assert_close(modes.histogram, torch.full((8,), 1 / 8).double())
     assert (modes.captured, modes.missing) == (8, 0)
@@ -418,18 +418,18 @@ def test_an_even_histogram_misses_nothing() -> None:
     assert modes.divergence == pytest.approx(0, abs=1e-12)
 
 
-def test_one_class_misses_the_rest() -> None:
+def test_a_single_class_misses_all_others() -> None:
     modes = count_modes(torch.tensor([3, 3, 3]), 10)
     assert (modes.captured, modes.missing, modes.entropy) == (1, 9, 0)
     assert modes.divergence == pytest.approx(math.log(10))
 
 
-def test_a_tenth_of_a_uniform_share_is_not_missing() -> None:
+def test_a_tenth_of_a_uniform_fraction_is_not_missing() -> None:
     assert count_modes(torch.tensor([*[0] * 19, 1]), 2).missing == 0  # 5 % of 50 %
     assert count_modes(torch.tensor([*[0] * 20, 1]), 2).missing == 1
 
 
-def test_divergence_from_given_shares() -> None:
+def test_divergence_from_an_expected_histogram() -> None:
     sampled = torch.tensor([0, 0, 1, 2])
     modes = count_modes(sampled, 3, torch.tensor([0.5, 0.25, 0.25]))
     assert modes.divergence == pytest.approx(0, abs=1e-7)
@@ -440,12 +440,12 @@ def test_divergence_from_given_shares() -> None:
 
 
 @pytest.mark.parametrize("shares", [[0.5, 0.5], [0.5, 0.5, 0.5], [1.5, -0.5, 0.0]])
-def test_expected_shares_must_be_shares(shares: list[float]) -> None:
+def test_an_invalid_expected_histogram_raises(shares: list[float]) -> None:
     with pytest.raises(ValueError, match="expected shares must be 3"):
         count_modes(torch.tensor([0]), 3, torch.tensor(shares))
 
 
-def test_a_histogram_needs_a_sample() -> None:
+def test_a_histogram_without_samples_raises() -> None:
     with pytest.raises(ValueError, match="one image or more"):
         count_modes(torch.tensor([], dtype=torch.long), 10)
 
@@ -453,7 +453,7 @@ def test_a_histogram_needs_a_sample() -> None:
 @pytest.mark.parametrize(
     ("kinds", "divergence"), [(1000, 0), (500, math.log(2)), (1, math.log(1000))]
 )
-def test_stacked_digits_of_known_generators(kinds: int, divergence: float) -> None:
+def test_modes_of_stacked_digits(kinds: int, divergence: float) -> None:
     """All modes alike, half of them, one of them."""
     number = torch.arange(26_000) % kinds
     digits = torch.stack([number // 100, number // 10 % 10, number % 10], dim=1)
@@ -465,7 +465,7 @@ def test_stacked_digits_of_known_generators(kinds: int, divergence: float) -> No
 # scores
 
 
-def test_the_inception_score_is_the_number_of_classes_told_apart() -> None:
+def test_the_inception_score_is_the_number_of_distinct_classes() -> None:
     sure = 1e3 * torch.eye(4).repeat(30, 1)
     assert inception_score(sure, parts=3) == pytest.approx(4)
     assert inception_score(sure[:1].expand(120, -1)) == pytest.approx(1)
@@ -486,14 +486,14 @@ def blobs(n: int, classes: int, seed: int) -> tuple[Tensor, Tensor]:
     return codes, labels
 
 
-def test_a_probe_reads_what_a_line_can() -> None:
+def test_a_linear_probe_separates_linear_classes() -> None:
     train, test = blobs(200, 2, seed=0), blobs(100, 2, seed=1)
     assert linear_probe(*train, *test) == 1
     assert linear_probe(*train, *test, n=20) > 0.9
     assert linear_probe(*train, test[0], 1 - test[1]) == 0
 
 
-def test_a_probe_does_not_know_the_units_of_codes() -> None:
+def test_a_linear_probe_is_invariant_to_the_scale_of_codes() -> None:
     (codes, labels), (others, expected) = blobs(60, 2, seed=0), blobs(200, 2, seed=1)
     units = torch.tensor([1e-4, 1.0, 10.0, 1e3])
     near, far = 0.5 * draw(60, 4, seed=2) + codes[:, :1], 0.5 * draw(200, 4, seed=3) + others[:, :1]
@@ -502,7 +502,7 @@ def test_a_probe_does_not_know_the_units_of_codes() -> None:
     assert linear_probe(near * units + 5, labels, far * units + 5, expected) == read
 
 
-def test_neighbours_read_what_lies_together() -> None:
+def test_nearest_neighbors_agree_with_votes() -> None:
     (codes, labels), (others, expected) = blobs(200, 4, seed=0), blobs(101, 4, seed=1)
     near, far = codes[:, :3], others[:, :3]
     assert nearest_neighbors(near, labels, far, expected) == 1
@@ -512,14 +512,14 @@ def test_neighbours_read_what_lies_together() -> None:
 
 
 @pytest.mark.parametrize("measure", [linear_probe, nearest_neighbors])
-def test_codes_without_a_class_are_read_by_chance(measure: Callable[..., float]) -> None:
+def test_random_codes_give_chance_accuracy(measure: Callable[..., float]) -> None:
     train, test = blobs(400, 2, seed=0), blobs(400, 2, seed=1)
     noise = draw(400, 4, seed=2), draw(400, 4, seed=3)
     assert measure(noise[0], train[1], noise[1], test[1]) == pytest.approx(0.5, abs=0.1)
 
 
 @pytest.mark.parametrize("measure", [linear_probe, nearest_neighbors])
-def test_a_seed_chooses_the_labels(measure: Callable[..., float]) -> None:
+def test_a_seed_selects_the_labels(measure: Callable[..., float]) -> None:
     codes, labels = draw(300, 4), torch.arange(300) % 2
     codes[:, 0] += labels
     others = codes + 0.5 * draw(300, 4, seed=1)
@@ -533,7 +533,7 @@ def test_a_seed_chooses_the_labels(measure: Callable[..., float]) -> None:
             measure(codes, labels, others, labels, n=n)
 
 
-def test_a_probe_needs_two_classes_and_a_vote_its_voters() -> None:
+def test_too_few_classes_or_labels_raise() -> None:
     codes, labels = blobs(20, 2, seed=0)
     with pytest.raises(ValueError, match="labels of one class"):
         linear_probe(codes, torch.zeros(20), codes, labels)
@@ -541,7 +541,7 @@ def test_a_probe_needs_two_classes_and_a_vote_its_voters() -> None:
         nearest_neighbors(codes, labels, codes, labels, n=4)
 
 
-def test_auroc_is_how_often_the_stranger_scores_higher() -> None:
+def test_auroc_is_the_frequency_of_higher_scores() -> None:
     scores, labels = draw(60), torch.arange(60) % 3
     strange, known = scores[labels == 2], scores[labels != 2]
     expected = (strange[:, None] > known).double().mean().item()
@@ -552,7 +552,7 @@ def test_auroc_is_how_often_the_stranger_scores_higher() -> None:
 
 
 @pytest.mark.parametrize(("held_out", "found"), [(7, 0), (1, 4)])
-def test_auroc_needs_strangers_and_others(held_out: int, found: int) -> None:
+def test_auroc_of_one_class_raises(held_out: int, found: int) -> None:
     with pytest.raises(ValueError, match=f"{found} of 4 images are of class {held_out}"):
         anomaly_auroc(torch.zeros(4), torch.ones(4, dtype=torch.long), held_out)
 
@@ -565,7 +565,7 @@ def test_one_weight_is_the_evidence_lower_bound() -> None:
     torch.testing.assert_close(importance_weighted(weights), weights.mean())
 
 
-def test_equal_weights_gain_nothing_and_the_rest_gain() -> None:
+def test_the_bound_of_equal_and_of_different_weights() -> None:
     weights = draw(1, 50)
     torch.testing.assert_close(importance_weighted(weights.expand(20, -1)), weights.mean())
     weights = draw(20, 50)
@@ -576,7 +576,7 @@ def test_equal_weights_gain_nothing_and_the_rest_gain() -> None:
     )
 
 
-def test_importance_weights_climb_to_the_evidence() -> None:
+def test_importance_weighting_converges_to_the_evidence() -> None:
     """x = z + noise, both standard: log p(x) is that of N(0, 2), and q is only the prior."""
     x, prior = draw(1, 200), Normal(torch.zeros(()).double(), 1)
     weights = Normal(draw(5000, 200, seed=1), 1).log_prob(x)  # the prior cancels
@@ -588,14 +588,14 @@ def test_importance_weights_climb_to_the_evidence() -> None:
 
 @pytest.mark.parametrize("levels", [2, 256])
 @pytest.mark.parametrize("dimensions", [1, 28 * 28])
-def test_an_even_density_costs_the_logarithm_of_the_levels(levels: int, dimensions: int) -> None:
+def test_a_uniform_density_costs_the_logarithm_of_the_levels(levels: int, dimensions: int) -> None:
     """Even over all levels, each with half a step on either side."""
     nats = torch.tensor(-dimensions * math.log(levels * 2 / (levels - 1)), dtype=torch.float64)
     bits = bits_per_dimension(nats, dimensions, levels)
     assert bits.item() == pytest.approx(math.log2(levels))
 
 
-def test_bits_are_those_of_the_levels_probabilities() -> None:
+def test_bits_agree_with_the_probabilities_of_levels() -> None:
     """A Gaussian wide enough to be flat across a level."""
     density = Normal(torch.tensor(0.1).double(), 0.3)
     level = torch.arange(256).double()
@@ -605,7 +605,7 @@ def test_bits_are_those_of_the_levels_probabilities() -> None:
     torch.testing.assert_close(bits, -probabilities.log2(), rtol=1e-3, atol=1e-3)
 
 
-def test_units_are_active_when_their_means_vary() -> None:
+def test_active_units_have_varying_means() -> None:
     means = draw(2000, 4) * torch.tensor([1.0, 0.2, 0.05, 0.0]) + 7
     assert active_units(means) == 0.5
     with pytest.raises(ValueError, match="two images or more on each side, not 1"):
@@ -622,7 +622,7 @@ def test_divergence_of_each_latent() -> None:
     assert (divergence_per_dimension(torch.zeros(3, 2), torch.ones(3, 2)) == 0).all()
 
 
-def test_perplexity_is_the_number_of_codes_in_use() -> None:
+def test_perplexity_is_the_number_of_used_codes() -> None:
     assert perplexity(torch.tensor([4, 4, 4, 4])) == pytest.approx(4)
     assert perplexity(torch.tensor([0, 7, 0, 7])) == pytest.approx(2)
     assert perplexity(torch.tensor([0, 9])) == 1
@@ -631,7 +631,7 @@ def test_perplexity_is_the_number_of_codes_in_use() -> None:
         perplexity(torch.zeros(8))
 
 
-def test_categories_are_matched_with_classes_one_to_one() -> None:
+def test_categories_are_assigned_to_classes_one_to_one() -> None:
     """Names do not matter; two categories of one class do not both count."""
     labels = torch.tensor([0, 0, 1, 1, 2, 2])
     assert clustering_accuracy(torch.tensor([2, 2, 0, 0, 1, 1]), labels) == 1

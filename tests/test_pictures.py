@@ -107,7 +107,7 @@ READABLE = {
 
 @pytest.mark.parametrize("name", READABLE)
 @pytest.mark.parametrize("kind", KINDS)
-def test_each_kind_is_read_right(kind: type[ImageFolder], name: str, tmp_path: Path) -> None:
+def test_each_format_is_decoded(kind: type[ImageFolder], name: str, tmp_path: Path) -> None:
     """Light above, dark below, whatever holds it."""
     make, above = READABLE[name]
     make(tmp_path)
@@ -139,7 +139,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_that_cannot_be_read_is_named_at_once(kind: type[ImageFolder], tmp_path: Path) -> None:
+def test_all_unreadable_files_are_named_in_one_error(
+    kind: type[ImageFolder], tmp_path: Path
+) -> None:
     some(tmp_path)
     named = {*FAULTS, "nowhere.png"}
     for name, content in FAULTS.items():
@@ -157,7 +159,7 @@ def test_all_that_cannot_be_read_is_named_at_once(kind: type[ImageFolder], tmp_p
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_what_cannot_be_read_is_left_out_if_asked(kind: type[ImageFolder], tmp_path: Path) -> None:
+def test_unreadable_files_are_skipped_on_request(kind: type[ImageFolder], tmp_path: Path) -> None:
     some(tmp_path)
     for name, content in FAULTS.items():
         broken(tmp_path, name, content)
@@ -169,7 +171,7 @@ def test_what_cannot_be_read_is_left_out_if_asked(kind: type[ImageFolder], tmp_p
         assert data.inventory.faults.keys() == FAULTS.keys()
 
 
-def test_no_program_is_run_for_a_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decoding_runs_no_program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "bin").mkdir()
     program = tmp_path / "bin" / "gs"
     program.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
@@ -189,7 +191,7 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
         square(tmp_path / "pipe.png", 16)
 
 
-def test_levels_of_an_unknown_range_are_refused(tmp_path: Path) -> None:
+def test_gray_levels_out_of_range_raise(tmp_path: Path) -> None:
     levels = np.asarray(halves("L")).astype(np.float32) * 1000
     path = saved(tmp_path, "a.tif", Image.fromarray(levels))
     with quiet_decoders(), pytest.raises(BadPicture, match="grey levels from 0 to 2e"):
@@ -207,9 +209,7 @@ HIDDEN = (
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_hidden_files_are_no_pictures_and_no_classes(
-    kind: type[ImageFolder], tmp_path: Path
-) -> None:
+def test_hidden_files_are_ignored(kind: type[ImageFolder], tmp_path: Path) -> None:
     root = tmp_path / ".cache"  # what the root itself is called does not matter
     for name in ("cats", "dogs"):
         some(root / name, 10, ".PNG" if name == "cats" else ".png")
@@ -221,7 +221,7 @@ def test_hidden_files_are_no_pictures_and_no_classes(
     assert set(data.images("train").labels.tolist()) == {0, 1}
 
 
-def test_hidden_files_in_tar_files_are_no_pictures(tmp_path: Path) -> None:
+def test_hidden_files_in_tar_files_are_ignored(tmp_path: Path) -> None:
     with tarfile.open(tmp_path / "a.TAR", "w") as archive:
         for name in ("./0.png", "./1.JPG", *HIDDEN):
             member, content = tarfile.TarInfo(name), png(halves())
@@ -239,7 +239,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_root_is_needed(
+def test_a_missing_root_raises(
     kind: type[ImageFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not everything below the data root."""
@@ -252,13 +252,15 @@ def test_a_root_is_needed(
             kind(str(tmp_path / place)).images("train")
 
 
-def test_formats_that_are_not_read_are_told(tmp_path: Path) -> None:
+def test_unsupported_formats_are_named(tmp_path: Path) -> None:
     (tmp_path / "IMG_1.HEIC").write_bytes(b"x")
     with pytest.raises(MissingData, match=r"\.heic"):
         ImageFolder(str(tmp_path)).images("train")
 
 
-def test_too_many_for_memory_are_not_begun(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_set_larger_than_memory_raises_before_decoding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     some(tmp_path)
     monkeypatch.setattr("zoo.data.folder.memory", lambda: 10_000)
     monkeypatch.setattr("zoo.data.folder.square", lambda *_: 1 / 0)
@@ -267,7 +269,7 @@ def test_too_many_for_memory_are_not_begun(tmp_path: Path, monkeypatch: pytest.M
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_channels_follow_from_the_pictures(kind: type[ImageFolder], tmp_path: Path) -> None:
+def test_channels_are_inferred_from_the_pictures(kind: type[ImageFolder], tmp_path: Path) -> None:
     grey = tmp_path / "grey"
     for i in range(12):
         saved(grey, f"{i}.png", Image.new("L", (16, 16), i * 20))
@@ -282,9 +284,7 @@ def test_channels_follow_from_the_pictures(kind: type[ImageFolder], tmp_path: Pa
         kind(str(red), channels=4)
 
 
-def test_a_fault_met_by_a_worker_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_a_worker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a set of which only some pictures were looked at."""
     monkeypatch.setattr("zoo.data.shards.MOST", 5)
     some(tmp_path, 20)
@@ -309,7 +309,7 @@ class Nothing(LightningModule):
         return None
 
 
-def test_an_inventory_is_printed_and_kept(
+def test_an_inventory_is_printed_and_saved(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     some(tmp_path / "in")
@@ -336,7 +336,7 @@ def test_an_inventory_is_printed_and_kept(
     assert "text.png" in kept
 
 
-def test_names_reach_no_terminal_as_commands(tmp_path: Path) -> None:
+def test_file_names_are_escaped_in_messages(tmp_path: Path) -> None:
     assert shown("a\x1b[2J\nb.png") == "a?[2J?b.png"
     some(tmp_path)
     broken(tmp_path, "a\x1b[2J.png", b"x")

@@ -1,4 +1,4 @@
-"""Codebooks: nearest codes, straight-through gradients, moving averages, on one process and two."""
+"""Vector quantization: nearest codes, gradients, moving averages, several processes."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from zoo.layers.quantize import Quantizer
 
 
 def quantizer(least: float = 0.0) -> Quantizer:
-    """Five codes of three numbers, each of which a batch has used twice so far."""
+    """Quantizer with five entries of width three and cluster sizes of two."""
     torch.manual_seed(0)
     layer = Quantizer(5, 3, decay=0.9, least=least)
     layer.cluster_size.fill_(2)
@@ -27,7 +27,7 @@ def vectors(z: Tensor) -> Tensor:
     return z.movedim(1, -1).flatten(0, -2)
 
 
-def test_each_vector_gets_its_nearest_code() -> None:
+def test_each_vector_gets_the_nearest_code() -> None:
     layer, z = quantizer(), maps(50)
     nearest = torch.cdist(vectors(z), layer.codebook).argmin(1)
     assert torch.equal(layer.encode_indices(z).flatten(), nearest)
@@ -36,7 +36,7 @@ def test_each_vector_gets_its_nearest_code() -> None:
     )
 
 
-def test_codes_and_codebook_are_the_same_under_autocast() -> None:
+def test_autocast_does_not_change_codes_or_codebook() -> None:
     layer, same, z = quantizer(), quantizer(), maps(50)
     with torch.autocast("cpu", torch.bfloat16):
         _, codes = layer(z)
@@ -44,18 +44,18 @@ def test_codes_and_codebook_are_the_same_under_autocast() -> None:
     assert torch.equal(layer.codebook, same.codebook)
 
 
-def test_the_gradient_passes_straight_through() -> None:
+def test_the_gradient_is_straight_through() -> None:
     layer, decoder = quantizer().eval(), nn.Conv2d(3, 4, 2)
     z = maps().requires_grad_()
-    quantised, codes = layer(z)
-    torch.testing.assert_close(quantised, layer.embed_indices(codes))
-    decoder(quantised).square().sum().backward()
+    quantized, codes = layer(z)
+    torch.testing.assert_close(quantized, layer.embed_indices(codes))
+    decoder(quantized).square().sum().backward()
     e = layer.embed_indices(codes).requires_grad_()
     decoder(e).square().sum().backward()
     torch.testing.assert_close(z.grad, e.grad)
 
 
-def test_the_codebook_follows_by_the_papers_formulas() -> None:
+def test_the_codebook_update_equals_the_papers_formulas() -> None:
     """Appendix A.1: N <- N g + n (1 - g), m <- m g + sum z (1 - g), e <- m / N, twice over."""
     layer = quantizer()
     e, N = layer.codebook.clone(), layer.cluster_size.clone()
@@ -72,25 +72,25 @@ def test_the_codebook_follows_by_the_papers_formulas() -> None:
         torch.testing.assert_close(layer.codebook, e)
 
 
-def test_out_of_training_nothing_moves() -> None:
+def test_evaluation_mode_does_not_update_the_codebook() -> None:
     layer = quantizer(least=9.0).eval()
     layer(maps())
     assert torch.equal(layer.codebook, quantizer().codebook)
     assert torch.equal(layer.cluster_size, quantizer().cluster_size)
 
 
-def test_a_codebook_starts_on_the_centres_of_clusters() -> None:
+def test_a_codebook_is_initialized_with_cluster_centers() -> None:
     torch.manual_seed(0)
-    layer, centres = Quantizer(5, 3), 20 * torch.randn(5, 3)
+    layer, centers = Quantizer(5, 3), 20 * torch.randn(5, 3)
     noise = torch.randn(8, 5, 3)
-    vectors = centres + noise - noise.mean(0)
+    vectors = centers + noise - noise.mean(0)
     layer.initialize(vectors.flatten(0, 1))
-    order = torch.cdist(centres, layer.codebook).argmin(1)
-    torch.testing.assert_close(layer.codebook[order], centres)
+    order = torch.cdist(centers, layer.codebook).argmin(1)
+    torch.testing.assert_close(layer.codebook[order], centers)
     assert layer.cluster_size.tolist() == [8] * 5
 
 
-def test_only_the_first_batch_starts_a_codebook() -> None:
+def test_only_the_first_batch_initializes_a_codebook() -> None:
     layer = Quantizer(5, 3, decay=1.0)
     layer(maps())
     first = layer.codebook.clone()
@@ -98,52 +98,52 @@ def test_only_the_first_batch_starts_a_codebook() -> None:
     torch.testing.assert_close(layer.codebook, first)
 
 
-def test_a_batch_too_small_to_start_is_refused() -> None:
+def test_a_batch_with_too_few_vectors_raises() -> None:
     with pytest.raises(BadRecipe, match=r">= 40 .*got 16.*by 3"):
         Quantizer(40, 3)(maps())
 
 
-def test_dead_codes_are_revived_on_vectors_of_the_batch() -> None:
+def test_unused_entries_are_replaced_by_vectors_of_the_batch() -> None:
     layer, z = quantizer(least=1.0), maps()
     layer.cluster_size[1], layer.cluster_size[3] = 0.5, 0.9
     layer.codebook[[1, 3]] = 99.0
     layer(z)
     assert torch.cdist(layer.codebook[[1, 3]], vectors(z)).amin(1).tolist() == [0, 0]
     assert layer.cluster_size[[1, 3]].tolist() == [1, 1]
-    alive, calm = [0, 2, 4], quantizer(least=0.0)
-    calm.codebook[[1, 3]] = 99.0
-    calm(z)
-    assert torch.equal(layer.codebook[alive], calm.codebook[alive])
+    used, unchanged = [0, 2, 4], quantizer(least=0.0)
+    unchanged.codebook[[1, 3]] = 99.0
+    unchanged(z)
+    assert torch.equal(layer.codebook[used], unchanged.codebook[used])
 
 
-def share(rank: int, folder: str) -> None:
-    """One of two processes: it starts and moves a codebook by its half of the vectors."""
+def train_codebook(rank: int, folder: str) -> None:
+    """One of two processes: initialize and update a codebook with half of the vectors."""
     torch.distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
     torch.manual_seed(rank)
     layer = Quantizer(5, 3, decay=0.9, least=1.0)
     layer.initialize(vectors(maps(8).chunk(2)[rank]))
-    torch.save(layer.state_dict(), f"{folder}/start-{rank}")
+    torch.save(layer.state_dict(), f"{folder}/initialized-{rank}")
     layer.least = 0.0
     layer(maps(8).chunk(2)[rank])
-    torch.save(layer.state_dict(), f"{folder}/calm-{rank}")
+    torch.save(layer.state_dict(), f"{folder}/updated-{rank}")
     layer.least = 3.0
     layer(maps(8).chunk(2)[rank])
-    torch.save(layer.state_dict(), f"{folder}/revived-{rank}")
+    torch.save(layer.state_dict(), f"{folder}/expired-{rank}")
     torch.distributed.destroy_process_group()
 
 
-def test_processes_agree_on_the_codebook(tmp_path: Path) -> None:
-    spawn(share, (str(tmp_path),), nprocs=2)
+def test_processes_have_the_same_codebook(tmp_path: Path) -> None:
+    spawn(train_codebook, (str(tmp_path),), nprocs=2)
     states = {
         moment: [torch.load(tmp_path / f"{moment}-{rank}") for rank in range(2)]
-        for moment in ("start", "calm", "revived")
+        for moment in ("initialized", "updated", "expired")
     }
     for one, other in states.values():
         assert torch.equal(one["codebook"], other["codebook"])
         assert torch.equal(one["cluster_size"], other["cluster_size"])
     alone = Quantizer(5, 3, decay=0.9, least=0.0)
-    alone.load_state_dict(states["start"][0])
+    alone.load_state_dict(states["initialized"][0])
     alone(maps(8))
-    torch.testing.assert_close(states["calm"][0]["codebook"], alone.codebook)
-    torch.testing.assert_close(states["calm"][0]["cluster_size"], alone.cluster_size)
-    assert not torch.equal(states["revived"][0]["codebook"], alone.codebook)
+    torch.testing.assert_close(states["updated"][0]["codebook"], alone.codebook)
+    torch.testing.assert_close(states["updated"][0]["cluster_size"], alone.cluster_size)
+    assert not torch.equal(states["expired"][0]["codebook"], alone.codebook)

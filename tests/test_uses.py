@@ -53,7 +53,7 @@ def test_encode_writes_codes_and_labels(here: Path) -> None:
     assert np.load("codes.npy").shape == (1500, 16)
 
 
-def test_decode_draws_what_was_encoded(here: Path) -> None:
+def test_decode_reconstructs_encoded_images(here: Path) -> None:
     for name in ("codes.safetensors", "codes.npy"):
         main(["encode", "vae-digits", "--to", name])
         main(["decode", "vae-digits", name, "-n", "3"])
@@ -61,7 +61,7 @@ def test_decode_draws_what_was_encoded(here: Path) -> None:
         assert close(cell(pictures.read(here / "decoded.png"), 0, 2), again)
 
 
-def test_reconstruct_sets_images_above_reconstructions(
+def test_reconstruct_writes_images_above_reconstructions(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     main(["reconstruct", "vae-digits", "-n", "10"])
@@ -71,7 +71,7 @@ def test_reconstruct_sets_images_above_reconstructions(
     assert f"PSNR {psnr(VAE.reconstruct(true), true).mean():.1f} dB" in capsys.readouterr().out
 
 
-def test_own_pictures_are_cut_to_the_model(here: Path) -> None:
+def test_pictures_of_a_folder_are_cropped_for_the_model(here: Path) -> None:
     for name, shade in ("a.png", 0), ("b.jpg", 255):
         Image.new("RGB", (40, 20), (shade,) * 3).save(name)
     main(["reconstruct", "vae-digits", "--folder", "."])
@@ -82,7 +82,7 @@ def test_own_pictures_are_cut_to_the_model(here: Path) -> None:
     assert load_file("codes.safetensors")["codes"].shape == (3, 16)  # the drawn picture, too
 
 
-def test_interpolation_goes_from_true_to_true(here: Path) -> None:
+def test_interpolation_starts_and_ends_at_real_images(here: Path) -> None:
     main(["interpolate", "vae-digits", "--between", "real", "--rows", "2", "--steps", "5"])
     picture = pictures.read(here / "interpolation.png")
     order = torch.randperm(len(DIGITS), generator=torch.Generator().manual_seed(0))
@@ -97,7 +97,9 @@ def test_interpolation_goes_from_true_to_true(here: Path) -> None:
     assert close(cell(between, 1, 2), drawn(middle))
 
 
-def test_traversal_stays_in_the_middle(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_middle_of_a_traversal_is_the_reconstruction(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["traverse", "vae-digits", "--image", "7", "--rows", "3", "--steps", "5"])
     picture, x = pictures.read(here / "traversal.png"), normalize(DIGITS)
     for row in range(3):
@@ -110,19 +112,19 @@ def test_traversal_stays_in_the_middle(here: Path, capsys: pytest.CaptureFixture
     assert close(cell(picture, 0, 4), drawn(VAE.decode(code)))
 
 
-def test_without_a_posterior_activity_is_variance() -> None:
+def test_activity_without_a_posterior_is_the_variance() -> None:
     codes = torch.randn(50, 3) * torch.tensor([1.0, 3.0, 2.0])
     assert activity(zoo.load("dcgan-digits"), DIGITS, codes).equal(codes.var(0))
 
 
-def test_traverse_moves_one_latent_at_a_time() -> None:
+def test_traverse_changes_one_latent_at_a_time() -> None:
     code, spread = torch.tensor([1.0, 2.0]), torch.tensor([0.5, 10.0])
     path = latents.traverse(code, spread, torch.tensor([1, 0]), steps=3, reach=2)
     moves = [[1, -18], [1, 2], [1, 22], [0, 2], [1, 2], [2, 2]]
     assert path.equal(torch.tensor(moves).float())
 
 
-def test_a_seed_gives_one_map(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_seed_reproduces_a_map(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main(["map", "vae-digits", "-n", "60"])
     first = pictures.read(here / "map.png")
     main(["map", "vae-digits", "-n", "60", "--to", "again.png"])
@@ -139,21 +141,23 @@ def test_thumbnails_do_not_overlap() -> None:
     assert chosen[0].equal(spots[0])
 
 
-def test_colour_images_keep_their_colours() -> None:
+def test_color_images_keep_their_colors() -> None:
     pixels = torch.full((3, 3, 32, 32), 90, dtype=torch.uint8)
     picture = maps.plot_map(torch.tensor([[0.0, 0], [1, 1], [0, 1]]), pixels, torch.arange(3))
     centre = picture[:, maps.SIDE - maps.MARGIN - 14, maps.SIDE - maps.MARGIN - 14]
     assert (centre.int() - 90).abs().max() <= 8
 
 
-def test_psnr_is_that_of_the_mean_square() -> None:
+def test_psnr_of_known_errors() -> None:
     true = torch.rand(4, 1, 6, 6) * 2 - 1
     off = true + torch.tensor([0.02, 0.2, 2.0, 0.0])[:, None, None, None]  # 1 %, 10 % and 100 %
     assert torch.allclose(psnr(off, true)[:3], torch.tensor([40.0, 20.0, 0.0]), atol=1e-2)
     assert psnr(off, true)[3] == math.inf
 
 
-def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_denoise_is_reproducible_and_prints_psnr(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Half of the noise on black and white is cut off, so the noisy are better than 12 dB."""
     main(["denoise", "vae-digits", "--noise", "0.5", "--seed", "1"])
     first = pictures.read(here / "denoised.png")
@@ -164,7 +168,7 @@ def test_noise_of_a_size_has_its_psnr(here: Path, capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.parametrize("bits", [1, 3, 8])
-def test_quantisation_is_within_half_a_step(bits: int) -> None:
+def test_quantization_errors_are_within_half_a_step(bits: int) -> None:
     codes = torch.randn(500, 4) * torch.tensor([0.1, 1.0, 10.0, 0.0])
     symbols, middles = quantize(codes, bits)
     width = (codes.amax(0) - codes.amin(0)) / 2**bits
@@ -173,14 +177,14 @@ def test_quantisation_is_within_half_a_step(bits: int) -> None:
     assert symbols.max() == 2**bits - 1
 
 
-def test_entropy_of_what_is_even_and_of_what_never_changes() -> None:
+def test_entropy_of_uniform_and_constant_symbols() -> None:
     symbols = torch.stack([torch.arange(64) % 8, torch.zeros(64).long(), torch.arange(64) % 2], 1)
     assert entropy(symbols) == pytest.approx(3 + 0 + 1)
     assert entropy(torch.tensor([[0], [0], [0], [5]])) == pytest.approx(0.811278, abs=1e-6)
 
 
 @pytest.mark.parametrize(("size", "channels"), [(8, 1), (28, 1), (32, 3)])
-def test_jpeg_returns_each_image_to_its_place(size: int, channels: int) -> None:
+def test_jpeg_keeps_the_order_of_images(size: int, channels: int) -> None:
     """Flat images come back as they were, so that none reached into another."""
     shades = torch.linspace(-1, 1, 7)[:, None, None, None]
     flat = shades.expand(7, channels, size, size)
@@ -223,7 +227,7 @@ class Codebook:
         return torch.full((len(codes),), 2 * math.log(2))
 
 
-def test_entries_of_a_codebook_cost_their_entropy() -> None:
+def test_bits_of_codebook_entries_are_their_entropy() -> None:
     z = torch.tensor([[1.0, -1.0], [-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
     x = Codebook().decode(z)
     counted, priced = compression.by_codes(Codebook(), x)
@@ -234,7 +238,7 @@ def test_entries_of_a_codebook_cost_their_entropy() -> None:
     assert dark.bits == 0
 
 
-def test_a_denoiser_is_shown_what_it_knows(here: Path) -> None:
+def test_denoise_uses_the_corruption_of_the_training(here: Path) -> None:
     torch.manual_seed(0)
     model = DenoisingAutoencoder(size=8, widths=(16,), latent=8, amount=0.9).eval()
     zoo.save(model, "mine.safetensors")
@@ -244,7 +248,9 @@ def test_a_denoiser_is_shown_what_it_knows(here: Path) -> None:
     assert (cell(noisy, 0, 0) == 0).float().mean() > 0.8  # pixels are blackened
 
 
-def test_compress_sets_jpeg_beside(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_compress_prints_a_row_for_each_depth(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     main(["compress", "vae-digits", "-n", "100"])
     said = capsys.readouterr().out.splitlines()
     assert [line.split("dB")[1].split()[0] for line in said[1:7]] == [
@@ -280,7 +286,7 @@ def test_a_chart_shows_every_point() -> None:
 
 
 @pytest.mark.parametrize("colours", [1, 200, 256, 5000])
-def test_pictures_are_kept_as_they_are(colours: int, tmp_path: Path) -> None:
+def test_pictures_are_stored_losslessly(colours: int, tmp_path: Path) -> None:
     """Grey levels, palettes and true colours alike."""
     generator = torch.Generator().manual_seed(0)
     table = torch.randint(256, (colours, 3), generator=generator).to(torch.uint8)

@@ -1,4 +1,4 @@
-"""Facts about the variational autoencoders: closed forms, and their papers' steps by hand."""
+"""The variational autoencoders: closed forms, and plain loops of their papers' algorithms."""
 
 import math
 from collections.abc import Callable
@@ -28,18 +28,18 @@ STEPS, N, LATENT = 6, 12, 3
 STANDARD = Normal(0.0, 1.0)
 
 
-def draw(*shape: int, seed: int = 0) -> Tensor:
+def randn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def batches() -> list[tuple[Tensor, Tensor]]:
-    images = draw(STEPS * N, 1, 8, 8).tanh()
+    images = randn(STEPS * N, 1, 8, 8).tanh()
     return [(x, torch.arange(N) % 10) for x in images.split(N)]
 
 
 def fit(model: ZooModule, data: list[tuple[Tensor, Tensor]] | None = None) -> None:
-    """One epoch, the noise drawn after seed 1."""
-    own = torch.Generator()  # a loader draws a seed for its workers
+    """Train one epoch, after seed 1."""
+    own = torch.Generator()  # the loader's seed must not come from the generator of the noise
     loader = DataLoader(data or batches(), batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
@@ -74,14 +74,14 @@ def moments(model: VAE, x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def gauss(x: Tensor, mean: Tensor, std: Tensor | float) -> Tensor:
-    """The log-density of a normal, summed over all but the first dimension."""
+    """Log-density of a normal, summed over all but the first dimension."""
     std = torch.as_tensor(std)
     terms = -((x - mean) ** 2) / (2 * std**2) - std.log() - math.log(2 * math.pi) / 2
     return terms.flatten(1).sum(1)
 
 
 def kl(mean: Tensor, std: Tensor) -> Tensor:
-    """KL(N(mean, std^2) || N(0, 1)) of each latent, (n, latent)."""
+    """KL(N(mean, std^2) || N(0, 1)) of each latent: (n, latent)."""
     return (std**2 + mean**2 - 1) / 2 - std.log()
 
 
@@ -103,12 +103,12 @@ def sonderby_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
 def kingma_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
     mean, std = moments(model, x)
     z = mean + std * torch.randn(N, LATENT)
-    paid = sum(torch.maximum(torch.tensor(0.7), latent) for latent in kl(mean, std).mean(0))
-    return paid - gauss(x, model.decoder(z).tanh(), 0.1).mean()
+    divergence = sum(torch.maximum(torch.tensor(0.7), d) for d in kl(mean, std).mean(0))
+    return divergence - gauss(x, model.decoder(z).tanh(), 0.1).mean()
 
 
 def chen_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
-    """Equations 4 and 5, by loops over pairs; all images of an epoch are N M."""
+    """Equations 4 and 5 by loops over pairs; an epoch has N M images."""
     mean, std = moments(model, x)
     z = mean + std * torch.randn(N, LATENT)
     log_nm = math.log(N * STEPS * N)
@@ -123,7 +123,7 @@ def chen_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
 
 
 def burda_2016(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
-    """The gradient of equation 14: each draw's log-weight, by its share of the weights."""
+    """The gradient of equation 14: log-weights, weighted by their normalized weights."""
     mean, std = moments(model, x)
     z = mean + std * torch.randn(5, N, LATENT)
     images = model.decoder(z.flatten(0, 1)).tanh().view(5, N, 1, 8, 8)
@@ -147,10 +147,10 @@ def tomczak_2018(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
 
 
 def sohn_2015(model: VAE, x: Tensor, y: Tensor, step: int) -> Tensor:
-    told = torch.eye(10)[y]
-    mean, std = moments(model, torch.cat([x, told[:, :, None, None].expand(N, 10, 8, 8)], 1))
+    one_hot = torch.eye(10)[y]
+    mean, std = moments(model, torch.cat([x, one_hot[:, :, None, None].expand(N, 10, 8, 8)], 1))
     z = mean + std * torch.randn(N, LATENT)
-    images = model.decoder(torch.cat([z, told], 1)).tanh()
+    images = model.decoder(torch.cat([z, one_hot], 1)).tanh()
     return kl(mean, std).sum(1).mean() - gauss(x, images, 0.1).mean()
 
 
@@ -193,7 +193,7 @@ Paper = Callable[[ZooModule, Tensor, Tensor, int], Tensor]
 
 
 @pytest.mark.parametrize(("build", "paper"), PAPERS, ids=[paper.__name__ for _, paper in PAPERS])
-def test_an_epoch_is_the_papers_algorithm(build: Callable[[], ZooModule], paper: Paper) -> None:
+def test_an_epoch_equals_the_papers_algorithm(build: Callable[[], ZooModule], paper: Paper) -> None:
     ours, by_hand = build(), build()
     fit(ours)
     torch.manual_seed(1)
@@ -223,8 +223,8 @@ LIKELY = [
 
 @pytest.mark.parametrize("build", LIKELY)
 @torch.no_grad()
-def test_one_weight_is_the_bound(build: Callable[[], VAE]) -> None:
-    """Over many draws, log p(x, z) - log q(z | x) and the bound have one mean."""
+def test_the_mean_of_single_weights_is_the_elbo(build: Callable[[], VAE]) -> None:
+    """Over many samples, log p(x, z) - log q(z | x) and the ELBO have the same mean."""
     model, (x, _) = build().eval(), batches()[0]
     torch.manual_seed(0)
     log_w = model.log_importance_weights(x[:1], 4000)
@@ -236,7 +236,7 @@ def test_one_weight_is_the_bound(build: Callable[[], VAE]) -> None:
 
 
 @torch.no_grad()
-def test_log_weights_are_those_of_each_draw() -> None:
+def test_log_weights_of_each_sample() -> None:
     model, (x, _) = toy(VAE, network="dense").eval(), batches()[0]
     torch.manual_seed(0)
     together = model.log_importance_weights(x, 3)
@@ -248,23 +248,23 @@ def test_log_weights_are_those_of_each_draw() -> None:
         torch.testing.assert_close(log_w, joint - q.log_prob(z).sum(1))
 
 
-def test_the_parts_of_a_divergence_make_up_the_whole() -> None:
-    q = Normal(draw(N, LATENT), draw(N, LATENT, seed=1).exp())
+def test_the_parts_of_the_divergence_sum_to_the_whole() -> None:
+    q = Normal(randn(N, LATENT), randn(N, LATENT, seed=1).exp())
     z = q.rsample()
     whole = (q.log_prob(z) - STANDARD.log_prob(z)).sum(1).mean()
     for images in (N, 60_000):
         torch.testing.assert_close(sum(decompose(q, z, images)), whole)
 
 
-def test_independent_latents_have_no_total_correlation() -> None:
-    """A posterior that ignores the image is a product; its estimate is off by log(images) alone."""
+def test_independent_latents_have_zero_total_correlation() -> None:
+    """A posterior that does not depend on the image is a product of its latents."""
     q = Normal(torch.zeros(N, LATENT), torch.ones(N, LATENT))
     information, correlation, divergence = decompose(q, q.sample(), n_images=1)
     for part in (information, correlation, divergence):
         torch.testing.assert_close(part, torch.zeros(()), atol=1e-5, rtol=0)
 
 
-def test_a_capacity_of_zero_is_higgins() -> None:
+def test_zero_capacity_is_the_beta_vae_of_higgins() -> None:
     ours, higgins = toy(BetaVAE, beta=4.0, capacity=0.0), toy(BetaVAE)
     fit(ours)
     adam = Adam(higgins.parameters(), lr=1e-3)
@@ -278,14 +278,14 @@ def test_a_capacity_of_zero_is_higgins() -> None:
         torch.testing.assert_close(ours_, theirs)
 
 
-def test_a_mixture_in_equal_shares() -> None:
-    means, stds, z = draw(4, LATENT), draw(4, LATENT, seed=1).exp(), draw(5, LATENT, seed=2)
+def test_mixture_log_prob_equals_a_loop() -> None:
+    means, stds, z = randn(4, LATENT), randn(4, LATENT, seed=1).exp(), randn(5, LATENT, seed=2)
     each = torch.stack([gauss(z, m, s) for m, s in zip(means, stds, strict=True)])
     torch.testing.assert_close(mixture_log_prob(z, means, stds), each.exp().mean(0).log())
 
 
 @torch.no_grad()
-def test_an_image_that_is_the_pseudo_input_costs_nothing() -> None:
+def test_the_divergence_of_the_only_pseudo_input_is_zero() -> None:
     model, (x, _) = toy(VampVAE, components=1).eval(), batches()[0]
     model.inputs.copy_(x[:1])
     _, divergence = model.elbo_terms(x[:1])
@@ -293,7 +293,7 @@ def test_an_image_that_is_the_pseudo_input_costs_nothing() -> None:
 
 
 @torch.no_grad()
-def test_latents_come_from_the_pseudo_inputs() -> None:
+def test_the_prior_samples_posteriors_of_pseudo_inputs() -> None:
     model = toy(VampVAE, components=4).eval()
     torch.testing.assert_close(model.prior(3, seed=5), model.prior(64, seed=5)[:3])
     q = model.posterior(model.pseudo_inputs())
@@ -303,18 +303,20 @@ def test_latents_come_from_the_pseudo_inputs() -> None:
     torch.testing.assert_close(z.var(0), spread, rtol=0.05, atol=0)
 
 
-def test_the_discrepancy_by_loops() -> None:
-    a, b = draw(7, LATENT), 2 + draw(7, LATENT, seed=1)
+def test_mmd_equals_loops() -> None:
+    a, b = randn(7, LATENT), 2 + randn(7, LATENT, seed=1)
     torch.testing.assert_close(maximum_mean_discrepancy(a, b), discrepancy(a, b))
     assert maximum_mean_discrepancy(a, b) > 0.3
-    with pytest.raises(ValueError, match="codes must be >= 2, got 1"):
+    with pytest.raises(ValueError, match=r"codes.*got 1"):
         maximum_mean_discrepancy(a[:1], b[:1])
 
 
-def test_the_discrepancy_of_one_distribution_is_zero_on_average() -> None:
+def test_mmd_of_equal_distributions_is_zero_on_average() -> None:
     estimates = torch.stack(
         [
-            maximum_mean_discrepancy(draw(10, LATENT, seed=2 * i), draw(10, LATENT, seed=2 * i + 1))
+            maximum_mean_discrepancy(
+                randn(10, LATENT, seed=2 * i), randn(10, LATENT, seed=2 * i + 1)
+            )
             for i in range(400)
         ]
     )
@@ -322,20 +324,20 @@ def test_the_discrepancy_of_one_distribution_is_zero_on_average() -> None:
 
 
 @torch.no_grad()
-def test_an_untold_class_costs_its_logarithm() -> None:
+def test_a_missing_label_costs_log_classes() -> None:
     model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
     y = model.infer_labels(x)
     torch.manual_seed(0)
-    told = model.elbo_terms(x, y)
+    labeled = model.elbo_terms(x, y)
     torch.manual_seed(0)
-    untold = model.elbo_terms(x)
-    torch.testing.assert_close(untold[0], told[0])
-    torch.testing.assert_close(untold[1], told[1] + math.log(10))
+    unlabeled = model.elbo_terms(x)
+    torch.testing.assert_close(unlabeled[0], labeled[0])
+    torch.testing.assert_close(unlabeled[1], labeled[1] + math.log(10))
     torch.testing.assert_close(model.encode(x), model.posterior(x, y).mean)
 
 
 @torch.no_grad()
-def test_the_class_that_is_inferred_explains_best() -> None:
+def test_inferred_labels_maximize_the_bound() -> None:
     model, (x, _) = toy(ConditionalVAE).eval(), batches()[0]
 
     def at_the_mean(y: int) -> Tensor:
@@ -348,18 +350,18 @@ def test_the_class_that_is_inferred_explains_best() -> None:
     )
 
 
-def test_classes_are_drawn_in_turn_or_as_asked() -> None:
+def test_samples_have_cyclic_or_given_labels() -> None:
     model = toy(ConditionalVAE)
     assert torch.equal(model.sample(20, 3), model.sample(20, 3, torch.arange(20) % 10))
     sevens = model.sample(20, 3, torch.full((20,), 7))
     assert torch.equal(sevens[17], model.sample(20, 3)[17])
     assert not torch.equal(sevens[3], model.sample(20, 3)[3])
-    with pytest.raises(ZooError, match="labels must be from 0 to 9"):
+    with pytest.raises(ZooError, match=r"labels.*got 0 to 10"):
         model.sample(2, 3, torch.tensor([0, 10]))
 
 
-def test_a_conditional_model_asks_for_labels() -> None:
-    with pytest.raises(ZooError, match="labels must be 12 whole numbers"):
+def test_data_without_labels_raises() -> None:
+    with pytest.raises(ZooError, match=r"labels.*got .*\(12, 0\)"):
         fit(toy(ConditionalVAE), [(x, torch.zeros(N, 0)) for x, _ in batches()])
 
 

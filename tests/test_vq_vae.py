@@ -1,4 +1,4 @@
-"""PixelCNN, and the autoencoders whose codes it learns."""
+"""PixelCNN, VQ-VAE and VQ-VAE-2."""
 
 from collections.abc import Callable
 from itertools import product
@@ -23,7 +23,7 @@ from zoo.vaes.vq_vae_2 import VQVAE2
 
 
 def pixel_cnn(codes: int, side: int, depth: int = 2) -> PixelCNN:
-    """With weights that say something."""
+    """A PixelCNN with weights that depend on all inputs."""
     torch.manual_seed(0)
     network = PixelCNN(codes, side, 8, depth)
     for weight in network.parameters():
@@ -36,50 +36,50 @@ def every_grid(codes: int, side: int) -> Tensor:
     return torch.tensor(list(cells)).unflatten(1, (side, side))
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_a_code_hears_of_all_before_it_and_of_none_after(told: bool) -> None:
-    """The gradient of each position by each other: no blind spot, no look ahead."""
+@pytest.mark.parametrize("conditional", [False, True])
+def test_logits_depend_on_all_earlier_codes_and_on_no_later_one(conditional: bool) -> None:
+    """The gradient of each position by each other: no blind spot, and no later position."""
     network = pixel_cnn(3, 4, depth=4).double()
-    given = torch.randn(1, 8, 4, 4).double() if told else None
-    known = network.embed(torch.randint(3, (1, 4, 4))).requires_grad_()
-    logits = network.run_horizontal(known, network.run_vertical(known, given)).flatten(2)
+    condition = torch.randn(1, 8, 4, 4).double() if conditional else None
+    x = network.embed(torch.randint(3, (1, 4, 4))).requires_grad_()
+    logits = network.run_horizontal(x, network.run_vertical(x, condition)).flatten(2)
     for i in range(16):
-        (slope,) = torch.autograd.grad(logits[:, :, i].square().sum(), known, retain_graph=True)
-        heard = slope.abs().sum((0, 1)).flatten() > 0
-        assert heard.tolist() == [j < i for j in range(16)]
+        (grad,) = torch.autograd.grad(logits[:, :, i].square().sum(), x, retain_graph=True)
+        depends = grad.abs().sum((0, 1)).flatten() > 0
+        assert depends.tolist() == [j < i for j in range(16)]
 
 
-@pytest.mark.parametrize("told", [False, True])
-def test_the_probabilities_of_all_grids_sum_to_one(told: bool) -> None:
+@pytest.mark.parametrize("conditional", [False, True])
+def test_the_probabilities_of_all_grids_sum_to_one(conditional: bool) -> None:
     network, grids = pixel_cnn(3, 2), every_grid(3, 2)
-    given = torch.randn(1, 8, 2, 2).expand(81, -1, -1, -1) if told else None
-    nats = network.code_nll(grids, given)
+    condition = torch.randn(1, 8, 2, 2).expand(81, -1, -1, -1) if conditional else None
+    nats = network.code_nll(grids, condition)
     assert float(nats.neg().exp().sum()) == pytest.approx(1)
     assert nats.std() > 0.1
 
 
-def test_grids_are_drawn_one_code_after_another() -> None:
-    """Row by row is the plain loop, which looks at all for each code."""
-    network, given = pixel_cnn(5, 4), torch.randn(6, 8, 4, 4)
-    chances = torch.rand(6, 4, 4)
+def test_sampling_equals_the_plain_loop() -> None:
+    """Sampling runs the vertical stack once a row; the loop runs all layers for each code."""
+    network, condition = pixel_cnn(5, 4), torch.randn(6, 8, 4, 4)
+    uniform = torch.rand(6, 4, 4)
     codes = torch.zeros(6, 4, 4, dtype=torch.long)
     for i, j in product(range(4), repeat=2):
-        p = network(codes, given)[:, :, i, j].double().softmax(1)
-        codes[:, i, j] = (p.cumsum(1) <= chances[:, i, j, None]).sum(1)
-    assert torch.equal(network.sample_indices(chances, given), codes)
+        p = network(codes, condition)[:, :, i, j].double().softmax(1)
+        codes[:, i, j] = (p.cumsum(1) <= uniform[:, i, j, None]).sum(1)
+    assert torch.equal(network.sample_indices(uniform, condition), codes)
 
 
-def test_draws_are_of_the_networks_distribution() -> None:
+def test_samples_have_the_distribution_of_the_network() -> None:
     network, grids, n = pixel_cnn(2, 2), every_grid(2, 2), 20_000
-    drawn = network.sample_indices(torch.rand(n, 2, 2)).flatten(1) @ torch.tensor([8, 4, 2, 1])
+    index = network.sample_indices(torch.rand(n, 2, 2)).flatten(1) @ torch.tensor([8, 4, 2, 1])
     p = network.code_nll(grids).neg().exp()
-    found = torch.bincount(drawn, minlength=16) / n
-    assert ((found - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
+    frequencies = torch.bincount(index, minlength=16) / n
+    assert ((frequencies - p).abs() <= 5 * (p * (1 - p) / n).sqrt()).all()
 
 
-def test_a_chance_of_almost_one_is_a_code() -> None:
-    chances = torch.full((2, 2, 2), 1 - 2**-24)
-    assert pixel_cnn(3, 2).sample_indices(chances).max() <= 2
+def test_a_uniform_number_near_one_gives_a_valid_code() -> None:
+    uniform = torch.full((2, 2, 2), 1 - 2**-24)
+    assert pixel_cnn(3, 2).sample_indices(uniform).max() <= 2
 
 
 def vq_vae() -> QuantizedModel:
@@ -101,7 +101,7 @@ def images(n: int) -> Tensor:
 
 
 @MODELS
-def test_what_goes_in_and_out(build: Build) -> None:
+def test_shapes_and_ranges_of_codes_and_images(build: Build) -> None:
     model, x = build(), images(3)
     codes, z = model.encode_indices(x), model.encode(x)
     assert isinstance(model, Quantizes)
@@ -114,21 +114,21 @@ def test_what_goes_in_and_out(build: Build) -> None:
     assert torch.equal(model.decode(model.embed_indices(codes)), model.reconstruct(x))
 
 
-def test_the_second_levels_codes_count_on() -> None:
+def test_codes_of_the_bottom_level_are_offset() -> None:
     model = vq_vae_2()
     assert isinstance(model, VQVAE2)
     top, bottom = torch.randint(6, (5, 2, 2)), torch.randint(6, (5, 4, 4))
     codes = model.join_levels(top, bottom)
     assert torch.equal(codes, torch.cat([top.flatten(1), 6 + bottom.flatten(1)], dim=1))
     assert all(map(torch.equal, model.split_levels(codes), (top, bottom)))
-    seen = model.encode_indices(images(9))
-    assert (model.codebook_size, seen.shape) == (12, (9, 4 + 16))
-    assert seen[:, :4].max() < 6 <= seen[:, 4:].min()
+    codes = model.encode_indices(images(9))
+    assert (model.codebook_size, codes.shape) == (12, (9, 4 + 16))
+    assert codes[:, :4].max() < 6 <= codes[:, 4:].min()
 
 
 @MODELS
 @pytest.mark.parametrize("n", [1, 17, 63])
-def test_fewer_samples_are_the_first_of_more(build: Build, n: int) -> None:
+def test_a_larger_n_extends_the_samples(build: Build, n: int) -> None:
     model = build()
     few, many = model.sample(n, seed=3), model.sample(64, seed=3)
     torch.testing.assert_close(few, many[:n], rtol=0, atol=1e-6)
@@ -136,7 +136,7 @@ def test_fewer_samples_are_the_first_of_more(build: Build, n: int) -> None:
 
 
 @MODELS
-def test_a_seed_leaves_the_global_generator_alone(build: Build) -> None:
+def test_a_seed_does_not_change_the_global_generator(build: Build) -> None:
     model, before = build(), torch.get_rng_state()
     model.sample(3, seed=3)
     assert torch.equal(torch.get_rng_state(), before)
@@ -144,11 +144,11 @@ def test_a_seed_leaves_the_global_generator_alone(build: Build) -> None:
 
 
 @MODELS
-def test_sampling_changes_nothing(build: Build) -> None:
+def test_sampling_does_not_change_the_model(build: Build) -> None:
     model = build().train()
     before = {name: t.clone() for name, t in model.state_dict().items()}
-    drawn = model.sample(300)
-    assert (drawn.shape, drawn.dtype, drawn.requires_grad) == (
+    samples = model.sample(300)
+    assert (samples.shape, samples.dtype, samples.requires_grad) == (
         (300, 1, 16, 16),
         torch.float32,
         False,
@@ -174,45 +174,45 @@ def error(a: Tensor, b: Tensor) -> Tensor:
     return (a - b).square().sum() / len(a)
 
 
-def surprise(logits: Tensor, codes: Tensor) -> Tensor:
+def nll(logits: Tensor, codes: Tensor) -> Tensor:
     return -log_softmax(logits, dim=1).gather(1, codes.unsqueeze(1)).sum() / len(codes)
 
 
-def oord_2017(model: VQVAE, x: Tensor, learns_codes: bool) -> Tensor:
+def oord_2017(model: VQVAE, x: Tensor, first_stage: bool) -> Tensor:
     """Equation 3, then the prior of section 3.3."""
     z = model.encoder(x)
-    if learns_codes:
+    if first_stage:
         e, _ = model.quantizer(z)
         return error(model.decoder(e), x) + 0.25 * error(z, e.detach())
     codes = torch.cdist(z.detach().movedim(1, -1), model.quantizer.codebook).argmin(-1)
-    return surprise(model.prior(codes), codes)
+    return nll(model.prior(codes), codes)
 
 
-def razavi_2019(model: VQVAE2, x: Tensor, learns_codes: bool) -> Tensor:
+def razavi_2019(model: VQVAE2, x: Tensor, first_stage: bool) -> Tensor:
     """Algorithm 1, then algorithm 2."""
     top, bottom = (
-        model.quantizer_top.train(learns_codes),
-        model.quantizer_bottom.train(learns_codes),
+        model.quantizer_top.train(first_stage),
+        model.quantizer_bottom.train(first_stage),
     )
     h = model.encoder(x)
     z_top = model.encoder_top(h)
     e_top, T_top = top(z_top)
     z_bottom = model.join(torch.cat([h, model.decoder_top(e_top)], 1))
     e_bottom, T_bottom = bottom(z_bottom)
-    if learns_codes:
-        drawn = model.decoder(torch.cat([model.upsample(e_top), e_bottom], 1))
+    if first_stage:
+        x_hat = model.decoder(torch.cat([model.upsample(e_top), e_bottom], 1))
         commitment = error(z_top, e_top.detach()) + error(z_bottom, e_bottom.detach())
-        return error(drawn, x) + 0.25 * commitment
-    told = model.guide(top.embed_indices(T_top))
-    bottoms = surprise(model.prior_bottom(T_bottom, told), T_bottom)
-    return surprise(model.prior_top(T_top), T_top) + bottoms
+        return error(x_hat, x) + 0.25 * commitment
+    condition = model.guide(top.embed_indices(T_top))
+    bottom_nll = nll(model.prior_bottom(T_bottom, condition), T_bottom)
+    return nll(model.prior_top(T_top), T_top) + bottom_nll
 
 
 @pytest.mark.parametrize(
     ("build", "loss"), [(small_vq_vae, oord_2017), (small_vq_vae_2, razavi_2019)]
 )
-def test_an_epoch_is_the_papers_algorithm(build: Build, loss: Callable[..., Tensor]) -> None:
-    """Half of it for the codes, half for their prior, each with a learning rate that falls."""
+def test_an_epoch_equals_the_papers_algorithm(build: Build, loss: Callable[..., Tensor]) -> None:
+    """Half of the epoch trains the autoencoder, half the prior, each with a cosine decay."""
     ours, by_hand = build(), build()
     fit(ours)
     torch.manual_seed(1)
@@ -222,12 +222,13 @@ def test_an_epoch_is_the_papers_algorithm(build: Build, loss: Callable[..., Tens
         descend(adam, loss(by_hand, x, step < half))
     torch.testing.assert_close(ours.state_dict(), by_hand.state_dict())
     fresh = build().state_dict()
-    still = [n for n, p in ours.named_parameters() if p.ndim > 1 and torch.equal(p, fresh[n])]
-    assert [n for n in still if not n.startswith("prior_top")] == []  # one code has none before it
+    constant = [n for n, p in ours.named_parameters() if p.ndim > 1 and torch.equal(p, fresh[n])]
+    # the top grid has a single code, and so no earlier ones
+    assert [n for n in constant if not n.startswith("prior_top")] == []
 
 
-class Noted(Callback):
-    """The weights and codebooks after each step."""
+class States(Callback):
+    """Records the weights and codebooks after each step."""
 
     def __init__(self) -> None:
         self.states: list[dict[str, Tensor]] = []
@@ -237,33 +238,35 @@ class Noted(Callback):
 
 
 @SMALL
-def test_each_part_of_a_training_leaves_the_other_alone(build: Build) -> None:
-    noted = Noted()
-    fit(build(), callbacks=[noted])
-    turn, before = BATCHES // 2, build().state_dict()
+def test_each_stage_changes_only_its_own_parameters(build: Build) -> None:
+    recorded = States()
+    fit(build(), callbacks=[recorded])
+    start, before = BATCHES // 2, build().state_dict()
     for name in before:
         priors = name.startswith(("prior", "guide"))
-        moments = [before, *noted.states[:turn]] if priors else noted.states[turn - 1 :]
-        assert all(torch.equal(moments[0][name], moment[name]) for moment in moments), name
+        states = [before, *recorded.states[:start]] if priors else recorded.states[start - 1 :]
+        assert all(torch.equal(states[0][name], state[name]) for state in states), name
 
 
 class Stop(Callback):
-    """Somebody pulls the plug after the first epoch of more."""
+    """Stops the training after its first epoch."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         trainer.should_stop = True
 
 
 class Reseed(Callback):
-    """A checkpoint keeps no random generator: each epoch begins with its own."""
+    """Seeds each epoch, because a checkpoint does not store the random generator."""
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         torch.manual_seed(trainer.current_epoch)
 
 
 @pytest.mark.parametrize(("build", "epochs"), [(small_vq_vae, 4), (small_vq_vae_2, 2)])
-def test_resuming_is_not_stopping(build: Build, epochs: int, tmp_path: Path) -> None:
-    """With an average of the weights, whose checkpoints hold plain data only."""
+def test_a_resumed_training_equals_an_uninterrupted_one(
+    build: Build, epochs: int, tmp_path: Path
+) -> None:
+    """With an average of the weights, whose checkpoints contain plain data only."""
     states = {}
     for run in "whole", "half", "rest":
         saved = ModelCheckpoint(tmp_path / run, save_last=True)
@@ -279,20 +282,20 @@ def test_resuming_is_not_stopping(build: Build, epochs: int, tmp_path: Path) -> 
 
 
 @SMALL
-def test_a_training_without_end_is_refused(build: Build) -> None:
-    with pytest.raises(BadRecipe, match=r"needs an end: set trainer.max_epochs"):
+def test_a_training_without_an_end_raises(build: Build) -> None:
+    with pytest.raises(BadRecipe, match="max_epochs"):
         fit(build(), epochs=-1)
 
 
 @pytest.mark.parametrize(("model", "size", "by"), [(VQVAE, 30, 4), (VQVAE2, 28, 8), (VQVAE, 0, 4)])
-def test_a_size_that_shrinks_badly_is_refused(
+def test_a_size_that_is_not_a_multiple_raises(
     model: type[VQVAE | VQVAE2], size: int, by: int
 ) -> None:
     with pytest.raises(BadRecipe, match=f"size.*{by}, got {size}"):
         model(size=size)
 
 
-def test_a_training_may_be_all_of_one_part() -> None:
+def test_a_training_may_have_one_stage() -> None:
     for share in 0.0, 1.0:
         fit(
             VQVAE(
