@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
