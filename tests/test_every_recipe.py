@@ -1,6 +1,5 @@
 """One test over every recipe, and one over every card."""
 
-from inspect import signature
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ from lightning import Trainer
 from torch.utils.data import DataLoader, TensorDataset
 
 import zoo
+from zoo.core.arguments import SmokeTestValue, marked
 from zoo.core.module import ZooModule
 from zoo.core.protocols import SupportsSampling
 from zoo.evaluation.training_data import data_of
@@ -18,7 +18,6 @@ from zoo.pretrained.trust import find_class
 from zoo.pretrained.weights import load, save
 from zoo.publishing.export import UNREVIEWED
 from zoo.publishing.verify import verify
-from zoo.training.smoke_test import SMALL
 
 RECIPES = catalog.list_recipes()
 NAMES = catalog.list_models()
@@ -28,7 +27,7 @@ def toy(name: str) -> ZooModule:
     """The recipe's model at the size of a smoke test."""
     settings = yaml.safe_load(catalog.recipe_path(name).read_text())["model"]
     kind = find_class(Path(name), settings["class_path"])
-    narrow = {key: size for key, size in SMALL.items() if key in signature(kind).parameters}
+    narrow = {name: size.value for name, size in marked(kind, SmokeTestValue).items()}
     return kind(**settings.get("init_args", {}) | narrow)
 
 

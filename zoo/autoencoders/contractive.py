@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count
 from zoo.core.latent_models import Autoencoder
 from zoo.core.module import eval_in_chunks
 from zoo.layers.precision import at_least_float32
@@ -21,11 +22,11 @@ class ContractiveAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 300,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 300,
         contractive_weight: float = 0.1,
-        components: int = 1,
+        components: Count = 1,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

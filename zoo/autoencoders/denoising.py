@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from zoo.autoencoders.stacked import StackedAutoencoder
+from zoo.core.arguments import Count
 from zoo.losses.reconstruction import binary_cross_entropy
 
 
@@ -22,13 +23,13 @@ class DenoisingAutoencoder(StackedAutoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        widths: tuple[int, ...] = (100,),
-        latent: int = 30,
+        size: Count = 28,
+        channels: Count = 1,
+        widths: tuple[Count, ...] = (100,),
+        latent: Count = 30,
         corruption: Literal["dropout", "gaussian"] = "dropout",
         amount: float = 0.25,
-        components: int = 10,
+        components: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, widths, latent, components, lr)

@@ -14,6 +14,7 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 
 from zoo.autoencoders.stacked import StackedAutoencoder
+from zoo.core.arguments import Count
 from zoo.core.schedules import finite_steps
 from zoo.losses.reconstruction import binary_cross_entropy
 
@@ -27,12 +28,12 @@ class GreedyAutoencoder(StackedAutoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        widths: tuple[int, ...] = (100,),
-        latent: int = 30,
+        size: Count = 28,
+        channels: Count = 1,
+        widths: tuple[Count, ...] = (100,),
+        latent: Count = 30,
         layer_steps: int = 5000,
-        components: int = 10,
+        components: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, widths, latent, components, lr)

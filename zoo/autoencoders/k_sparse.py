@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count
 from zoo.core.latent_models import Autoencoder
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.layers.tied import TiedLinear
@@ -33,11 +34,11 @@ class KSparseAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 1000,
-        k: int = 25,
-        components: int = 1,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 1000,
+        k: Count = 25,
+        components: Count = 1,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count
 from zoo.core.latent_models import Autoencoder
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error
@@ -19,10 +20,10 @@ class LinearAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 30,
-        components: int = 10,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 30,
+        components: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import Autoencoder
 from zoo.layers.recurrent import LSTM
 from zoo.layers.samplers import GaussianMixtureSampler
@@ -48,11 +49,11 @@ class RecurrentAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 30,
-        width: int = 128,
-        components: int = 10,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 30,
+        width: Width = 128,
+        components: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

@@ -10,6 +10,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count
 from zoo.core.latent_models import Autoencoder
 from zoo.layers.samplers import GaussianMixtureSampler
 from zoo.losses.reconstruction import squared_error
@@ -25,13 +26,13 @@ class SparseAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 1000,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 1000,
         sparsity: Literal["kl", "l1"] = "kl",
         sparsity_weight: float = 1.0,
         target: float = 0.05,
-        components: int = 1,
+        components: Count = 1,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

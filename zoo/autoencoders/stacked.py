@@ -11,6 +11,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from zoo.core.arguments import Count
 from zoo.core.latent_models import Autoencoder
 from zoo.core.module import eval_in_chunks
 from zoo.layers.precision import at_least_float32
@@ -30,11 +31,11 @@ class StackedAutoencoder(Autoencoder):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        widths: tuple[int, ...] = (100,),
-        latent: int = 30,
-        components: int = 10,
+        size: Count = 28,
+        channels: Count = 1,
+        widths: tuple[Count, ...] = (100,),
+        latent: Count = 30,
+        components: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ from torch import Tensor
 from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
 from zoo.callbacks.requirements import missing, require_image_data, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
+from zoo.core.arguments import Count
 from zoo.data.features import real_features
 from zoo.metrics.bounds import perplexity
 from zoo.plotting.pictures import grid, to_uint8
@@ -32,8 +33,8 @@ class ClassCoverage(Monitor):
 
     def __init__(
         self,
-        every_n_steps: int = 50,
-        n: int = 256,
+        every_n_steps: Count = 50,
+        n: Count = 256,
         threshold: float = 0.8,
         action: Action = "warn",
     ) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from zoo.callbacks.alarms import Action, AlarmState, Batch, Monitor
 from zoo.callbacks.requirements import missing, require_reconstruction, require_sampling
 from zoo.callbacks.sample_grid import COLUMNS
+from zoo.core.arguments import Count
 from zoo.core.module import eval_in_chunks
 from zoo.core.protocols import HasPosterior
 from zoo.errors import BadRecipe
@@ -28,8 +29,8 @@ class ModeCollapse(Monitor):
 
     def __init__(
         self,
-        every_n_steps: int = 50,
-        n: int = 64,
+        every_n_steps: Count = 50,
+        n: Count = 64,
         threshold: float = 0.5,
         action: Action = "warn",
     ) -> None:
@@ -68,7 +69,7 @@ class PosteriorCollapse(Monitor):
     metric_name = "latents_in_use"
 
     def __init__(
-        self, every_n_steps: int = 50, threshold: float = 0.25, action: Action = "warn"
+        self, every_n_steps: Count = 50, threshold: float = 0.25, action: Action = "warn"
     ) -> None:
         super().__init__(AlarmState(every_n_steps, threshold), action)
 

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from zoo.core.adversarial import AdversarialModule
+from zoo.core.arguments import Count
 from zoo.core.module import ZooModule
 from zoo.errors import BadRecipe, Diverged
 from zoo.pretrained.weights import inference_state_dict
@@ -25,7 +26,7 @@ class DivergenceGuard(Callback):
     20 of them in a row. Raises BadRecipe for an average of singular vectors, which is none.
     """
 
-    def __init__(self, limit: float = 1e10, every_n_steps: int = 1) -> None:
+    def __init__(self, limit: float = 1e10, every_n_steps: Count = 1) -> None:
         self.limit, self.every_n_steps = limit, every_n_steps
         self.overflows: dict[str, int] = {}
 

@@ -5,6 +5,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from zoo.callbacks.averaging import averaged
 from zoo.callbacks.requirements import require_image_data, require_sampling
+from zoo.core.arguments import Count
 from zoo.core.module import CHUNK
 from zoo.data.features import real_features
 from zoo.errors import BadRecipe
@@ -24,7 +25,7 @@ class FrechetDistance(Callback):
     """
 
     def __init__(
-        self, extractor: str | None = None, n: int = 2000, every_n_epochs: int = 1
+        self, extractor: str | None = None, n: Count = 2000, every_n_epochs: Count = 1
     ) -> None:
         if n < 2:
             raise BadRecipe(f"a Frechet distance needs two images or more, not {n}: make n larger")

@@ -14,6 +14,7 @@ from zoo.callbacks.requirements import (
     require_output,
     require_reconstruction,
 )
+from zoo.core.arguments import Count
 from zoo.core.modality import modality_of, normalize
 from zoo.core.preview import preview
 from zoo.plotting.pictures import grid, read, rows, save
@@ -27,7 +28,7 @@ class SampleGrid(Callback):
     folder. Epochs are counted from 0, as in checkpoints. Raises BadRecipe for a model that neither
     samples nor translates."""
 
-    def __init__(self, n: int = 64, seed: int = 0, every_n_epochs: int = 1) -> None:
+    def __init__(self, n: Count = 64, seed: int = 0, every_n_epochs: Count = 1) -> None:
         self.n, self.seed, self.every_n_epochs = n, seed, every_n_epochs
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -54,7 +55,7 @@ class Reconstructions(Callback):
     averaged weights: `reconstructions/epoch-0007.png` in the run folder. Raises BadRecipe for a
     model without `reconstruct`."""
 
-    def __init__(self, n: int = 32, every_n_epochs: int = 1) -> None:
+    def __init__(self, n: Count = 32, every_n_epochs: Count = 1) -> None:
         self.n, self.every_n_epochs = n, every_n_epochs
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:

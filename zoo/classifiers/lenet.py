@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import Adam
 
+from zoo.core.arguments import Count, Width
 from zoo.core.image_classifier import ImageClassifier
 from zoo.core.modality import Images
 
@@ -22,7 +23,7 @@ class LeNet(ImageClassifier):
     """
 
     def __init__(
-        self, channels: int = 1, classes: int = 10, width: int = 32, lr: float = 3e-3
+        self, channels: Count = 1, classes: Count = 10, width: Width = 32, lr: float = 3e-3
     ) -> None:
         super().__init__()
         self.save_hyperparameters()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.optim import SGD
 
+from zoo.core.arguments import Count, Width
 from zoo.core.image_classifier import ImageClassifier
 from zoo.layers.augment import translation
 
@@ -49,11 +50,11 @@ class ResNet(ImageClassifier):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        classes: int = 10,
-        width: int = 16,
-        blocks: int = 3,
+        size: Count = 32,
+        channels: Count = 3,
+        classes: Count = 10,
+        width: Width = 16,
+        blocks: Count = 3,
         lr: float = 0.1,
         weight_decay: float = 1e-4,
     ) -> None:

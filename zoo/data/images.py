@@ -6,6 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from zoo.core.arguments import Count
 from zoo.core.modality import Images, normalize
 from zoo.data.arrays import DatasetInfo, Examples, Split, check_images, random_flip
 from zoo.data.module import ZooDataModule
@@ -29,8 +30,8 @@ class ImageDataModule(ZooDataModule, ABC):
     def __init__(
         self,
         root: str | None = None,
-        size: int | None = None,
-        batch_size: int = 64,
+        size: Count | None = None,
+        batch_size: Count = 64,
         labels: bool = False,
         mirror: bool = False,
         exclude_class: int | None = None,

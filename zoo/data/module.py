@@ -12,6 +12,7 @@ from lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from zoo.core.arguments import Count
 from zoo.core.modality import Modality
 from zoo.core.module import ZooModule
 from zoo.data.arrays import BatchSlicingDataset, DatasetInfo, Examples, Split
@@ -35,7 +36,7 @@ class ZooDataModule(LightningDataModule, ABC):
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
     mend: ClassVar[str] = "Delete them to download them again"  # of damaged files
 
-    def __init__(self, root: str | None = None, batch_size: int = 64) -> None:
+    def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:
         super().__init__()
         if batch_size < 1:
             raise BadRecipe(f"batch_size must be >= 1, got {batch_size}. The default is 64")

@@ -9,6 +9,7 @@ import torch
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from zoo.core.arguments import Count
 from zoo.data.arrays import every_tenth
 from zoo.data.images import Examples, Split
 from zoo.data.inventory import Inventory
@@ -38,12 +39,12 @@ class Shards(UserImages):
     def __init__(
         self,
         root: str | None = None,
-        size: int | None = None,
-        batch_size: int = 64,
+        size: Count | None = None,
+        batch_size: Count = 64,
         labels: bool = False,
         mirror: bool = False,
         workers: int = 2,
-        channels: int | None = None,
+        channels: Count | None = None,
         unreadable: Unreadable = "stop",
     ) -> None:
         super().__init__(root, size, batch_size, labels, mirror, None, channels, unreadable)

@@ -10,6 +10,7 @@ import torch
 import yaml
 from torch import Tensor
 
+from zoo.core.arguments import Count
 from zoo.data.images import DatasetInfo, ImageDataModule, Split
 from zoo.data.inventory import NAMED, Inventory, named
 from zoo.errors import BadRecipe, MissingData
@@ -39,12 +40,12 @@ class UserImages(ImageDataModule):
     def __init__(
         self,
         root: str | None = None,
-        size: int | None = None,
-        batch_size: int = 64,
+        size: Count | None = None,
+        batch_size: Count = 64,
         labels: bool = False,
         mirror: bool = False,
         exclude_class: int | None = None,
-        channels: int | None = None,
+        channels: Count | None = None,
         unreadable: Unreadable = "stop",
     ) -> None:
         super().__init__(root, size, batch_size, labels, mirror, exclude_class)

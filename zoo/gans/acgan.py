@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, one_hot
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import ConditionalAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans import dcgan
 from zoo.losses.adversarial import non_saturating
 
@@ -54,11 +55,11 @@ class ACGAN(ConditionalAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        classes: int = 10,
-        latent: int = 100,
-        width: int = 64,
+        size: Count = 64,
+        channels: Count = 3,
+        classes: Count = 10,
+        latent: Count = 100,
+        width: Width = 64,
         lr: float = 2e-4,
     ) -> None:
         super().__init__()

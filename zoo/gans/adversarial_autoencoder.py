@@ -11,6 +11,7 @@ from torch.nn.functional import mse_loss
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import EncodingAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.losses.adversarial import non_saturating
 
@@ -48,11 +49,11 @@ class AdversarialAutoencoder(EncodingAdversarialModule):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 8,
-        width: int = 64,
-        discriminator_width: int = 1000,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 8,
+        width: Width = 64,
+        discriminator_width: Width = 1000,
         lr: float = 1e-3,
         adversarial_lr: float = 2e-4,
         discriminator_lr: float = 1e-3,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import EncodingAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans import dcgan
 from zoo.layers.convnets import Encoder
 from zoo.losses.adversarial import non_saturating
@@ -41,10 +42,10 @@ class BiGAN(EncodingAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 50,
-        width: int = 64,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 50,
+        width: Width = 64,
         lr: float = 2e-4,
     ) -> None:
         super().__init__()

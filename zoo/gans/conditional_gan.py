@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from zoo.core.adversarial import ConditionalAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans.gan import Maxout, MomentumAdversarialModule, apply_max_norm_, initialize
 from zoo.layers.mlp import ToUnitRange
 from zoo.losses.adversarial import non_saturating
@@ -70,11 +71,11 @@ class ConditionalGAN(MomentumAdversarialModule, ConditionalAdversarialModule):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        classes: int = 10,
-        latent: int = 100,
-        width: int = 1200,
+        size: Count = 28,
+        channels: Count = 1,
+        classes: Count = 10,
+        latent: Count = 100,
+        width: Width = 1200,
         lr: float = 0.1,
         momentum: float = 0.5,
         final_momentum: float = 0.7,

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import non_saturating
@@ -88,10 +89,10 @@ class DCGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 100,
-        width: int = 64,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 100,
+        width: Width = 64,
         lr: float = 2e-4,
         augment: tuple[str, ...] = (),
     ) -> None:

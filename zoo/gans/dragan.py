@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans.dcgan import Generator
 from zoo.gans.wgan_gp import Critic
 from zoo.losses.adversarial import non_saturating
@@ -27,10 +28,10 @@ class DRAGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 100,
-        width: int = 64,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 100,
+        width: Width = 64,
         gradient_penalty_weight: float = 10.0,
         lr: float = 2e-4,
     ) -> None:

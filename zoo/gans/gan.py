@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.optim import SGD, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.errors import BadRecipe, UnknownName
 from zoo.layers.mlp import ToUnitRange
 from zoo.losses.adversarial import minimax, non_saturating
@@ -150,12 +151,12 @@ class GAN(MomentumAdversarialModule):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 100,
-        width: int = 1200,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 100,
+        width: Width = 1200,
         loss: Literal["minimax", "non-saturating"] = "non-saturating",
-        discriminator_steps: int = 1,
+        discriminator_steps: Count = 1,
         lr: float = 0.1,
         momentum: float = 0.5,
         final_momentum: float = 0.7,

@@ -15,6 +15,7 @@ from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.core.module import eval_in_chunks
 from zoo.gans import dcgan
 from zoo.layers.noise import normal, uniform
@@ -58,12 +59,12 @@ class InfoGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 1,
+        size: Count = 32,
+        channels: Count = 1,
         noise: int = 62,
-        categories: int = 10,
+        categories: Count = 10,
         continuous: int = 2,
-        width: int = 64,
+        width: Width = 64,
         lr: float = 2e-4,
         generator_lr: float = 1e-3,
         continuous_weight: float = 0.1,

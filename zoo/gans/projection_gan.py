@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import ConditionalAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.layers.convnets import widening
 from zoo.layers.norms import ConditionalBatchNorm2d
 from zoo.layers.resnets import ResBlockUp, backbone, initialize
@@ -59,13 +60,13 @@ class ProjectionGAN(ConditionalAdversarialModule):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        classes: int = 10,
-        latent: int = 128,
-        width: int = 256,
-        discriminator_width: int = 128,
-        discriminator_steps: int = 5,
+        size: Count = 32,
+        channels: Count = 3,
+        classes: Count = 10,
+        latent: Count = 128,
+        width: Width = 256,
+        discriminator_width: Width = 128,
+        discriminator_steps: Count = 5,
         lr: float = 2e-4,
     ) -> None:
         super().__init__()

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.layers.attention import SelfAttention
 from zoo.layers.convnets import widening
 from zoo.layers.resnets import ResBlockUp, backbone, initialize
@@ -58,11 +59,11 @@ class SAGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 256,
-        discriminator_width: int = 128,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 256,
+        discriminator_width: Width = 128,
         lr: float = 1e-4,
         discriminator_lr: float = 4e-4,
     ) -> None:

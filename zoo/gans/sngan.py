@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
 from zoo.layers.resnets import ResBlockUp, backbone, initialize
@@ -54,12 +55,12 @@ class SNGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 256,
-        discriminator_width: int = 128,
-        discriminator_steps: int = 5,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 256,
+        discriminator_width: Width = 128,
+        discriminator_steps: Count = 5,
         lr: float = 2e-4,
         augment: tuple[str, ...] = (),
     ) -> None:

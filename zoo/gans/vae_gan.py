@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from torch.optim import Optimizer, RMSprop
 
 from zoo.core.adversarial import EncodingAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.core.module import eval_in_chunks
 from zoo.gans import dcgan
 from zoo.layers.convnets import Encoder
@@ -38,10 +39,10 @@ class VAEGAN(EncodingAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 64,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 64,
         gamma: float = 1e-3,
         lr: float = 3e-4,
     ) -> None:

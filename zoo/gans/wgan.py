@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.optim import Optimizer, RMSprop
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans.dcgan import Discriminator, Generator, initialize
 from zoo.losses.adversarial import wasserstein
 
@@ -18,11 +19,11 @@ class WGAN(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 100,
-        width: int = 64,
-        discriminator_steps: int = 5,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 100,
+        width: Width = 64,
+        discriminator_steps: Count = 5,
         clip: float = 0.01,
         lr: float = 5e-5,
     ) -> None:

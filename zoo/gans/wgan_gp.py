@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
 from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Width
 from zoo.gans.dcgan import Generator
 from zoo.layers.convnets import widening
 from zoo.losses.adversarial import wasserstein
@@ -46,11 +47,11 @@ class WGANGP(LatentAdversarialModule):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 64,
-        discriminator_steps: int = 5,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 64,
+        discriminator_steps: Count = 5,
         gradient_penalty_weight: float = 10.0,
         lr: float = 1e-4,
     ) -> None:

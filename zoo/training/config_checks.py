@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import math
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from jsonargparse import Namespace
 from lightning.pytorch.cli import LightningArgumentParser
 from lightning.pytorch.loggers import Logger
 
+from zoo.callbacks import DivergenceGuard
+from zoo.core.arguments import AtLeast, marked
 from zoo.errors import BadRecipe, UnknownName
 from zoo.pretrained.arguments import check_arguments
 from zoo.pretrained.checkpoints import read_checkpoint
@@ -25,13 +28,6 @@ from zoo.training.class_paths import OURS, arguments, class_at, unknown_class, u
 from zoo.training.precision import check_precision, device_of, resolve_precision
 
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
-SIZES = {  # of which there must be some
-    "size", "channels", "latent", "width", "discriminator_width", "classes", "categories",
-    "discriminator_steps", "batch_size", "n", "every_n_steps", "every_n_epochs",
-    "blocks", "widths", "components", "codebook", "dim", "importance_samples", "k",
-}  # fmt: skip
-
-
 LIGHTNINGS = ("_class_path", "_instantiator")  # what it adds to a model's arguments
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -140,9 +136,9 @@ def check(settings: Any) -> None:
     several devices get the strategy that lets players rest.
     """
     trainer = settings.trainer
-    for callback in (settings.model, settings.data, *(trainer.callbacks or ())):
-        check_numbers(callback.get("class_path", ""), callback.get("init_args", {}))
-    check_numbers("guard", settings.get("guard", {}))
+    for part in (settings.model, settings.data, *(trainer.callbacks or ())):
+        check_numbers(class_at(part.class_path), part.get("init_args") or {})
+    check_numbers(DivergenceGuard, settings.get("guard") or {})
     if trainer.check_val_every_n_epoch == 0:
         raise BadRecipe("check_val_every_n_epoch must be 1 or more, or null for never by epochs")
     device = device_of(str(trainer.accelerator))
@@ -185,12 +181,16 @@ def check_resumed(path: Path, model: Namespace) -> None:
         )
 
 
-def check_numbers(owner: str, arguments: Mapping[str, object]) -> None:
-    """Below zero, or zero of what must be some: no argument of the zoo's means anything by it."""
-    for name, value in arguments.items() if owner.startswith(("zoo.", "guard")) else ():
+def check_numbers(kind: type, arguments: Mapping[str, object]) -> None:
+    """Raise BadRecipe for arguments below the range that their types state, and for negative
+    numbers in classes of zoo, which have no meaning there."""
+    least = {name: marker.value for name, marker in marked(kind, AtLeast).items()}
+    floor = 0 if kind.__module__.startswith("zoo.") else -math.inf
+    for name, value in arguments.items():
         for number in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(number, int | float) and (number < 0 or (number == 0 and name in SIZES)):
-                raise BadRecipe(f"{owner} has {name} {number}: make it more than zero")
+            smallest = least.get(name, floor)
+            if isinstance(number, int | float) and number < smallest:
+                raise BadRecipe(f"{name} of {kind.__name__} must be >= {smallest}, got {number}")
 
 
 def count(devices: object, device: str) -> int:

@@ -5,12 +5,12 @@ from typing import Any
 
 from lightning import LightningDataModule, Trainer
 
+from zoo.core.arguments import SmokeTestValue, marked
 from zoo.data.module import ZooDataModule
 from zoo.pretrained.recipes import read_recipe
-from zoo.training.class_paths import arguments
+from zoo.training.class_paths import class_at
 from zoo.training.config_checks import IMPORT_PATH
 
-SMALL = {"width": 8, "discriminator_width": 8, "depth": 2}  # of a model, where it has them
 IMAGES, BATCHES, EPOCHS = 40, 3, 2
 SHORT = {
     "max_epochs": EPOCHS,
@@ -30,9 +30,9 @@ def smoke_test_overrides(recipe: Path, overrides: list[str]) -> list[str]:
     if "init_from" in settings and "--init_from" not in overrides:
         words += ["--init_from", "null"]  # whose tensors are larger
     class_path, _ = class_and_arguments(settings, "model")
-    for key in arguments(class_path) if IMPORT_PATH.fullmatch(class_path) else ():
-        if key in SMALL:
-            words += [f"--model.init_args.{key}", str(SMALL[key])]
+    if IMPORT_PATH.fullmatch(class_path):
+        for name, marker in marked(class_at(class_path), SmokeTestValue).items():
+            words += [f"--model.init_args.{name}", str(marker.value)]
     size = class_and_arguments(settings, "data")[1].get("batch_size", 0)
     if isinstance(size, int) and size > IMAGES:
         words += ["--data.init_args.batch_size", str(IMAGES)]

@@ -9,6 +9,7 @@ import math
 from torch import Tensor
 from torch.distributions import Normal
 
+from zoo.core.arguments import Count, Width
 from zoo.errors import BadRecipe
 from zoo.vaes.vae import VAE, Likelihood, Network
 
@@ -18,10 +19,10 @@ class BetaTCVAE(VAE):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 1,
-        latent: int = 10,
-        width: int = 32,
+        size: Count = 64,
+        channels: Count = 1,
+        latent: Count = 10,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "bernoulli",
         noise: float = 0.1,

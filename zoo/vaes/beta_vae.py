@@ -7,6 +7,7 @@ beta-VAE of Higgins et al., 2017 (https://openreview.net/forum?id=Sy2fzU9gl).
 
 from torch import Tensor
 
+from zoo.core.arguments import Count, Width
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 
@@ -19,10 +20,10 @@ class BetaVAE(VAE):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 1,
-        latent: int = 10,
-        width: int = 32,
+        size: Count = 64,
+        channels: Count = 1,
+        latent: Count = 10,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "bernoulli",
         noise: float = 0.1,

@@ -12,6 +12,7 @@ from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import one_hot
 
 from zoo.checks import check_count
+from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import ConditionalModel
 from zoo.core.module import eval_in_chunks
 from zoo.vaes.vae import NETWORKS, VAE, Likelihood, Network, diagonal_normal
@@ -26,14 +27,14 @@ class ConditionalVAE(ConditionalModel, VAE):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 32,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "gaussian",
         noise: float = 0.1,
-        classes: int = 10,
+        classes: Count = 10,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)

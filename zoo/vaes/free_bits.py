@@ -7,6 +7,7 @@ before the decoder has learned to use the latent.
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
+from zoo.core.arguments import Count, Width
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 
@@ -18,10 +19,10 @@ class FreeBitsVAE(VAE):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 32,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "gaussian",
         noise: float = 0.1,

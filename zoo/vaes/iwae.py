@@ -6,6 +6,7 @@ bound; as k grows the bound tightens towards log p(x).
 
 from torch import Tensor
 
+from zoo.core.arguments import Count, Width
 from zoo.metrics.bounds import importance_weighted
 from zoo.vaes.vae import VAE, Likelihood, Network
 
@@ -18,14 +19,14 @@ class IWAE(VAE):
 
     def __init__(
         self,
-        size: int = 28,
-        channels: int = 1,
-        latent: int = 50,
-        width: int = 200,
+        size: Count = 28,
+        channels: Count = 1,
+        latent: Count = 50,
+        width: Width = 200,
         network: Network = "dense-2",
         likelihood: Likelihood = "bernoulli",
         noise: float = 0.1,
-        importance_samples: int = 50,
+        importance_samples: Count = 50,
         lr: float = 1e-3,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import Autoencoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.precision import at_least_float32
@@ -23,11 +24,11 @@ class RAE(Autoencoder):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 64,
-        components: int = 10,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 64,
+        components: Count = 10,
         shrinkage: float = 0.1,
         decay: float = 1e-3,
         lr: float = 1e-3,

@@ -13,6 +13,7 @@ from torch.distributions import Bernoulli, Distribution, Normal, kl_divergence
 from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_count
+from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import LatentVariableModel
 from zoo.core.module import eval_in_chunks
 from zoo.layers import convnets, mlp
@@ -45,10 +46,10 @@ class VAE(LatentVariableModel):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 32,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "gaussian",
         noise: float = 0.1,

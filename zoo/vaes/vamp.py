@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal
 from torch.nn.functional import hardtanh
 
+from zoo.core.arguments import Count, Width
 from zoo.core.module import eval_in_chunks
 from zoo.layers.noise import seeded
 from zoo.vaes.vae import VAE, Likelihood, Network
@@ -20,14 +21,14 @@ class VampVAE(VAE):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 1,
-        latent: int = 40,
-        width: int = 32,
+        size: Count = 32,
+        channels: Count = 1,
+        latent: Count = 40,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "bernoulli",
         noise: float = 0.1,
-        components: int = 500,
+        components: Count = 500,
         lr: float = 5e-4,
     ) -> None:
         super().__init__(size, channels, latent, width, network, likelihood, noise, lr)

@@ -7,6 +7,7 @@ codes. The two are trained one after the other.
 import torch
 from torch import Tensor, nn
 
+from zoo.core.arguments import Count, Depth, Width
 from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
 from zoo.metrics.bounds import perplexity
@@ -69,13 +70,13 @@ class VQVAE(QuantizedModel):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        width: int = 256,
-        codebook: int = 512,
-        dim: int = 64,
+        size: Count = 32,
+        channels: Count = 3,
+        width: Width = 256,
+        codebook: Count = 512,
+        dim: Count = 64,
         commitment: float = 0.25,
-        depth: int = 12,
+        depth: Depth = 12,
         autoencoder_fraction: float = 0.5,
         lr: float = 2e-4,
     ) -> None:

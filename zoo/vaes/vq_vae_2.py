@@ -7,6 +7,7 @@ level has a PixelCNN as prior; that of the bottom level is conditioned on the to
 import torch
 from torch import Tensor, nn
 
+from zoo.core.arguments import Count, Depth, Width
 from zoo.layers.quantize import Quantizer
 from zoo.losses.reconstruction import squared_distance
 from zoo.metrics.bounds import perplexity
@@ -52,13 +53,13 @@ class VQVAE2(QuantizedModel):
 
     def __init__(
         self,
-        size: int = 256,
-        channels: int = 3,
-        width: int = 128,
-        codebook: int = 512,
-        dim: int = 64,
+        size: Count = 256,
+        channels: Count = 3,
+        width: Width = 128,
+        codebook: Count = 512,
+        dim: Count = 64,
         commitment: float = 0.25,
-        depth: int = 20,
+        depth: Depth = 20,
         autoencoder_fraction: float = 0.5,
         lr: float = 3e-4,
     ) -> None:

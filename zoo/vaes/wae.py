@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
+from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import EncoderDecoder
 from zoo.layers.convnets import Decoder, Encoder
 from zoo.layers.precision import at_least_float32
@@ -22,10 +23,10 @@ class WAE(EncoderDecoder):
 
     def __init__(
         self,
-        size: int = 64,
-        channels: int = 3,
-        latent: int = 64,
-        width: int = 128,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Count = 64,
+        width: Width = 128,
         mmd_weight: float = 100.0,
         lr: float = 1e-3,
     ) -> None:

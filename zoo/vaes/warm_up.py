@@ -6,6 +6,7 @@ training. Bowman et al., 2015 (https://arxiv.org/abs/1511.06349), did so for tex
 
 from torch import Tensor
 
+from zoo.core.arguments import Count, Width
 from zoo.vaes.vae import VAE, Likelihood, Network
 
 
@@ -14,10 +15,10 @@ class WarmUpVAE(VAE):
 
     def __init__(
         self,
-        size: int = 32,
-        channels: int = 3,
-        latent: int = 128,
-        width: int = 32,
+        size: Count = 32,
+        channels: Count = 3,
+        latent: Count = 128,
+        width: Width = 32,
         network: Network = "convolutional",
         likelihood: Likelihood = "gaussian",
         noise: float = 0.1,
