@@ -10,9 +10,7 @@ from zoo.core.module import ZooModule
 class RBM(ZooModule):
     """Binary images (n, 1, size, size) and binary hidden units (n, hidden)."""
 
-    def __init__(
-        self, size: int = 8, channels: int = 1, hidden: int = 32, lr: float = 0.05
-    ) -> None:
+    def __init__(self, size: int = 8, channels: int = 1, hidden: int = 32, lr: float = 0.5) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.automatic_optimization = False

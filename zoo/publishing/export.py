@@ -55,10 +55,7 @@ def export(
     old = kept_of_old_card(folder / f"{name}.md", model, trained_on.facts["name"], force)
     changed = differences(model, reference) if reference else {}
     extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
-    with (
-        trusting(classes=[type(model)]),
-        write_files(model, name, folder, trained_on.data) as path,
-    ):
+    with write_files(model, name, folder, trained_on.data) as path:
         protocol = usable_protocol(path, trained_on.data, protocol, tell)
         facts = card_facts(path, reference, state, trained_on, protocol) | extra
         card = Card(name, facts, old.prose)
@@ -74,7 +71,10 @@ def write_files(
     was written there, when no error occurred."""
     fit_sampler(model, data)
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".export-", dir=folder) as aside:
+    with (
+        trusting(classes=[type(model)]),
+        TemporaryDirectory(prefix=".export-", dir=folder) as aside,
+    ):
         path = Path(aside) / f"{name}.safetensors"
         save(model, path)
         write_preview(load(path), data, path)

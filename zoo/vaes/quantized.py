@@ -1,5 +1,4 @@
-"""Two-stage training of quantized autoencoders. van den Oord et al., 2017,
-https://arxiv.org/abs/1711.00937
+"""Two-stage training of VQ-VAEs. van den Oord et al., 2017, https://arxiv.org/abs/1711.00937
 
 Common to VQ-VAE and VQ-VAE-2: the first stage trains the autoencoder and its codebook under a
 uniform prior; the second stage freezes them and trains a prior over the codes (section 3.3).
