@@ -117,6 +117,21 @@ def refused(path: Path, words: str) -> None:
     assert isinstance(error.value, ZooError)
 
 
+def test_half_the_bytes_load_as_float32(tmp_path: Path) -> None:
+    model = VAE(size=8, channels=1, latent=4, width=8)
+    whole, half = tmp_path / "whole.safetensors", tmp_path / "half.safetensors"
+    zoo.save(model, whole)
+    zoo.save(model, half, half=True)
+    assert half.stat().st_size < 0.6 * whole.stat().st_size
+    for name, tensor in zoo.load(half).state_dict().items():
+        assert tensor.dtype == torch.float32
+        assert torch.equal(tensor, model.state_dict()[name].half().float())
+    with torch.no_grad():
+        next(model.parameters()).fill_(1e6)
+    with pytest.raises(BadWeights, match="float16"):
+        zoo.save(model, half, half=True)
+
+
 def test_absent(tmp_path: Path) -> None:
     refused(tmp_path / "nothing.safetensors", "there is no file")
 

@@ -37,6 +37,7 @@ def register(verb: AddCommand) -> None:
     add("--recipe", metavar="NAME|FILE", help="what it was trained by, where its run does not say")
     add("--license", help="of weights learned from your own pictures, as Apache-2.0")
     add("--terms", help="of your own pictures, as CC BY 4.0, by NAME")
+    add("--half", action="store_true", help="store the weights in float16, in half the bytes")
     add("--force", action="store_true", help="replace files of another model or data set")
 
 
@@ -119,6 +120,7 @@ def export(options: Namespace) -> None:
         recipe_for(options.recipe),
         prompt_terms(options),
         options.force,
+        options.half,
         lambda words: print(words, file=sys.stderr),
     )
     print(yaml.safe_dump(card.metrics, sort_keys=False))

@@ -22,6 +22,8 @@ from zoo.pretrained.headers import REMEDY, build_meta, compare, construct, heade
 from zoo.pretrained.limits import HEADER
 from zoo.pretrained.trust import is_zoo_class, trusting
 
+FLOATS = (torch.float32, torch.float16)  # types of floating-point tensors in files
+
 
 class MissingModule(nn.Module):
     """Placeholder of a module that a weights file leaves out."""
@@ -71,13 +73,13 @@ def training_state_dict(model: LightningModule) -> dict[str, Tensor]:
     return {name: tensor for name, tensor in model.state_dict().items() if name not in kept}
 
 
-def save(model: LightningModule, path: str | Path) -> None:
+def save(model: LightningModule, path: str | Path, half: bool = False) -> None:
     """Write a model to a file that `load` reads: beside the target first, then renamed.
 
-    A model in bfloat16, float16 or float64 is written as float32, in which `load` returns it. A
+    Floating-point tensors are stored in float32, by `half` in float16; `load` returns float32. A
     class of your own must lie in a module and call `save_hyperparameters()` with plain data; `load`
     then takes it by `classes`. Raises BadWeights for other classes, and for values that are not
-    finite in float32.
+    finite in the type that is stored.
     """
     metadata, path = header(model), Path(path)
     tensors = inference_state_dict(model)
@@ -86,16 +88,21 @@ def save(model: LightningModule, path: str | Path) -> None:
             rebuilt = inference_state_dict(build_meta(path, *read_header(path, metadata)))
         shapes = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         compare(path, rebuilt, shapes, "The recorded hyperparameters must build the same modules")
-    save_tensors(tensors, metadata, path)
+    save_tensors(tensors, metadata, path, torch.float16 if half else torch.float32)
 
 
-def save_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: Path) -> None:
-    """Write tensors, floating point as float32: beside the target first, then renamed."""
+def save_tensors(
+    tensors: Mapping[str, Tensor],
+    metadata: dict[str, str],
+    path: Path,
+    dtype: torch.dtype = torch.float32,
+) -> None:
+    """Write tensors, floating point in one type: beside the target first, then renamed."""
     plain, storages = {}, set()
     for name, tensor in tensors.items():
-        plain[name] = stored(tensor)
+        plain[name] = stored(tensor, dtype)
         if not plain[name].isfinite().all():
-            raise BadWeights(f"{name} must be finite. Export a checkpoint from before that")
+            raise BadWeights(f"{name} must be finite in {dtype}. Export an earlier checkpoint")
         if (storage := plain[name].untyped_storage().data_ptr()) in storages:
             plain[name] = plain[name].clone()  # safetensors takes no tied weights
         storages.add(storage)
@@ -103,10 +110,10 @@ def save_tensors(tensors: Mapping[str, Tensor], metadata: dict[str, str], path: 
         beside.write_bytes(serialize(plain, metadata))
 
 
-def stored(tensor: Tensor) -> Tensor:
-    """A tensor as a file holds it: contiguous, on the CPU, float32 if it is floating point."""
+def stored(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """A tensor as a file holds it: contiguous, on the CPU, of the type if it is floating point."""
     tensor = tensor.detach().cpu().contiguous()
-    return tensor.float() if tensor.is_floating_point() else tensor
+    return tensor.to(dtype) if tensor.is_floating_point() else tensor
 
 
 def load(path: str | Path, device: str | torch.device | None = None) -> LightningModule:
@@ -152,12 +159,12 @@ def matching(
     compare(path, expected, found, remedy)
     tensors = {name: file.get_tensor(name) for name in expected}
     for name, tensor in tensors.items():
-        dtype = torch.float32 if expected[name].is_floating_point() else expected[name].dtype
-        if tensor.dtype != dtype:
-            raise BadWeights(f"{path}: {name} must be {dtype}, got {tensor.dtype}. {remedy}")
+        types = FLOATS if expected[name].is_floating_point() else (expected[name].dtype,)
+        if tensor.dtype not in types:
+            raise BadWeights(f"{path}: {name} must be {types[0]}, got {tensor.dtype}. {remedy}")
         if not tensor.isfinite().all():
             raise BadWeights(f"{path}: {name} must be finite. {remedy}")
-    return tensors
+    return {name: tensor.to(expected[name].dtype) for name, tensor in tensors.items()}
 
 
 def find_device(device: str | torch.device | None) -> torch.device:

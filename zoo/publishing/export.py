@@ -39,14 +39,15 @@ def export(
     recipe: Path | None = None,
     terms: Terms | None = None,
     force: bool = False,
+    half: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> Card:
     """Write weights, preview and card of a checkpoint, or of the newest one of a run folder.
 
     The card states the data of the run, and metrics of the written file; the prose and the paper's
-    values are kept from the old card. `tell` is called with the expected duration. Raises
-    BadWeights for a checkpoint of another recipe, ZooError for unknown data and, without `force`,
-    where files of another model or data set would be replaced.
+    values are kept from the old card. `half` stores the weights in float16. `tell` is called with
+    the expected duration. Raises BadWeights for a checkpoint of another recipe, ZooError for
+    unknown data and, without `force`, files of another model or data set.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     model = model_from_checkpoint(checkpoint, state := read_checkpoint(checkpoint))
@@ -55,7 +56,7 @@ def export(
     old = kept_of_old_card(folder / f"{name}.md", model, trained_on.facts["name"], force)
     changed = differences(model, reference) if reference else {}
     extra = {"paper": old.paper} | ({"changed": changed} if changed else {})
-    with write_files(model, name, folder, trained_on.data) as path:
+    with write_files(model, name, folder, trained_on.data, half) as path:
         protocol = usable_protocol(path, trained_on.data, protocol, tell)
         facts = card_facts(path, reference, state, trained_on, protocol) | extra
         card = Card(name, facts, old.prose)
@@ -65,7 +66,7 @@ def export(
 
 @contextmanager
 def write_files(
-    model: LightningModule, name: str, folder: Path, data: ZooDataModule
+    model: LightningModule, name: str, folder: Path, data: ZooDataModule, half: bool = False
 ) -> Iterator[Path]:
     """Write weights and preview into a temporary folder, and move them to `folder`, with what else
     was written there, when no error occurred."""
@@ -76,7 +77,7 @@ def write_files(
         TemporaryDirectory(prefix=".export-", dir=folder) as aside,
     ):
         path = Path(aside) / f"{name}.safetensors"
-        save(model, path)
+        save(model, path, half)
         write_preview(load(path), data, path)
         yield path
         for file in sorted(Path(aside).iterdir()):
