@@ -44,10 +44,10 @@ def export(
 ) -> Card:
     """Write weights, preview and card of a checkpoint, or of the newest one of a run folder.
 
-    The card states the data of the run, and metrics of the written file, in float16 by `half`; its
-    prose and the paper's values are those of the old card. `tell` is called with the expected
-    duration. Raises BadWeights for a checkpoint of another recipe, ZooError for unknown data and,
-    without `force`, where files of another model or data set would be replaced.
+    The card states the data of the run and metrics of the written file, which `half` stores in
+    float16; prose and paper are those of the old card. `tell` is called with the expected duration.
+    Raises BadWeights for a checkpoint of another recipe, ZooError for unknown data and, without
+    `force`, files of another model or data set in the way.
     """
     checkpoint = newest_checkpoint([checkpoint]) if checkpoint.is_dir() else checkpoint
     model = model_from_checkpoint(checkpoint, state := read_checkpoint(checkpoint))
@@ -58,9 +58,8 @@ def export(
     kept = {"paper": old.paper} | ({"changed": changed} if changed else {})
     with write_files(model, name, folder, trained_on.data, half) as path:
         protocol = usable_protocol(path, trained_on.data, protocol, tell)
-        facts = card_facts(path, reference, state, trained_on, protocol)
-        card = Card(name, facts | kept, old.prose)
-        path.with_suffix(".md").write_text(str(card), encoding="utf-8")
+        facts = card_facts(path, reference, state, trained_on, protocol) | kept
+        path.with_suffix(".md").write_text(str(card := Card(name, facts, old.prose)), "utf-8")
     return card
 
 
