@@ -20,7 +20,7 @@ from zoo.errors import BadWeights, ZooError
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
-from zoo.pretrained.hub import RepoRef
+from zoo.pretrained.hub import PREVIEWS, RepoRef
 from zoo.pretrained.hub.model_card import evaluation, read_model_card, write_model_card
 from zoo.pretrained.trust import class_path_of, trusting
 from zoo.pretrained.weights import sha256
@@ -213,7 +213,7 @@ def test_a_text_model_is_published_with_its_text(
 
 def test_every_modality_has_a_preview() -> None:
     kinds = [kind for kind in Modality.__subclasses__() if kind.__module__.startswith("zoo.")]
-    assert {kind.suffix for kind in kinds} <= set(catalog.PREVIEWS)
+    assert {kind.suffix for kind in kinds} <= set(PREVIEWS)
     assert mean_distance(torch.zeros(4, 3, dtype=torch.int64)) == 0
     assert mean_distance(torch.arange(12).view(4, 3)) == 1
 

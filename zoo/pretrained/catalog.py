@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, overload
 from zoo.errors import BadCard, BadWeights, UnknownName, ZooError
 from zoo.files import expand_user, files_in, first_of
 from zoo.pretrained.cards import Card
-from zoo.pretrained.hub import RepoRef
+from zoo.pretrained.hub import PREVIEWS, RepoRef
 from zoo.pretrained.recipes import read_recipe as read_recipe
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ HOME = CLONE if (CLONE / "pyproject.toml").is_file() else PACKAGE  # of recipes 
 WEIGHTS = HOME / "weights"
 RECIPES = HOME / "recipes"
 OWNER = os.environ.get("ZOO_OWNER") or "generative-zoo"  # of the Hub repositories OWNER/NAME
-PREVIEWS = (".png", ".txt", ".wav", ".csv")  # endings of a preview: one for each modality
 RUN_REMEDY = "is a run without weights file and card. Make them by `zoo export RUN NAME`"
 
 

@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(?!.*\.\.)(\w[\w./-]*))?")
+PREVIEWS = (".png", ".txt", ".wav", ".csv")  # endings of a preview, one for each modality
 
 
 class RepoRef(NamedTuple):

@@ -15,8 +15,8 @@ from huggingface_hub.errors import (
 )
 
 from zoo.errors import BadWeights
-from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
+from zoo.pretrained.hub import PREVIEWS as ENDINGS
 from zoo.pretrained.hub import RepoRef, cache
 from zoo.pretrained.hub.client import allow_bytes
 from zoo.pretrained.hub.errors import API, first_line, retry, translate_errors
@@ -25,7 +25,7 @@ from zoo.pretrained.limits import HEADER
 
 WEIGHTS, DISCRIMINATOR = "model.safetensors", "discriminator.safetensors"
 CARD, CONFIG = "README.md", "config.json"
-PREVIEWS = tuple(f"samples{ending}" for ending in catalog.PREVIEWS)
+PREVIEWS = tuple(f"samples{ending}" for ending in ENDINGS)
 NO_HEADER = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
 MAX_BYTES = {WEIGHTS: 2**32, DISCRIMINATOR: 2**32, CARD: 2**20, CONFIG: 2**20}
 MAX_BYTES |= dict.fromkeys(PREVIEWS, 2**25)
