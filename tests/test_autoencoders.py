@@ -1,4 +1,4 @@
-"""The ladder of autoencoders: each rung does what its paper says, where that can be worked out."""
+"""The autoencoders: plain loops and closed forms of their papers."""
 
 import math
 from collections.abc import Callable
@@ -101,20 +101,20 @@ def train(
     x: Tensor,
     epochs: int,
     batch: int,
-    *watch: Callback,
+    *callbacks: Callback,
     resume: Path | None = None,
 ) -> None:
-    """Train on images (n, channels, size, size) for so many epochs, from seed 0."""
+    """Train on images (n, channels, size, size) after seed 0."""
     torch.manual_seed(0)
     pairs = [(chunk, torch.zeros(len(chunk), 0)) for chunk in x.split(batch)]
-    own = torch.Generator()  # a loader draws a seed for its workers: not out of the noise's stream
+    own = torch.Generator()  # the loader's seed must not come from the generator of the noise
     loader = DataLoader(pairs, batch_size=None, generator=own)
     trainer = Trainer(
         accelerator="cpu",
         max_epochs=epochs,
-        callbacks=list(watch),
+        callbacks=list(callbacks),
         logger=False,
-        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in watch),
+        enable_checkpointing=any(isinstance(c, ModelCheckpoint) for c in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
     )
@@ -137,9 +137,9 @@ def test_shapes_and_ranges_of_codes_and_images(build: Callable[[], Autoencoder])
     codes = model.encode(x)
     assert codes.shape == (20, 6)
     assert torch.equal(model.reconstruct(x), model.decode(codes))
-    for drawn in model.reconstruct(x), model.sample(20, seed=0):
-        assert drawn.shape == x.shape
-        assert drawn.abs().max() <= 1
+    for decoded in model.reconstruct(x), model.sample(20, seed=0):
+        assert decoded.shape == x.shape
+        assert decoded.abs().max() <= 1
     assert torch.allclose(model.sample(20, seed=0)[:3], model.sample(3, seed=0), atol=1e-5)
 
 
@@ -149,13 +149,13 @@ def test_training_changes_every_parameter(build: Callable[[], Autoencoder]) -> N
     model = build()
     before = {name: p.clone() for name, p in model.named_parameters()}
     train(model, images(), 4, 10)
-    still = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
-    assert still == []
+    constant = [name for name, p in model.named_parameters() if torch.equal(p, before[name])]
+    assert constant == []
 
 
 @EACH
 def test_training_reduces_the_error(build: Callable[[], Autoencoder]) -> None:
-    """Its reconstructions of two images and their negatives are nearer than the mean image is."""
+    """Reconstructions of two images and their negatives are nearer than the mean image."""
     torch.manual_seed(0)
     model, x = build(), images(2).pow(3)
     x = torch.cat([x, -x]).repeat(25, 1, 1, 1)
@@ -171,16 +171,16 @@ def test_a_fitted_model_is_saved_and_loaded(
     model = build()
     model.fit_sampler(torch.randn(50, 6) * 3)
     save(model, tmp_path / "one.safetensors")
-    again = load(tmp_path / "one.safetensors")
-    assert isinstance(again, Autoencoder)
-    assert torch.allclose(again.sample(7, seed=1), model.sample(7, seed=1), atol=1e-5)
-    assert torch.allclose(again.reconstruct(images()), model.reconstruct(images()), atol=1e-5)
+    loaded = load(tmp_path / "one.safetensors")
+    assert isinstance(loaded, Autoencoder)
+    assert torch.allclose(loaded.sample(7, seed=1), model.sample(7, seed=1), atol=1e-5)
+    assert torch.allclose(loaded.reconstruct(images()), model.reconstruct(images()), atol=1e-5)
 
 
 def of_linear(model: Autoencoder, x: Tensor) -> Tensor:
     code = x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias
-    again = code @ model.decoder[0].weight.T + model.decoder[0].bias
-    return ((again - x.flatten(1)) / 2).pow(2).sum() / len(x)
+    x_hat = code @ model.decoder[0].weight.T + model.decoder[0].bias
+    return ((x_hat - x.flatten(1)) / 2).pow(2).sum() / len(x)
 
 
 def of_networks(model: Autoencoder, x: Tensor) -> Tensor:
@@ -188,31 +188,31 @@ def of_networks(model: Autoencoder, x: Tensor) -> Tensor:
 
 
 def of_denoising(model: Autoencoder, x: Tensor) -> Tensor:
-    shown = torch.where(torch.rand_like(x) < 0.25, torch.tensor(-1.0), x)
-    white = model.decoder(model.encoder(shown)).sigmoid()
+    corrupted = torch.where(torch.rand_like(x) < 0.25, torch.tensor(-1.0), x)
+    white = model.decoder(model.encoder(corrupted)).sigmoid()
     return torch_bce(white, (x + 1) / 2, reduction="sum") / len(x)
 
 
 def of_sparse(model: Autoencoder, x: Tensor) -> Tensor:
     code = (x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias).sigmoid()
-    p, on = 0.05, code.mean(0)
-    price = (p * (p / on).log() + (1 - p) * ((1 - p) / (1 - on)).log()).sum()
-    return of_networks(model, x) + price
+    p, activity = 0.05, code.mean(0)
+    penalty = (p * (p / activity).log() + (1 - p) * ((1 - p) / (1 - activity)).log()).sum()
+    return of_networks(model, x) + penalty
 
 
 def of_k_sparse(model: Autoencoder, x: Tensor) -> Tensor:
     whole = x.flatten(1) @ model.encoder[1].weight.T + model.encoder[1].bias
     least = whole.sort(1, descending=True).values[:, 1:2]
     code = torch.where(whole >= least, whole, torch.tensor(0.0))
-    again = code @ model.encoder[1].weight + model.decoder[0].bias
-    return ((again - x.flatten(1)) / 2).pow(2).sum() / len(x)
+    x_hat = code @ model.encoder[1].weight + model.decoder[0].bias
+    return ((x_hat - x.flatten(1)) / 2).pow(2).sum() / len(x)
 
 
 def of_contractive(model: Autoencoder, x: Tensor) -> Tensor:
     white = model.decoder(model.encoder(x)).sigmoid()
     entropy = torch_bce(white, (x + 1) / 2, reduction="sum") / len(x)
-    slopes = [jacobian(model.encoder, one, create_graph=True).square().sum() for one in x.split(1)]
-    return entropy + 0.1 * sum(slopes) / len(x)
+    norms = [jacobian(model.encoder, one, create_graph=True).square().sum() for one in x.split(1)]
+    return entropy + 0.1 * sum(norms) / len(x)
 
 
 @pytest.mark.parametrize(
@@ -246,9 +246,9 @@ def test_an_epoch_equals_the_plain_loop(
 
 
 def test_reconstruction_errors_equal_loops() -> None:
-    x, again = images(), images().flip(0)
-    by_hand = sum((a - b).pow(2).sum() / 4 for a, b in zip(x, again, strict=True)) / 20
-    assert torch.allclose(squared_error(again, x), by_hand)
+    x, x_hat = images(), images().flip(0)
+    by_hand = sum((a - b).pow(2).sum() / 4 for a, b in zip(x, x_hat, strict=True)) / 20
+    assert torch.allclose(squared_error(x_hat, x), by_hand)
     logits = torch.randn_like(x) * 3
     by_hand = torch_bce(logits.sigmoid(), (x + 1) / 2, reduction="none").sum() / 20
     assert torch.allclose(binary_cross_entropy(logits, x), by_hand)
@@ -257,31 +257,31 @@ def test_reconstruction_errors_equal_loops() -> None:
 # Linear: Bourlard & Kamp, 1988; Baldi & Hornik, 1989
 
 
-def ring(n: int = 200) -> Tensor:
-    """A noisy oval in a tilted plane of space: points (n, 3)."""
-    draw = torch.Generator().manual_seed(0)
-    turn = 2 * math.pi * torch.rand(n, generator=draw)
-    oval = torch.stack([turn.cos(), 0.5 * turn.sin()], 1)
-    axes, _ = torch.linalg.qr(torch.randn(3, 3, generator=draw))
-    return oval @ axes[:2] * 0.7 + 0.05 * torch.randn(n, 3, generator=draw) + 0.1
+def noisy_ellipse(n: int = 200) -> Tensor:
+    """Noisy points (n, 3) on an ellipse in a plane."""
+    generator = torch.Generator().manual_seed(0)
+    angle = 2 * math.pi * torch.rand(n, generator=generator)
+    points = torch.stack([angle.cos(), 0.5 * angle.sin()], 1)
+    axes, _ = torch.linalg.qr(torch.randn(3, 3, generator=generator))
+    return points @ axes[:2] * 0.7 + 0.05 * torch.randn(n, 3, generator=generator) + 0.1
 
 
 def largest_angle(model: LinearAutoencoder, x: Tensor) -> float:
-    """Between what the decoder spans and the principal components, in degrees."""
+    """Largest angle between the decoder's subspace and the principal components, in degrees."""
     components = PCA(model.hparams["latent"]).fit(x.flatten(1).double().numpy()).components_
-    spanned = model.decoder[0].weight.detach().double().numpy()
-    return float(np.rad2deg(subspace_angles(spanned, components.T).max()))
+    subspace = model.decoder[0].weight.detach().double().numpy()
+    return float(np.rad2deg(subspace_angles(subspace, components.T).max()))
 
 
 def least_error(x: Tensor, latent: int) -> float:
-    """The squared error of a value in [-1, 1] that principal components leave."""
+    """Mean squared error of PCA for values in [-1, 1]."""
     flat = x.flatten(1).double().numpy()
     pca = PCA(latent).fit(flat)
     return float(np.square(pca.inverse_transform(pca.transform(flat)) - flat).mean())
 
 
 def test_a_linear_autoencoder_finds_the_plane_of_an_ellipse() -> None:
-    x = ring()[:, :, None, None]
+    x = noisy_ellipse()[:, :, None, None]
     torch.manual_seed(0)
     model = LinearAutoencoder(size=1, channels=3, latent=2, lr=0.05)
     train(model, x, 200, 50)
@@ -291,11 +291,11 @@ def test_a_linear_autoencoder_finds_the_plane_of_an_ellipse() -> None:
 
 
 def test_a_linear_autoencoder_spans_the_principal_components() -> None:
-    """Of 64 pixels, the first ten with room between their variances and the others'."""
-    draw = torch.Generator().manual_seed(0)
-    axes, _ = torch.linalg.qr(torch.randn(64, 64, generator=draw))
-    spread = torch.cat([torch.linspace(0.5, 0.2, 10), torch.full((54,), 0.05)])
-    x = (torch.randn(2000, 64, generator=draw) * spread @ axes).unflatten(1, (1, 8, 8))
+    """Of 64 pixels, where the variances of the first ten are larger than the others."""
+    generator = torch.Generator().manual_seed(0)
+    axes, _ = torch.linalg.qr(torch.randn(64, 64, generator=generator))
+    std = torch.cat([torch.linspace(0.5, 0.2, 10), torch.full((54,), 0.05)])
+    x = (torch.randn(2000, 64, generator=generator) * std @ axes).unflatten(1, (1, 8, 8))
     torch.manual_seed(0)
     model = LinearAutoencoder(size=8, latent=10, lr=0.03)
     train(model, x, 60, 200)
@@ -331,27 +331,27 @@ def test_a_tied_weight_is_stored_once_and_tied_after_loading(tmp_path: Path) -> 
     with safe_open(tmp_path / "one.safetensors", "pt") as file:
         shapes = [file.get_slice(name).get_shape() for name in file.keys()]  # noqa: SIM118
     assert sum(shape in ([12, 64], [64, 12]) for shape in shapes) == 1
-    again = load(tmp_path / "one.safetensors")
-    assert isinstance(again, StackedAutoencoder)
-    before = again.decode(torch.ones(1, 6))
+    loaded = load(tmp_path / "one.safetensors")
+    assert isinstance(loaded, StackedAutoencoder)
+    before = loaded.decode(torch.ones(1, 6))
     with torch.no_grad():
-        again.encoder[1][0].weight.mul_(2)
-    assert not torch.equal(again.decode(torch.ones(1, 6)), before)
+        loaded.encoder[1][0].weight.mul_(2)
+    assert not torch.equal(loaded.decode(torch.ones(1, 6)), before)
 
 
 def test_a_tied_weight_has_the_gradients_of_both_layers() -> None:
     layer = nn.Linear(3, 2)
     x = torch.randn(5, 3)
     TiedLinear(layer)(layer(x)).square().sum().backward()
-    together = layer.weight.grad
+    tied = layer.weight.grad
     down, up = layer.weight.detach().clone(), layer.weight.detach().clone()
     down.requires_grad_(), up.requires_grad_()
     ((x @ down.T + layer.bias.detach()) @ up).square().sum().backward()
-    assert torch.allclose(together, down.grad + up.grad, rtol=1e-4)
+    assert torch.allclose(tied, down.grad + up.grad, rtol=1e-4)
 
 
 def test_widths_may_be_a_tuple_or_a_list() -> None:
-    """As Python has them, or as a recipe and a header do."""
+    """A tuple as in Python, or a list as in a recipe and a header."""
     recipe = catalog.recipe_path("stacked-ae-fashion-mnist")
     for widths in (100,), [100]:
         model = StackedAutoencoder(widths=widths, lr=0.003)  # type: ignore[arg-type]
@@ -360,8 +360,8 @@ def test_widths_may_be_a_tuple_or_a_list() -> None:
     assert differences(model, recipe) == {"widths": [50]}
 
 
-class Moved(Callback):
-    """Which layers moved in each epoch."""
+class Changes(Callback):
+    """Records the parameters that change in each epoch."""
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.before = {n: p.detach().clone() for n, p in pl_module.named_parameters()}
@@ -373,15 +373,15 @@ class Moved(Callback):
 
 
 def test_greedy_training_changes_one_layer_at_a_time_then_all() -> None:
-    moved = Moved()
-    train(greedy(), images(), 4, 10, moved)
+    changes = Changes()
+    train(greedy(), images(), 4, 10, changes)
     first = {"encoder.1.0.weight", "encoder.1.0.bias", "decoder.1.0.bias"}
     second = {"encoder.2.0.weight", "encoder.2.0.bias", "decoder.0.0.bias"}
-    assert moved.epochs == [first, second, first | second, first | second]
+    assert changes.epochs == [first, second, first | second, first | second]
 
 
 def test_a_greedy_layer_reconstructs_the_layer_below() -> None:
-    """One step for each of two layers, by hand."""
+    """One step for each of two layers, in plain code."""
     ours = GreedyAutoencoder(size=8, widths=(12,), latent=6, layer_steps=1)
     by_hand = deepcopy(ours)
     train(ours, images(), 2, 20)
@@ -399,14 +399,14 @@ def test_a_greedy_layer_reconstructs_the_layer_below() -> None:
 
 
 class Reseed(Callback):
-    """A checkpoint keeps no random generator: each epoch begins with its own."""
+    """Seeds each epoch, because a checkpoint does not store the random generator."""
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         torch.manual_seed(trainer.current_epoch)
 
 
 class Stop(Callback):
-    """End before the plan says so, as when interrupted."""
+    """Stops the training after an epoch."""
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
@@ -417,14 +417,14 @@ class Stop(Callback):
 
 @pytest.mark.parametrize("epoch", [0, 1, 2])
 def test_a_greedy_training_resumes_in_its_stage(epoch: int, tmp_path: Path) -> None:
-    """Stopped while the first layer learns, the second, or all of them."""
+    """Stopped in the stage of the first layer, of the second, or of all layers."""
     whole, rest = greedy(), greedy()
     half = deepcopy(whole)
     saved = ModelCheckpoint(tmp_path, save_last=True)
     train(whole, images(), 4, 10, Reseed())
     train(half, images(), 4, 10, Reseed(), Stop(epoch), saved)
-    again = ModelCheckpoint(tmp_path / "rest", save_last=True)
-    train(rest, images(), 4, 10, Reseed(), again, resume=tmp_path / "last.ckpt")
+    resumed = ModelCheckpoint(tmp_path / "rest", save_last=True)
+    train(rest, images(), 4, 10, Reseed(), resumed, resume=tmp_path / "last.ckpt")
     for name, p in whole.named_parameters():
         assert torch.equal(p, rest.get_parameter(name)), name
 
@@ -435,37 +435,37 @@ def test_a_greedy_training_resumes_in_its_stage(epoch: int, tmp_path: Path) -> N
 def test_dropout_sets_pixels_to_black() -> None:
     x = torch.rand(100, 1, 8, 8) * 2 - 1
     torch.manual_seed(0)
-    shown = DenoisingAutoencoder(size=8, amount=0.3).corrupt(x)
-    black = shown == -1
+    corrupted = DenoisingAutoencoder(size=8, amount=0.3).corrupt(x)
+    black = corrupted == -1
     assert black.float().mean().item() == pytest.approx(0.3, abs=0.02)
-    assert torch.equal(shown[~black], x[~black])
+    assert torch.equal(corrupted[~black], x[~black])
 
 
 def test_gaussian_noise_is_in_units_of_brightness() -> None:
     x = torch.zeros(100, 1, 8, 8)
     torch.manual_seed(0)
-    shown = DenoisingAutoencoder(size=8, corruption="gaussian", amount=0.2).corrupt(x)
-    assert (shown / 2).std().item() == pytest.approx(0.2, rel=0.05)
+    corrupted = DenoisingAutoencoder(size=8, corruption="gaussian", amount=0.2).corrupt(x)
+    assert (corrupted / 2).std().item() == pytest.approx(0.2, rel=0.05)
 
 
 def test_a_denoiser_of_gaussian_data_converges_to_shrinkage() -> None:
-    """E[x | shown] = mean + C (C + s^2 I)^-1 (shown - mean), which the network comes to."""
-    draw = torch.Generator().manual_seed(0)
+    """The optimum is E[x | y] = mean + C (C + s^2 I)^-1 (y - mean) for corrupted images y."""
+    generator = torch.Generator().manual_seed(0)
     root = torch.tensor([[0.25, 0.0], [0.15, 0.1]])
-    x = torch.randn(20_000, 2, generator=draw) @ root.T
+    x = torch.randn(20_000, 2, generator=generator) @ root.T
     torch.manual_seed(0)
     model = DenoisingAutoencoder(
         size=1, channels=2, widths=(32,), latent=8, corruption="gaussian", amount=0.1, lr=0.01
     )
     train(model, x[:, :, None, None], 6, 200)
-    shown = model.corrupt(x[:2000, :, None, None])
+    corrupted = model.corrupt(x[:2000, :, None, None])
     covariance = root @ root.T
     shrink = covariance @ torch.linalg.inv(covariance + 0.2**2 * torch.eye(2))
-    best = shown.flatten(1) @ shrink.T
-    found = model.reconstruct(shown).flatten(1)
-    left = (best - x[:2000]).square().mean()
-    assert (found - best).square().mean() < 0.02 * left
-    assert (shown.flatten(1) - x[:2000]).square().mean() > 1.3 * left
+    optimum = corrupted.flatten(1) @ shrink.T
+    denoised = model.reconstruct(corrupted).flatten(1)
+    error = (optimum - x[:2000]).square().mean()
+    assert (denoised - optimum).square().mean() < 0.02 * error
+    assert (corrupted.flatten(1) - x[:2000]).square().mean() > 1.3 * error
 
 
 # Sparse: Ng, 2011
@@ -473,17 +473,17 @@ def test_a_denoiser_of_gaussian_data_converges_to_shrinkage() -> None:
 
 def test_sparsity_penalties_equal_their_formulas() -> None:
     code = torch.tensor([[0.1, 0.5, 0.0], [0.3, 0.5, 0.1]], dtype=torch.float64)
-    on = [0.2, 0.5, 0.05]
-    by_hand = sum(0.05 * math.log(0.05 / p) + 0.95 * math.log(0.95 / (1 - p)) for p in on)
+    activity = [0.2, 0.5, 0.05]
+    by_hand = sum(0.05 * math.log(0.05 / p) + 0.95 * math.log(0.95 / (1 - p)) for p in activity)
     assert target_activity(code, 0.05).item() == pytest.approx(by_hand)
     assert l1(code).item() == pytest.approx((0.6 + 0.9) / 2)
 
 
 def test_the_penalty_is_minimal_at_the_target() -> None:
     code = torch.full((4, 3), 0.05, requires_grad=True)
-    price = target_activity(code, 0.05)
-    price.backward()
-    assert price.item() == pytest.approx(0, abs=1e-6)
+    penalty = target_activity(code, 0.05)
+    penalty.backward()
+    assert penalty.item() == pytest.approx(0, abs=1e-6)
     assert code.grad.abs().max() < 1e-5
 
 
@@ -497,13 +497,13 @@ def test_a_large_weight_moves_the_activity_to_its_target() -> None:
 
 def test_l1_reduces_the_activity() -> None:
     torch.manual_seed(0)
-    free, priced = (
+    without, with_l1 = (
         SparseAutoencoder(size=8, latent=30, sparsity="l1", sparsity_weight=w, lr=0.1)
         for w in (0.0, 1.0)
     )
-    for model in free, priced:
+    for model in without, with_l1:
         train(model, images(200), 20, 50)
-    assert priced.activity(images()).mean() < free.activity(images()).mean() / 2
+    assert with_l1.activity(images()).mean() < without.activity(images()).mean() / 2
 
 
 # k-sparse: Makhzani & Frey, 2013
@@ -515,9 +515,9 @@ def test_the_k_largest_units_are_active() -> None:
     layer = model.encoder[1]
     whole = layer(x.flatten(1))
     for code, full in zip(model.encode(x), whole, strict=True):
-        on = code.nonzero().flatten().tolist()
-        assert sorted(on) == sorted(full.argsort(descending=True)[:5].tolist())
-        assert torch.equal(code[on], full[on])
+        active = code.nonzero().flatten().tolist()
+        assert sorted(active) == sorted(full.argsort(descending=True)[:5].tolist())
+        assert torch.equal(code[active], full[active])
     assert (model.prior(10, seed=0) != 0).sum(1).eq(5).all()
     assert torch.allclose(model.activity(x), torch.tensor(5 / 40))
 
@@ -527,8 +527,8 @@ def test_only_active_units_have_a_gradient() -> None:
     model = KSparseAutoencoder(size=8, latent=40, k=5)
     x = images(1)
     squared_error(model.decoder(model.encoder(x)), x).backward()
-    moved = model.encoder[1].bias.grad.nonzero().flatten()
-    assert torch.equal(moved, model.encode(x)[0].nonzero().flatten())
+    units = model.encoder[1].bias.grad.nonzero().flatten()
+    assert torch.equal(units, model.encode(x)[0].nonzero().flatten())
 
 
 # Contractive: Rifai et al., 2011
@@ -538,21 +538,19 @@ def test_the_jacobian_norm_equals_autograd() -> None:
     torch.manual_seed(0)
     model = ContractiveAutoencoder(size=8, latent=7)
     for x in images(4).split(1):
-        slope = jacobian(model.encoder, x).square().sum()
-        assert torch.allclose(model.squared_jacobian_norm(model.encoder(x)), slope)
+        expected = jacobian(model.encoder, x).square().sum()
+        assert torch.allclose(model.squared_jacobian_norm(model.encoder(x)), expected)
 
 
 def test_the_penalty_reduces_the_jacobian_norm() -> None:
     torch.manual_seed(0)
-    free, priced = (
-        ContractiveAutoencoder(size=8, latent=7, contractive_weight=p, lr=0.03) for p in (0, 1)
-    )
-    for model in free, priced:
-        train(model, images(), 50, 20)
-    slopes = [
-        model.squared_jacobian_norm(model.encode(images())).mean() for model in (free, priced)
+    models = [
+        ContractiveAutoencoder(size=8, latent=7, contractive_weight=w, lr=0.03) for w in (0, 1)
     ]
-    assert slopes[1] < slopes[0] / 2
+    for model in models:
+        train(model, images(), 50, 20)
+    norms = [model.squared_jacobian_norm(model.encode(images())).mean() for model in models]
+    assert norms[1] < norms[0] / 2
 
 
 # Recurrent: Srivastava et al., 2015; convolutional: Masci et al., 2011
@@ -560,17 +558,17 @@ def test_the_penalty_reduces_the_jacobian_norm() -> None:
 
 def test_each_row_is_one_step_of_the_lstm() -> None:
     model, x = RecurrentAutoencoder(size=8, channels=2, latent=6, width=5), torch.randn(3, 2, 8, 8)
-    reader, writer = model.encoder, model.decoder
+    encoder, decoder = model.encoder, model.decoder
     state = None
     for y in range(8):
         row = torch.cat([x[:, 0, y], x[:, 1, y]], dim=1)[:, None]
-        _, state = reader.lstm(row, state)
-    code = reader.head(state[0][0])
-    assert torch.allclose(reader(x), code, atol=1e-6)
-    state, image = None, writer(code)
+        _, state = encoder.lstm(row, state)
+    code = encoder.head(state[0][0])
+    assert torch.allclose(encoder(x), code, atol=1e-6)
+    state, image = None, decoder(code)
     for y in range(8):
-        out, state = writer.lstm(code[:, None], state)
-        assert torch.allclose(writer.head(out)[:, 0], image[:, :, y].flatten(1), atol=1e-6)
+        out, state = decoder.lstm(code[:, None], state)
+        assert torch.allclose(decoder.head(out)[:, 0], image[:, :, y].flatten(1), atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -1,4 +1,4 @@
-"""Shapes, ranges, counts and seeds of the networks."""
+"""Shapes, ranges, parameter counts and seeds of the networks."""
 
 from collections.abc import Callable
 
@@ -82,9 +82,9 @@ def test_a_residual_block_of_zero_weights_subsamples_its_input(b: int) -> None:
     block = Block(3, b).eval()
     nn.init.zeros_(block.second[1].weight)
     x, step = torch.rand(2, 3, 8, 8), 1 if b == 3 else 2
-    shown = block(x)
-    assert torch.equal(shown[:, :3], x[:, :, ::step, ::step])
-    assert not shown[:, 3:].any()
+    out = block(x)
+    assert torch.equal(out[:, :3], x[:, :, ::step, ::step])
+    assert not out[:, 3:].any()
 
 
 def test_a_critic_has_no_batch_norm() -> None:
@@ -108,12 +108,12 @@ def test_a_generator_returns_images_in_range(size: int, channels: int) -> None:
 
 @SIZES
 @CHANNELS
-@pytest.mark.parametrize("judge", [Discriminator, Critic])
+@pytest.mark.parametrize("network", [Discriminator, Critic])
 def test_a_discriminator_returns_one_logit_for_each_image(
-    judge: Callable[[int, int, int], nn.Module], size: int, channels: int
+    network: Callable[[int, int, int], nn.Module], size: int, channels: int
 ) -> None:
-    assert judge(2, size, channels)(torch.randn(3, channels, size, size)).shape == (3,)
-    assert judge(2, size, channels).eval()(torch.randn(1, channels, size, size)).shape == (1,)
+    assert network(2, size, channels)(torch.randn(3, channels, size, size)).shape == (3,)
+    assert network(2, size, channels).eval()(torch.randn(1, channels, size, size)).shape == (1,)
 
 
 @SIZES
@@ -139,7 +139,7 @@ def test_dense_encoder_and_decoder_invert_shapes(depth: int, channels: int) -> N
 def test_a_size_that_is_no_power_of_two_raises(
     model: Callable[..., LatentVariableModel], size: int
 ) -> None:
-    with pytest.raises(BadRecipe, match=f"size.*>= 8, got {size}"):
+    with pytest.raises(BadRecipe, match=rf"size.*>= 8, got {size}\b"):
         model(size=size)
 
 
@@ -198,17 +198,16 @@ def test_decoding_does_not_depend_on_chunks(build: Callable[[], LatentVariableMo
 
 
 def test_a_mixture_fitted_to_its_samples_recovers_its_parameters() -> None:
-    """Fitted on its own draws it finds its components; its density is scikit-learn's."""
-    truth = GaussianMixtureSampler(2, components=2)
-    truth.shares.copy_(torch.tensor([0.3, 0.7]))
-    truth.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
-    truth.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
-    codes, found = truth.sample(20_000, seed=0), GaussianMixtureSampler(2, components=2)
-    found.fit(codes)
-    order = found.means[:, 0].argsort()
+    target = GaussianMixtureSampler(2, components=2)
+    target.shares.copy_(torch.tensor([0.3, 0.7]))
+    target.means.copy_(torch.tensor([[-4.0, 0.0], [4.0, 1.0]]))
+    target.scales.copy_(torch.tensor([[[1.0, 0.0], [0.5, 0.5]], [[0.5, 0.0], [0.0, 2.0]]]))
+    codes, fitted = target.sample(20_000, seed=0), GaussianMixtureSampler(2, components=2)
+    fitted.fit(codes)
+    order = fitted.means[:, 0].argsort()
     for name in ("shares", "means", "scales"):
-        assert torch.allclose(getattr(found, name)[order], getattr(truth, name), atol=0.06), name
-    assert torch.allclose(found.log_prob(codes).mean(), truth.log_prob(codes).mean(), atol=0.01)
+        assert torch.allclose(getattr(fitted, name)[order], getattr(target, name), atol=0.06), name
+    assert torch.allclose(fitted.log_prob(codes).mean(), target.log_prob(codes).mean(), atol=0.01)
 
 
 def test_a_larger_n_extends_the_samples_of_a_mixture() -> None:
@@ -220,7 +219,7 @@ def test_a_larger_n_extends_the_samples_of_a_mixture() -> None:
 
 
 def test_sampling_wide_codes_needs_little_memory() -> None:
-    """A covariance for each draw would take 80 GB."""
+    """A covariance for each sample would need 80 GB."""
     assert GaussianMixtureSampler(1000).sample(20_000, seed=0).shape == (20_000, 1000)
 
 
