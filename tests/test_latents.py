@@ -1,6 +1,7 @@
-"""What latents can be made to do: facts, and the verbs as they are typed."""
+"""Latent-space tools, and the commands that use them."""
 
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ VAE = zoo.load("vae-digits")
 
 
 class Line(LatentVariableModel):
-    """Draws its two latents as two pixels, the tenth of them."""
+    """Decodes two latents to two pixels, a tenth of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -39,7 +40,7 @@ class Line(LatentVariableModel):
 
 
 class Halves(ImageDataModule):
-    """Noise; the attributes are a bright left and a bright right pixel, and one that all have."""
+    """Noise with the attributes of a bright left pixel, a bright right pixel, and one of all."""
 
     source = DatasetInfo("Halves", "", "", "")
     channels = 1
@@ -55,12 +56,12 @@ class Halves(ImageDataModule):
 
 def test_truncation_equals_rejection_sampling() -> None:
     z = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
-    kept, inside = z[z.abs() <= 0.7], latents.truncate(z, 0.7)
-    assert inside.abs().max() <= 0.7
+    accepted, truncated = z[z.abs() <= 0.7], latents.truncate(z, 0.7)
+    assert truncated.abs().max() <= 0.7
     quantiles = torch.linspace(0.01, 0.99, 15)
-    found, expected = (x.sort().values[(quantiles * len(x)).long()] for x in (inside, kept))
-    assert torch.allclose(found, expected, atol=0.01)
-    assert (inside[z.argsort()].diff() >= 0).all()
+    values, expected = (x.sort().values[(quantiles * len(x)).long()] for x in (truncated, accepted))
+    assert torch.allclose(values, expected, atol=0.01)
+    assert (truncated[z.argsort()].diff() >= 0).all()
 
 
 def test_a_large_threshold_changes_nothing() -> None:
@@ -71,7 +72,7 @@ def test_a_large_threshold_changes_nothing() -> None:
 
 
 def test_truncation_of_another_prior_raises() -> None:
-    with pytest.raises(ZooError, match=r"only latents of N\(0, I\) are truncated"):
+    with pytest.raises(ZooError, match=r"prior.*InfoGAN"):
         latents.truncated(InfoGAN(size=8, width=8), 4, 1.0, seed=0)
     assert latents.truncated(VAE, 4, 1.0, seed=0).shape == (4, 16)
 
@@ -79,8 +80,8 @@ def test_truncation_of_another_prior_raises() -> None:
 def test_decode_is_differentiable_on_request() -> None:
     z = GAN.prior(3, seed=0)
     assert not GAN.decode(z).requires_grad
-    (slope,) = torch.autograd.grad(GAN.decode(z.requires_grad_()).sum(), z)
-    assert slope.abs().sum(1).min() > 0
+    (grad,) = torch.autograd.grad(GAN.decode(z.requires_grad_()).sum(), z)
+    assert grad.abs().sum(1).min() > 0
     with torch.no_grad():
         assert not GAN.decode(z).requires_grad
 
@@ -103,7 +104,7 @@ def test_projection_returns_the_best_start() -> None:
 
 def test_projection_of_a_conditional_model_raises() -> None:
     model = ConditionalGAN(size=8, channels=1, width=8, classes=3)
-    with pytest.raises(ZooError, match="by a latent and a class"):
+    with pytest.raises(ZooError, match="ConditionalGAN"):
         latents.project(model, GAN.sample(1))
 
 
@@ -115,21 +116,21 @@ def test_projection_of_images_of_another_shape_raises() -> None:
 
 def test_a_direction_is_the_difference_of_means() -> None:
     z = torch.tensor([[0.0, 1.0], [2.0, 1.0], [4.0, 9.0], [6.0, 9.0]])
-    way = latents.attribute_direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
-    assert torch.allclose(way, torch.tensor([4.0, 8.0]) / 80**0.5)
+    direction = latents.attribute_direction(z, torch.tensor([0.0, 0.0, 1.0, 1.0]))
+    assert torch.allclose(direction, torch.tensor([4.0, 8.0]) / 80**0.5)
 
 
-@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-def test_an_attribute_of_all_or_no_samples_raises(chance: float) -> None:
-    with pytest.raises(ZooError, match="do not differ: draw more"):
-        latents.attribute_direction(torch.randn(5, 4), torch.full((5,), chance))
+@pytest.mark.parametrize("probability", [0.0, 0.5, 1.0])
+def test_an_attribute_of_all_or_no_samples_raises(probability: float) -> None:
+    with pytest.raises(ZooError, match="attribute"):
+        latents.attribute_direction(torch.randn(5, 4), torch.full((5,), probability))
 
 
 def test_a_direction_is_parallel_to_the_gradient() -> None:
-    """Stein's lemma: here the chance rises along (3, 4) / 5 alone."""
+    """Stein's lemma, for a probability with a gradient along (3, 4) / 5."""
     z = torch.randn(20_000, 2, generator=torch.Generator().manual_seed(0))
-    way = latents.attribute_direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
-    assert torch.allclose(way, torch.tensor([0.6, 0.8]), atol=0.03)
+    direction = latents.attribute_direction(z, (z @ torch.tensor([3.0, 4.0])).sigmoid())
+    assert torch.allclose(direction, torch.tensor([0.6, 0.8]), atol=0.03)
 
 
 def test_steering_moves_in_both_directions() -> None:
@@ -143,20 +144,20 @@ def test_latent_arithmetic_uses_means() -> None:
 
 
 def test_rescaled_means_have_the_norm_of_samples() -> None:
-    drawn = GAN.prior(3000, seed=0) + 5
-    means = torch.stack([drawn[:100].mean(0), drawn[:3].mean(0)])
-    again = latents.rescale_to_prior_norm(means, drawn) - drawn.mean(0)
-    assert torch.allclose(again.norm(dim=1), torch.tensor(32**0.5), rtol=0.02)
-    straight = torch.cosine_similarity(again, means - drawn.mean(0))
-    assert torch.allclose(straight, torch.ones(2))
+    samples = GAN.prior(3000, seed=0) + 5
+    means = torch.stack([samples[:100].mean(0), samples[:3].mean(0)])
+    rescaled = latents.rescale_to_prior_norm(means, samples) - samples.mean(0)
+    assert torch.allclose(rescaled.norm(dim=1), torch.tensor(32**0.5), rtol=0.02)
+    cosine = torch.cosine_similarity(rescaled, means - samples.mean(0))
+    assert torch.allclose(cosine, torch.ones(2))
 
 
 def test_paths_start_and_end_at_the_given_latents() -> None:
     a, b = GAN.prior(4, seed=0).chunk(2)
     for path in latents.PATHS.values():
-        found = path(a, b, 5).unflatten(0, (2, 5))
-        assert torch.allclose(found[:, 0], a, atol=1e-5)
-        assert torch.allclose(found[:, -1], b, atol=1e-5)
+        z = path(a, b, 5).unflatten(0, (2, 5))
+        assert torch.allclose(z[:, 0], a, atol=1e-5)
+        assert torch.allclose(z[:, -1], b, atol=1e-5)
     straight = latents.PATHS["straight"](a, b, 3).unflatten(0, (2, 3))
     assert torch.allclose(straight[:, 1], (a + b) / 2)
 
@@ -168,15 +169,15 @@ def test_an_interpolation_of_a_conditional_model_has_one_label(here: Path) -> No
     main(["interpolate", "toy.safetensors", "--rows", "2", "--steps", "4", "--path", "straight"])
     path = latents.lerp(*model.prior(4, seed=0).chunk(2), 4)
     expected = pictures.grid(model.decode(path, torch.tensor([0] * 4 + [1] * 4)), columns=4)
-    found = pictures.read(here / "interpolation.png")
-    assert (found.int() - expected.int()).abs().max() <= 1
+    written = pictures.read(here / "interpolation.png")
+    assert (written.int() - expected.int()).abs().max() <= 1
 
 
 def test_attributes_are_learned_from_real_images() -> None:
-    detector = AttributeClassifier(Halves(size=1), ["Right", "Left"])
-    assert min(detector.auroc()) > 0.99
+    classifier = AttributeClassifier(Halves(size=1), ["Right", "Left"])
+    assert min(classifier.auroc()) > 0.99
     images = torch.tensor([[-1.0, 1.0], [1.0, -1.0], [1.0, 1.0]]).view(3, 1, 1, 2)
-    assert (detector.predict_proba(images) > 0.5).tolist() == [
+    assert (classifier.predict_proba(images) > 0.5).tolist() == [
         [True, False],
         [False, True],
         [True, True],
@@ -185,23 +186,25 @@ def test_attributes_are_learned_from_real_images() -> None:
 
 def test_an_attribute_of_pixels_is_a_direction_of_latents() -> None:
     z = Line().prior(2000, seed=0)
-    chances = AttributeClassifier(Halves(size=1), ["Right"]).predict_proba(Line().decode(z))[:, 0]
-    assert latents.attribute_direction(z, chances)[1] > 0.99
+    probabilities = AttributeClassifier(Halves(size=1), ["Right"]).predict_proba(Line().decode(z))[
+        :, 0
+    ]
+    assert latents.attribute_direction(z, probabilities)[1] > 0.99
 
 
 def test_unknown_and_constant_attributes_raise() -> None:
-    with pytest.raises(UnknownName, match="did you mean Right"):
+    with pytest.raises(UnknownName, match=r"Rigth.*Right"):
         AttributeClassifier(Halves(size=1), ["Rigth"])
-    with pytest.raises(ZooError, match="all of the 500 training images have the attribute Always"):
+    with pytest.raises(ZooError, match=r"Always.*got 500 of 500"):
         AttributeClassifier(Halves(size=1), ["Always"])
 
 
 def test_classes_are_attributes() -> None:
     assert Digits().attributes == tuple("0123456789")
-    detector = AttributeClassifier(Digits(), ["0"])
+    classifier = AttributeClassifier(Digits(), ["0"])
     digits = Digits().images("test")
     zeros = digits.pixels[digits.labels == 0].float() / 127.5 - 1
-    assert detector.predict_proba(zeros).mean() > 0.8
+    assert classifier.predict_proba(zeros).mean() > 0.8
 
 
 def test_faces_have_the_attributes_of_their_file(
@@ -223,9 +226,7 @@ def test_steer_and_arithmetic_write_pictures(
 ) -> None:
     main(["steer", "vae-digits", "--attribute", "3", "--rows", "2", "--steps", "5", "-n", "500"])
     assert pictures.read(here / "steered.png").shape == (3, 2 + 2 * 66, 2 + 5 * 66)
-    low, high = (f"{sign}3" for sign in ("-", ""))
-    assert f"at {low}, of" in (said := capsys.readouterr().out)
-    assert f"at {high}\n" in said
+    assert re.search(r"predicted 3 .* at offset -3, .* at 0, .* at 3\n", capsys.readouterr().out)
     terms = ["--from", "3", "--take", "3,not-1", "--add", "1", "--columns", "2"]
     main(["arithmetic", "vae-digits", *terms, "-n", "500"])
     first = pictures.read(here / "arithmetic.png")
@@ -242,12 +243,13 @@ def test_truncate_writes_a_row_for_each_threshold(
     assert [line.split(":")[0] for line in lines[:3]] == ["none", "1", "0.2"]
     recalls = [float(line.rpartition(" ")[2]) for line in lines[:3]]
     assert recalls[0] > recalls[2]
-    assert lines[3].startswith("in the space of pixels, 200 samples a row")
+    assert "200 samples" in lines[3]
+    assert "pixels" in lines[3]
     assert pictures.read(here / "truncation.png").shape[1] == 2 + 3 * 66
     main(["sample", "dcgan-digits", "-n", "1", "--truncation", "0.2"])
     z = latents.truncated(GAN, 1, 0.2, seed=0)
-    drawn = pictures.grid(GAN.decode(z)).expand(3, -1, -1)
-    assert pictures.read(here / "samples.png").equal(drawn)
+    expected = pictures.grid(GAN.decode(z)).expand(3, -1, -1)
+    assert pictures.read(here / "samples.png").equal(expected)
 
 
 def test_project_writes_projections_below_images(
@@ -259,26 +261,26 @@ def test_project_writes_projections_below_images(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "words"),
+    ("arguments", "message"),
     [
-        (["steer", "vae-digits", "--attribute", "eleven"], "no attribute called 'eleven'"),
-        (["steer", "lenet-mnist", "--attribute", "1"], "draws no images from latents"),
-        (["steer", "vae-digits", "--attribute", "3", "-n", "1"], "draw more of them"),
-        (["truncate", "vae-digits", "-n", "3"], "more than 3 samples: draw more by -n"),
-        (["project", "lenet-mnist"], "draws no images from latents: it is a LeNet"),
-        (["sample", "stacked-ae-fashion-mnist", "--truncation", "1"], "draws others"),
-        (["sample", "lenet-mnist", "--truncation", "1"], "draws no images from latents"),
+        (["steer", "vae-digits", "--attribute", "eleven"], "'eleven'"),
+        (["steer", "lenet-mnist", "--attribute", "1"], "got lenet-mnist, a LeNet"),
+        (["steer", "vae-digits", "--attribute", "3", "-n", "1"], "attribute"),
+        (["truncate", "vae-digits", "-n", "3"], "got 3"),
+        (["project", "lenet-mnist"], "got lenet-mnist, a LeNet"),
+        (["sample", "stacked-ae-fashion-mnist", "--truncation", "1"], "StackedAutoencoder"),
+        (["sample", "lenet-mnist", "--truncation", "1"], "got lenet-mnist, a LeNet"),
         (
             ["arithmetic", "vae-digits", "--from", "3,1", "--take", "1", "--add", "2", "-n", "9"],
-            "draw more by -n, or ask for less",
+            "got 0 of 9",
         ),
     ],
 )
-def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, here: Path) -> None:
-    said = fails(*arguments)
-    assert said.startswith("zoo: ")
-    assert words in said
-    assert "\n" not in said.rstrip()
+def test_errors_are_one_line_with_a_remedy(arguments: list[str], message: str, here: Path) -> None:
+    error = fails(*arguments)
+    assert error.startswith("zoo: ")
+    assert message in error
+    assert "\n" not in error.rstrip()
 
 
 @pytest.mark.parametrize("text", ["", "Male,", "Male,not-Male", "not-"])
@@ -287,4 +289,6 @@ def test_invalid_attributes_raise(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["arithmetic", "vae-digits", "--from", text, "--take", "1", "--add", "2"])
-    assert "does not name attributes once each" in capsys.readouterr().err
+    assert f"--from: must be different names, separated by commas, got {text!r}" in (
+        capsys.readouterr().err
+    )

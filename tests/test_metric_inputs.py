@@ -1,4 +1,4 @@
-"""What metrics are given: features, counts and numbers of which they cannot be computed."""
+"""Invalid inputs of metrics: features, counts and numbers."""
 
 import math
 from collections.abc import Callable
@@ -30,10 +30,10 @@ PAIRED: dict[str, Callable[[Tensor, Tensor], object]] = {
     "kernel": kernel.kernel_distance,
     "precision": manifold.precision_recall,
     "density": manifold.density_coverage,
-    "memorisation": lambda a, b: memorization.memorization(a, b, GOOD),
+    "memorization": lambda a, b: memorization.memorization(a, b, GOOD),
     "held-out": lambda a, b: memorization.memorization(GOOD, a, b),
     "probe": lambda a, b: codes.linear_probe(a, LABELS, b, LABELS),
-    "neighbours": lambda a, b: codes.nearest_neighbors(a, LABELS, b, LABELS),
+    "neighbors": lambda a, b: codes.nearest_neighbors(a, LABELS, b, LABELS),
 }
 ALONE: dict[str, Callable[[Tensor], object]] = {
     "support": lambda a: support.support_size(a, 0.5),
@@ -42,8 +42,8 @@ ALONE: dict[str, Callable[[Tensor], object]] = {
 }
 
 
-def spoiled() -> dict[str, Tensor]:
-    """Features in all the ways that are wrong."""
+def invalid() -> dict[str, Tensor]:
+    """Features that are invalid in different ways."""
     nan, infinite = GOOD.clone(), GOOD.clone()
     nan[5, 1], infinite[7, 0] = math.nan, -math.inf
     return {"nan": nan, "infinite": infinite, "flat": GOOD[:, 0], "deep": GOOD[None]} | {
@@ -51,10 +51,10 @@ def spoiled() -> dict[str, Tensor]:
     }
 
 
-@pytest.mark.parametrize("what", spoiled())
+@pytest.mark.parametrize("what", invalid())
 @pytest.mark.parametrize("metric", PAIRED)
 def test_invalid_features_raise(metric: str, what: str) -> None:
-    bad = spoiled()[what]
+    bad = invalid()[what]
     for sides in ((bad, GOOD), (GOOD, bad)):
         with pytest.raises(ZooError) as raised:
             PAIRED[metric](*sides)
@@ -63,29 +63,29 @@ def test_invalid_features_raise(metric: str, what: str) -> None:
 
 @pytest.mark.parametrize("metric", PAIRED)
 def test_features_of_different_widths_raise(metric: str) -> None:
-    with pytest.raises(ZooError, match="width 3"):
+    with pytest.raises(ZooError, match=r"width [34] and .*width [34]"):
         PAIRED[metric](GOOD, torch.zeros(40, 4).double())
 
 
-@pytest.mark.parametrize("what", [*spoiled(), "whole"])
+@pytest.mark.parametrize("what", [*invalid(), "whole"])
 @pytest.mark.parametrize("metric", ALONE)
 def test_invalid_features_of_one_side_raise(metric: str, what: str) -> None:
     with pytest.raises(ZooError):
-        ALONE[metric]((spoiled() | {"whole": LABELS[:, None]})[what])
+        ALONE[metric]((invalid() | {"whole": LABELS[:, None]})[what])
 
 
 @pytest.mark.parametrize(
-    ("call", "words"),
+    ("call", "message"),
     [
         (lambda: scores.inception_score(GOOD, 0), "parts"),
         (lambda: scores.inception_score(GOOD, -1), "parts"),
         (lambda: bounds.bits_per_dimension(GOOD, 0), "dimensions"),
         (lambda: bounds.bits_per_dimension(GOOD, 64, 1), "levels"),
-        (lambda: bounds.perplexity(torch.tensor([-1.0, 3])), "below zero"),
-        (lambda: bounds.importance_weighted(GOOD[:0]), "draw"),
+        (lambda: bounds.perplexity(torch.tensor([-1.0, 3])), "counts.*-1"),
+        (lambda: bounds.importance_weighted(GOOD[:0]), "k .*got 0"),
         (lambda: bounds.importance_weighted(GOOD[:, :0]), "image"),
         (lambda: bounds.divergence_per_dimension(GOOD[:0], GOOD[:0]), "image"),
-        (lambda: codes.nearest_neighbors(GOOD, LABELS, GOOD, LABELS, k=0), "neighbours"),
+        (lambda: codes.nearest_neighbors(GOOD, LABELS, GOOD, LABELS, k=0), "k .*got 0"),
         (lambda: codes.clustering_accuracy(LABELS[:0], LABELS[:0]), "image"),
         (lambda: codes.clustering_accuracy(LABELS / 0, LABELS), "finite"),
         (lambda: modes.count_modes(LABELS, 3), "from 0 to 2"),
@@ -95,12 +95,12 @@ def test_invalid_features_of_one_side_raise(metric: str, what: str) -> None:
         (lambda: rates.entropy(LABELS[:0, None]), "image"),
     ],
 )
-def test_invalid_arguments_of_metrics_raise(call: Callable[[], object], words: str) -> None:
-    with pytest.raises(ValueError, match=words):
+def test_invalid_arguments_of_metrics_raise(call: Callable[[], object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         call()
 
 
 def test_psnr_of_different_shapes_raises() -> None:
     x = torch.zeros(2, 1, 4, 4)
-    with pytest.raises(BadInput, match="one shape"):
+    with pytest.raises(BadInput, match=r"images.*\(2, 3, 4, 4\)"):
         rates.psnr(x, x.expand(-1, 3, -1, -1))

@@ -1,4 +1,4 @@
-"""People's own pictures: of every kind each is read right, or named with what is wrong with it."""
+"""Decoding of picture files: all formats, and errors that name the file and the reason."""
 
 import io
 import os
@@ -19,13 +19,13 @@ from zoo.errors import BadRecipe, MissingData, ZooError
 from zoo.plotting.pictures import read
 
 KINDS = [ImageFolder, Shards]
-GREY = 200
+GRAY = 200
 RED = (200, 40, 40)
 
 
 def halves(mode: str = "RGB", size: int = 16) -> Image.Image:
-    """Grey above, black below."""
-    image = Image.new("RGB", (size, size), (GREY,) * 3)
+    """Gray above, black below."""
+    image = Image.new("RGB", (size, size), (GRAY,) * 3)
     image.paste((0, 0, 0), (0, size // 2, size, size))
     return image.convert(mode)
 
@@ -60,7 +60,7 @@ def sixteen_bits(folder: Path, ending: str) -> Path:
 
 
 def alpha(mode: str, folder: Path) -> Path:
-    """Black, and above transparent: white shows through."""
+    """Black below, transparent above, which is shown as white."""
     image = Image.new("RGBA", (16, 16), (0, 0, 0, 255))
     image.paste((0, 0, 0, 0), (0, 0, 16, 8))
     return saved(folder, "a.png", image.convert(mode))
@@ -81,34 +81,34 @@ def animated(folder: Path, ending: str) -> Path:
 
 
 READABLE = {
-    "RGB": (lambda f: saved(f, "a.png", halves()), GREY),
-    "grey": (lambda f: saved(f, "a.png", halves("L")), GREY),
-    "bmp": (lambda f: saved(f, "a.bmp", halves()), GREY),
-    "ppm": (lambda f: saved(f, "a.ppm", halves()), GREY),
-    "tiff": (lambda f: saved(f, "a.tiff", halves()), GREY),
-    "16 bits": (lambda f: sixteen_bits(f, ".png"), GREY),
-    "16 bits in tiff": (lambda f: sixteen_bits(f, ".tif"), GREY),
-    "floats": (floats, GREY),
-    "palette": (lambda f: saved(f, "a.png", halves("P")), GREY),
-    "palette with transparency": (palette, GREY),
+    "RGB": (lambda f: saved(f, "a.png", halves()), GRAY),
+    "gray": (lambda f: saved(f, "a.png", halves("L")), GRAY),
+    "bmp": (lambda f: saved(f, "a.bmp", halves()), GRAY),
+    "ppm": (lambda f: saved(f, "a.ppm", halves()), GRAY),
+    "tiff": (lambda f: saved(f, "a.tiff", halves()), GRAY),
+    "16 bits": (lambda f: sixteen_bits(f, ".png"), GRAY),
+    "16 bits in tiff": (lambda f: sixteen_bits(f, ".tif"), GRAY),
+    "floats": (floats, GRAY),
+    "palette": (lambda f: saved(f, "a.png", halves("P")), GRAY),
+    "palette with transparency": (palette, GRAY),
     "one bit": (lambda f: saved(f, "a.png", halves("L").point(lambda v: v and 255, "1")), 255),
-    "CMYK": (lambda f: saved(f, "a.jpg", halves("CMYK"), quality=100), GREY),
+    "CMYK": (lambda f: saved(f, "a.jpg", halves("CMYK"), quality=100), GRAY),
     "RGBA": (lambda f: alpha("RGBA", f), 255),
     "LA": (lambda f: alpha("LA", f), 255),
-    "EXIF": (turned, GREY),
-    "GIF": (lambda f: animated(f, ".gif"), GREY),
-    "animated PNG": (lambda f: animated(f, ".png"), GREY),
-    "WEBP": (lambda f: animated(f, ".webp"), GREY),
-    "PNG called jpg": (lambda f: saved(f, "a.jpg", halves(), format="PNG"), GREY),
-    "upper case": (lambda f: saved(f, "a.JPG", halves(), format="PNG"), GREY),
-    "one pixel": (lambda f: saved(f, "a.png", Image.new("L", (1, 2), GREY)), GREY),
+    "EXIF": (turned, GRAY),
+    "GIF": (lambda f: animated(f, ".gif"), GRAY),
+    "animated PNG": (lambda f: animated(f, ".png"), GRAY),
+    "WEBP": (lambda f: animated(f, ".webp"), GRAY),
+    "PNG called jpg": (lambda f: saved(f, "a.jpg", halves(), format="PNG"), GRAY),
+    "upper case": (lambda f: saved(f, "a.JPG", halves(), format="PNG"), GRAY),
+    "one pixel": (lambda f: saved(f, "a.png", Image.new("L", (1, 2), GRAY)), GRAY),
 }
 
 
 @pytest.mark.parametrize("name", READABLE)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_format_is_decoded(kind: type[ImageFolder], name: str, tmp_path: Path) -> None:
-    """Light above, dark below, whatever holds it."""
+    """Gray above and black below, in every format."""
     make, above = READABLE[name]
     make(tmp_path)
     pixels = kind(str(tmp_path), size=16, channels=3).images("test").pixels[0].float()
@@ -150,12 +150,12 @@ def test_all_unreadable_files_are_named_in_one_error(
     (tmp_path / "folder.jpg").mkdir()
     with pytest.raises(BadRecipe) as error:
         kind(str(tmp_path), size=16).images("train")
-    said = str(error.value)
-    assert all(name in said for name in named)
-    assert "folder.jpg" not in said
-    assert "downloaded again" not in said
-    assert "unreadable skip" in said
-    assert "\n" not in said
+    message = str(error.value)
+    assert all(name in message for name in named)
+    assert "folder.jpg" not in message
+    assert "downloaded again" not in message
+    assert "unreadable skip" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -194,7 +194,7 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
 def test_gray_levels_out_of_range_raise(tmp_path: Path) -> None:
     levels = np.asarray(halves("L")).astype(np.float32) * 1000
     path = saved(tmp_path, "a.tif", Image.fromarray(levels))
-    with quiet_decoders(), pytest.raises(BadPicture, match="grey levels from 0 to 2e"):
+    with quiet_decoders(), pytest.raises(BadPicture, match=r"gray levels.*got 0 to 2e"):
         square(path, 16)
 
 
@@ -210,7 +210,7 @@ HIDDEN = (
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_hidden_files_are_ignored(kind: type[ImageFolder], tmp_path: Path) -> None:
-    root = tmp_path / ".cache"  # what the root itself is called does not matter
+    root = tmp_path / ".cache"  # the root itself may be hidden
     for name in ("cats", "dogs"):
         some(root / name, 10, ".PNG" if name == "cats" else ".png")
     for name in HIDDEN:
@@ -242,7 +242,7 @@ def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
 def test_a_missing_root_raises(
     kind: type[ImageFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not everything below the data root."""
+    """A missing root is not replaced by the folder of ZOO_DATA."""
     monkeypatch.setenv("ZOO_DATA", str(some(tmp_path)))
     for go in (lambda d: d.prepare_data(), lambda d: d.setup("fit"), lambda d: d.images("train")):
         with pytest.raises(BadRecipe, match="root must be"):
@@ -270,12 +270,12 @@ def test_a_set_larger_than_memory_raises_before_decoding(
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_channels_are_inferred_from_the_pictures(kind: type[ImageFolder], tmp_path: Path) -> None:
-    grey = tmp_path / "grey"
+    gray = tmp_path / "gray"
     for i in range(12):
-        saved(grey, f"{i}.png", Image.new("L", (16, 16), i * 20))
-    assert kind(str(grey), size=16).channels == 1
-    assert kind(str(grey), size=16).images("train").pixels.shape[1] == 1
-    assert kind(str(grey), size=16, channels=3).images("train").pixels.shape[1] == 3
+        saved(gray, f"{i}.png", Image.new("L", (16, 16), i * 20))
+    assert kind(str(gray), size=16).channels == 1
+    assert kind(str(gray), size=16).images("train").pixels.shape[1] == 1
+    assert kind(str(gray), size=16, channels=3).images("train").pixels.shape[1] == 3
     red = saved(tmp_path / "red", "a.png", Image.new("RGB", (16, 16), RED)).parent
     assert kind(str(red), size=16).channels == 3
     luma = kind(str(red), size=16, channels=1).images("test").pixels
@@ -285,7 +285,7 @@ def test_channels_are_inferred_from_the_pictures(kind: type[ImageFolder], tmp_pa
 
 
 def test_an_error_in_a_worker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a set of which only some pictures were looked at."""
+    """In a data set of which only some pictures were opened before."""
     monkeypatch.setattr("zoo.data.shards.MOST", 5)
     some(tmp_path, 20)
     broken(tmp_path, "10x.png", FAULTS["truncated.png"])
@@ -327,13 +327,13 @@ def test_an_inventory_is_printed_and_saved(
         default_root_dir=tmp_path / "run",
     )
     trainer.fit(Nothing(), datamodule=data)
-    said = capsys.readouterr().err
-    for words in ("14 pictures", "14 PNG", "12 are smaller", "2 are more than twice", "1 repeat"):
-        assert words in said
-    assert "text.png" in said
-    kept = (tmp_path / "run" / "pictures.yaml").read_text()
-    assert "pictures: 14" in kept
-    assert "text.png" in kept
+    printed = capsys.readouterr().err
+    for part in ("14 pictures", "14 PNG", "12 are smaller", "2 are more than twice", "1 repeat"):
+        assert part in printed
+    assert "text.png" in printed
+    inventory = (tmp_path / "run" / "pictures.yaml").read_text()
+    assert "pictures: 14" in inventory
+    assert "text.png" in inventory
 
 
 def test_file_names_are_escaped_in_messages(tmp_path: Path) -> None:
