@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import torch
-from test_algorithms import SIZE, assert_same, digits, fit, one_thread
+from loops import SIZE, Batch, assert_same, descend, digits, fit, one_thread
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import cross_entropy, relu, softplus
@@ -31,10 +31,9 @@ from zoo.gans.wgan import WGAN
 
 __all__ = ["one_thread"]  # for every test of this file too
 TOY = {"size": 8, "channels": 1, "width": 8}
-Labeled = tuple[Tensor, Tensor]
 
 
-def labeled() -> list[Labeled]:
+def labeled() -> list[Batch]:
     return [(x, torch.arange(len(x)) % 3) for x, _ in digits()]
 
 
@@ -44,12 +43,6 @@ def freeze(*players: nn.Module) -> Callable[[], None]:
     for w in weights:
         w.requires_grad_(False)
     return lambda: [w.requires_grad_(True) for w in weights] and None
-
-
-def step_down(player: Optimizer, loss: Tensor) -> None:
-    player.zero_grad()
-    loss.backward()
-    player.step()
 
 
 def adam(*players: nn.Module, lr: float = 2e-4, betas: tuple[float, float] = (0.5, 0.999)) -> Adam:
@@ -67,10 +60,10 @@ def goodfellow_2014(model: GAN) -> None:
         for real in x.chunk(2):
             with torch.no_grad():
                 fake = G(torch.randn(len(real), 100))
-            step_down(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
+            descend(one, softplus(-D(real)).mean() + softplus(D(fake)).mean())
             apply_max_norm(D)
         unfreeze = freeze(D)
-        step_down(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
+        descend(two, -softplus(D(G(torch.randn(SIZE // 2, 100)))).mean())
         unfreeze()
 
 
@@ -93,10 +86,10 @@ def alternate(model: AdversarialModule, first: Callable, second: Callable) -> No
     one, two = adam(D), adam(G)
     for x, _ in digits():
         fake = G(torch.randn(len(x), 100))
-        step_down(one, first(D(x), D(fake.detach())))
+        descend(one, first(D(x), D(fake.detach())))
         unfreeze = freeze(D)
         both = second.__code__.co_argcount == 2
-        step_down(two, second(D(x), D(fake)) if both else second(D(fake)))
+        descend(two, second(D(x), D(fake)) if both else second(D(fake)))
         unfreeze()
 
 
@@ -127,12 +120,12 @@ def arjovsky_2017(model: WGAN) -> None:
         for x in images.chunk(5):
             with torch.no_grad():
                 fake = G(torch.randn(len(x), 100))
-            step_down(one, D(fake).mean() - D(x).mean())
+            descend(one, D(fake).mean() - D(x).mean())
             with torch.no_grad():
                 for w in D.parameters():
                     w.clamp_(-0.01, 0.01)
         unfreeze = freeze(D)
-        step_down(two, -D(G(torch.randn(SIZE // 5, 100))).mean())
+        descend(two, -D(G(torch.randn(SIZE // 5, 100))).mean())
         unfreeze()
 
 
@@ -145,9 +138,9 @@ def kodali_2017(model: DRAGAN) -> None:
         near = (x + torch.rand(len(x), 1, 1, 1) * noise).requires_grad_()
         (grad,) = torch.autograd.grad(D(near).sum(), near, create_graph=True)
         penalty = 10 * (grad.flatten(1).norm(dim=1) - 1).square().mean()
-        step_down(one, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean() + penalty)
+        descend(one, softplus(-D(x)).mean() + softplus(D(fake.detach())).mean() + penalty)
         unfreeze = freeze(D)
-        step_down(two, softplus(-D(fake)).mean())
+        descend(two, softplus(-D(fake)).mean())
         unfreeze()
 
 
@@ -163,14 +156,14 @@ def miyato_2018(model: SNGAN | ProjectionGAN) -> None:
                 normalize_weights(D)
                 with torch.no_grad():
                     fake = G(torch.randn(len(x), 128), *y_)
-                step_down(one, relu(1 - D(x, *y_)).mean() + relu(1 + D(fake, *y_)).mean())
+                descend(one, relu(1 - D(x, *y_)).mean() + relu(1 + D(fake, *y_)).mean())
         unfreeze = freeze(D)
         with torch.nn.utils.parametrize.cached():
             normalize_weights(D)
             if conditional:
-                step_down(two, -D(G(torch.randn(len(y), 128), y), y).mean())
+                descend(two, -D(G(torch.randn(len(y), 128), y), y).mean())
             else:
-                step_down(two, -D(G(torch.randn(2 * len(x), 128))).mean())
+                descend(two, -D(G(torch.randn(2 * len(x), 128))).mean())
         unfreeze()
 
 
@@ -187,10 +180,10 @@ def mirza_2014(model: ConditionalGAN) -> None:
         momentum = 0.5 + (0.7 - 0.5) * (step / len(labeled()))
         update(one, two, lr=0.1 * 1.1**-step, momentum=momentum)
         fake = G(torch.randn(len(x), 100), y)
-        step_down(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
+        descend(one, softplus(-D(x, y)).mean() + softplus(D(fake.detach(), y)).mean())
         apply_max_norm(D)
         unfreeze = freeze(D)
-        step_down(two, softplus(-D(fake, y)).mean())
+        descend(two, softplus(-D(fake, y)).mean())
         unfreeze()
 
 
@@ -201,10 +194,10 @@ def odena_2017(model: ACGAN) -> None:
         fake = G(torch.randn(len(x), 100), y)
         (r, r_class), (f, f_class) = D(x), D(fake.detach())
         classes = cross_entropy(r_class, y) + cross_entropy(f_class, y)
-        step_down(one, softplus(-r).mean() + softplus(f).mean() + classes)
+        descend(one, softplus(-r).mean() + softplus(f).mean() + classes)
         unfreeze = freeze(D)
         f, f_class = D(fake)
-        step_down(two, softplus(-f).mean() + cross_entropy(f_class, y))
+        descend(two, softplus(-f).mean() + cross_entropy(f_class, y))
         unfreeze()
 
 
@@ -223,17 +216,17 @@ def larsen_2016(model: VAEGAN) -> None:
         unfreeze = freeze(G, D)
         q = posterior(x)
         prior = kl_divergence(q, Normal(0.0, 1.0)).sum(1).mean()
-        step_down(of_E, prior + feature_error(D(G(q.rsample()))[1], D(x)[1]))
+        descend(of_E, prior + feature_error(D(G(q.rsample()))[1], D(x)[1]))
         unfreeze()
         z = posterior(x).sample()
         x_hat, fake = G(z), G(torch.randn(len(x), 128))
         unfreeze = freeze(E, D)
         (a, features), (f, _) = D(x_hat), D(fake)
         adversarial = softplus(-a).mean() + softplus(-f).mean()
-        step_down(of_G, 1e-3 * feature_error(features, D(x)[1]) + adversarial)
+        descend(of_G, 1e-3 * feature_error(features, D(x)[1]) + adversarial)
         unfreeze()
         r, a, f = (D(images.detach())[0] for images in (x, x_hat, fake))
-        step_down(of_D, softplus(-r).mean() + softplus(a).mean() + softplus(f).mean())
+        descend(of_D, softplus(-r).mean() + softplus(a).mean() + softplus(f).mean())
 
 
 def makhzani_2015(model: AdversarialAutoencoder) -> None:
@@ -244,13 +237,13 @@ def makhzani_2015(model: AdversarialAutoencoder) -> None:
         update(autoencoder, lr=(1e-3 * decay + 2e-4 * (1 - decay)) * decay)
         update(of_D, lr=1e-3 * decay)
         update(of_E, lr=2e-4 * decay)
-        step_down(autoencoder, (G(E(x)) - x).square().mean())
+        descend(autoencoder, (G(E(x)) - x).square().mean())
         with torch.no_grad():
             z = torch.randn(len(x), 8)
             codes = E(x)
-        step_down(of_D, softplus(-D(z)).mean() + softplus(D(codes)).mean())
+        descend(of_D, softplus(-D(z)).mean() + softplus(D(codes)).mean())
         unfreeze = freeze(D)
-        step_down(of_E, softplus(-D(E(x))).mean())
+        descend(of_E, softplus(-D(E(x))).mean())
         unfreeze()
 
 
@@ -260,9 +253,9 @@ def donahue_2017(model: BiGAN) -> None:
     for x, _ in digits():
         z = torch.randn(len(x), 50)
         code, fake = E(x), G(z)
-        step_down(one, softplus(-D(x, code.detach())).mean() + softplus(D(fake.detach(), z)).mean())
+        descend(one, softplus(-D(x, code.detach())).mean() + softplus(D(fake.detach(), z)).mean())
         unfreeze = freeze(D)
-        step_down(two, softplus(-D(fake, z)).mean() + softplus(D(x, code)).mean())
+        descend(two, softplus(-D(fake, z)).mean() + softplus(D(x, code)).mean())
         unfreeze()
 
 
@@ -281,10 +274,10 @@ def chen_2016(model: InfoGAN) -> None:
             return categorical + 0.1 * continuous
 
         (r, _), (f, code) = D(x), D(fake.detach())
-        step_down(one, softplus(-r).mean() + softplus(f).mean() - bound(code))
+        descend(one, softplus(-r).mean() + softplus(f).mean() - bound(code))
         unfreeze = freeze(D)
         f, code = D(fake)
-        step_down(two, softplus(-f).mean() - bound(code))
+        descend(two, softplus(-f).mean() - bound(code))
         unfreeze()
 
 
@@ -299,11 +292,11 @@ def zhang_2019(model: SAGAN) -> None:
             fake = G(torch.randn(len(x), 128))
         with torch.nn.utils.parametrize.cached():
             normalize_weights(D)
-            step_down(one, relu(1 - D(x)).mean() + relu(1 + D(fake.detach())).mean())
+            descend(one, relu(1 - D(x)).mean() + relu(1 + D(fake.detach())).mean())
         unfreeze = freeze(D)
         with torch.nn.utils.parametrize.cached():
             normalize_weights(D)
-            step_down(two, -D(fake).mean())
+            descend(two, -D(fake).mean())
         unfreeze()
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
-from test_algorithms import BATCHES, assert_same, descend, digits, fit
+from loops import BATCHES, assert_same, descend, digits, fit
 from torch import Tensor, nn
 from torch.nn.functional import log_softmax
 from torch.optim import Adam
