@@ -1,15 +1,11 @@
-"""Invalid inputs of models: images, latents, labels, counts, seeds and batches."""
+"""Invalid inputs of models: images, latents, labels, counts and seeds."""
 
-import inspect
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 import torch
-from lightning import Trainer
-from test_every_recipe import toy
 from torch import Tensor
-from torch.utils.data import DataLoader, TensorDataset
 
 from zoo.analysis.latents import project
 from zoo.autoencoders.denoising import DenoisingAutoencoder
@@ -17,12 +13,11 @@ from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
 from zoo.core import protocols
 from zoo.core.module import ZooModule, eval_mode
-from zoo.errors import BadInput, BadRecipe, ZooError
+from zoo.errors import BadInput, ZooError
 from zoo.gans.bigan import BiGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.layers.noise import normal
-from zoo.pretrained import catalog
 from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.quantized import QuantizedModel
 from zoo.vaes.rae import RAE
@@ -32,6 +27,8 @@ from zoo.vaes.vq_vae import VQVAE
 from zoo.vaes.vq_vae_2 import VQVAE2
 
 SMALL = {"size": 8, "channels": 1, "width": 8}
+
+
 MODELS: dict[str, Callable[[], ZooModule]] = {
     "vae": lambda: VAE(**SMALL, latent=4),
     "conditional-vae": lambda: ConditionalVAE(**SMALL, latent=4),
@@ -46,6 +43,8 @@ MODELS: dict[str, Callable[[], ZooModule]] = {
     "lenet": lambda: LeNet(width=4),
     "resnet": lambda: ResNet(size=8, channels=1, width=4, blocks=1),
 }
+
+
 ON_IMAGES = (
     "encode", "reconstruct", "elbo_terms", "posterior", "encode_indices", "predict_category",
     "activity", "corrupt", "features", "classify", "infer_labels", "log_likelihood",
@@ -158,55 +157,6 @@ def test_inference_restores_the_mode_of_each_module() -> None:
     assert not model.encoder.training
     with eval_mode(model):
         assert not any(module.training for module in model.modules())
-
-
-def fit(model: ZooModule, batch: int) -> None:
-    """Train one step on noise of a model's shape."""
-    shape = model.modality.shapes[-1]
-    images = TensorDataset(torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10)
-    trainer = Trainer(
-        max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False,
-    )  # fmt: skip
-    trainer.fit(model, DataLoader(images, batch_size=batch))
-
-
-@pytest.mark.parametrize("name", catalog.list_recipes())
-def test_the_smallest_valid_batch_trains(name: str) -> None:
-    """A batch with one image less in each sub-batch raises."""
-    model = toy(name)
-    parts, least = model.sub_batches, model.min_sub_batch
-    if least > 1:
-        with pytest.raises(BadRecipe, match=rf"batch_size.*got {parts * (least - 1)}\b"):
-            fit(model, parts * (least - 1))
-    if parts > 1:
-        with pytest.raises(BadRecipe, match=rf"batch_size.*{parts}, got {parts * least + 1}\b"):
-            fit(model, parts * least + 1)
-    fit(model, parts * least)
-    assert all(p.isfinite().all() for p in model.parameters())
-
-
-def test_training_a_loaded_model_keeps_frozen_modules() -> None:
-    loaded, frozen = VAE(**SMALL, latent=4).eval(), VAE(**SMALL, latent=4)
-    frozen.encoder.eval()
-    for model in (loaded, frozen):
-        fit(model, 4)
-    assert all(module.training for module in loaded.modules())
-    assert frozen.decoder.training
-    assert not any(module.training for module in frozen.encoder.modules())
-
-
-def test_no_protocol_has_data_members() -> None:
-    """Which Python 3.12 looks up statically, and so does not find among submodules."""
-    found = 0
-    for name, protocol in vars(protocols).items():
-        if not getattr(protocol, "_is_protocol", False) or name == "Protocol":
-            continue
-        found += 1
-        for part in protocol.__mro__[:-1]:
-            assert not inspect.get_annotations(part), f"{name} has data members"
-            assert not [key for key, value in vars(part).items() if isinstance(value, property)]
-    assert found > 10
 
 
 @pytest.mark.parametrize("kind", ["vae", "conditional-vae", "vamp", "rae", "vq-vae"])
