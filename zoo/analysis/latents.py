@@ -100,9 +100,8 @@ def project(
     Images are (n, channels, size, size) in [-1, 1]. Adam minimizes the squared error for `steps`
     steps, starting from `starts` latents of the prior for each image, with a learning rate that
     decays from `lr` along a cosine; the best result of each image is returned. Creswell & Bharath,
-    2016, https://arxiv.org/abs/1611.05644, and Lipton & Tripathi, 2017,
-    https://arxiv.org/abs/1702.04782. Raises ZooError for a conditional model, and BadInput for
-    images that do not fit the model.
+    2016, https://arxiv.org/abs/1611.05644; Lipton & Tripathi, 2017, https://arxiv.org/abs/1702.04782.
+    Raises ZooError for a conditional model, and BadInput for images that do not fit the model.
     """
     check_images(model, images)
     targets = at_least_float32(images).repeat(starts, 1, 1, 1)  # row s * n + i: start s of image i

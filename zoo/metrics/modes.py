@@ -44,11 +44,8 @@ def count_modes(labels: Tensor, classes: int, expected: Tensor | None = None) ->
     if expected is None:
         expected = torch.full((classes,), 1 / classes, dtype=torch.float64)
     total = expected.sum().item()
-    if (
-        expected.shape != (classes,)
-        or expected.min() < 0
-        or not math.isclose(total, 1, rel_tol=1e-4)
-    ):
+    sums_to_one = math.isclose(total, 1, rel_tol=1e-4)
+    if expected.shape != (classes,) or expected.min() < 0 or not sums_to_one:
         raise ValueError(
             f"expected must be {classes} fractions >= 0 with a sum of 1, got shape "
             f"{tuple(expected.shape)} with a sum of {total:g}"
