@@ -157,4 +157,4 @@ def settle(loops: dict[str, Any], batches: float) -> None:
         epoch[span]["processed"] -= cut
         epoch[span]["completed"] = epoch[span]["processed"]
     for loader in loops["state_dict"].get("combined_loader", []) if ended and not cut else []:
-        loader |= {"given": 0} if "given" in loader else {}
+        loader |= {"yielded": 0} if "yielded" in loader else {}

@@ -92,7 +92,7 @@ def inspect_folder(wanted: FolderRequest) -> tuple[ImageFolder, list[str]]:
     usual = usual_arguments(kind, wanted.model)
     pictures = opened(wanted, usual)
     given = wanted.given("data.channels", "model.channels")
-    channels = str(pictures.channels if given else 1 if pictures.inventory.grey else 3)
+    channels = str(pictures.channels if given else 1 if pictures.inventory.gray else 3)
     batch = batch_size(wanted, pictures.count("train"), kind, usual)
     words = ["--data", OWN, "--data.init_args.root", wanted.folder]
     words += ["--data.init_args.size", str(pictures.size)]
@@ -165,7 +165,7 @@ def batch_needs(kind: type, usual: Settings) -> tuple[int, int]:
 
 def classes(pictures: ImageFolder) -> int:
     """How many folders hold pictures; raises BadRecipe for fewer than two."""
-    found = int(pictures.everything.labels.max()) + 1
+    found = int(pictures.all_images.labels.max()) + 1
     if found < 2:
         raise BadRecipe(
             "a model of classes must be given 2 folders or more, got 1. Put the pictures of each "
