@@ -103,9 +103,9 @@ class CelebA(ImageDataModule):
         if (cached := load_cache(path, shape, self.folder / ARCHIVE)) is None:
             try:
                 with atomic_write(path) as temporary:
-                    faces = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
-                    self.decode(archive, names, faces)
-                    faces.flush()
+                    array = np.lib.format.open_memmap(temporary, "w+", np.uint8, shape)
+                    self.decode(archive, names, array)
+                    array.flush()
             except PermissionError:  # a folder without write access: decode into memory
                 faces = np.empty(shape, np.uint8)
                 self.decode(archive, names, faces)
