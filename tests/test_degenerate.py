@@ -19,7 +19,7 @@ import zoo
 from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.callbacks import Compile, ModeCollapse, PosteriorCollapse
 from zoo.callbacks.alarms import CollapseWarning
-from zoo.callbacks.collapse import in_use, spread
+from zoo.callbacks.collapse import mean_distance, share_in_use
 from zoo.cli import main
 from zoo.errors import BadRecipe, ZooError
 from zoo.gans.dcgan import DCGAN
@@ -101,8 +101,8 @@ def test_a_density_sharper_than_a_gray_level_has_no_bits() -> None:
 
 
 def test_monitors_skip_batches_without_variance(tmp_path: Path) -> None:
-    assert math.isnan(in_use(torch.randn(1, 8)))
-    assert float(spread(torch.randn(1, 1, 8, 8))) == 0
+    assert math.isnan(share_in_use(torch.randn(1, 8)))
+    assert float(mean_distance(torch.randn(1, 1, 8, 8))) == 0
     with pytest.raises(BadRecipe, match="n must be >= 2"):
         ModeCollapse(n=1)
     for model, monitor in (
@@ -119,7 +119,7 @@ def test_monitors_skip_batches_without_variance(tmp_path: Path) -> None:
             warnings.simplefilter("always")
             trainer.fit(model, DataLoader(images, batch_size=1))
         assert not [w for w in caught if issubclass(w.category, CollapseWarning)]
-        assert monitor.watch.recent == []
+        assert monitor.alarm.recent == []
 
 
 def test_compilation_of_gradient_penalties_raises() -> None:

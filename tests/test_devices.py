@@ -129,11 +129,11 @@ def test_one_run_folder_and_an_exact_resume(folder: Path) -> None:
     assert runs == ["dcgan-digits-smoke-test", "dcgan-digits-smoke-test.2"]
     whole, rest = (torch.load(folder / "runs" / r / "last.ckpt", weights_only=True) for r in runs)
     assert list(differences(whole, rest)) == []
-    assert len(whole["streams"]) == 2
+    assert len(whole["rng_states"]) == 2
     assert whole["images_seen"] == 2 * 3 * 40 * 2
     log = (folder / "runs" / runs[1] / "log.txt").read_text()
     assert "stops at step 2: SIGTERM" in log
-    assert log.count("begins at step") == 2
+    assert log.count("starts at step") == 2
 
 
 def test_lightning_launches_ranks_too(tmp_path: Path) -> None:

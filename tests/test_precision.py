@@ -149,9 +149,7 @@ class Poison(Callback):
 
 
 def test_the_player_and_the_step_are_named() -> None:
-    with pytest.raises(
-        Diverged, match="after step 1 the discriminator has a gradient of length nan"
-    ):
+    with pytest.raises(Diverged, match=r"step 1.*discriminator.*nan"):
         train(toy("dcgan-digits"), "dcgan-digits", "32-true", Poison(1), steps=3)
 
 

@@ -188,29 +188,33 @@ def test_the_recipe_of_a_resumed_run_trains_anew(here: Path) -> None:
     assert {path: path.stat().st_mtime for path in old.rglob("*")} == before
     made = {path.name for path in (here / "runs" / "recipe-smoke-test").iterdir()}
     assert made >= {"last.ckpt", "recipe.yaml", "log.txt", "metrics.csv", "samples"}
-    assert "begins at step 0" in (here / "runs" / "recipe-smoke-test" / "log.txt").read_text()
+    assert "starts at step 0" in (here / "runs" / "recipe-smoke-test" / "log.txt").read_text()
 
 
 def test_a_save_that_fails_leaves_the_one_before(here: Path) -> None:
-    from zoo.callbacks.checkpoints import WholeFiles
+    from zoo.callbacks.checkpoints import AtomicCheckpointIO
 
     path = here / "last.ckpt"
-    WholeFiles().save_checkpoint({"step": 1}, path)
+    AtomicCheckpointIO().save_checkpoint({"step": 1}, path)
     with pytest.raises(AttributeError, match="pickle"):
-        WholeFiles().save_checkpoint({"large": torch.zeros(1000), "bad": lambda: None}, path)
+        AtomicCheckpointIO().save_checkpoint(
+            {"large": torch.zeros(1000), "bad": lambda: None}, path
+        )
     assert torch.load(path, weights_only=True) == {"step": 1}
     assert [found.name for found in here.iterdir()] == ["last.ckpt"]
 
 
 def test_a_full_disk_is_an_error_of_the_disk(here: Path) -> None:
     """torch covers it with an error of its archive; here a limit on file sizes stands for it."""
-    from zoo.callbacks.checkpoints import WholeFiles
+    from zoo.callbacks.checkpoints import AtomicCheckpointIO
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
         with pytest.raises(OSError, match="File too large"):
-            WholeFiles().save_checkpoint({"large": torch.zeros(100_000)}, here / "last.ckpt")
+            AtomicCheckpointIO().save_checkpoint(
+                {"large": torch.zeros(100_000)}, here / "last.ckpt"
+            )
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert list(here.iterdir()) == []

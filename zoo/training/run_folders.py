@@ -142,7 +142,7 @@ def stopped_by(error: OSError, folder: Path) -> ZooError:
 def remove_unstarted(folder: Path) -> None:
     """Take away the folder of a run that was refused before its first step."""
     log = folder / "log.txt"
-    begun = log.is_file() and " begins at step " in log.read_text("utf-8")
+    begun = log.is_file() and " starts at step " in log.read_text("utf-8")
     if is_first() and not begun and not any(folder.glob("*.ckpt")):
         shutil.rmtree(folder, ignore_errors=True)
 
