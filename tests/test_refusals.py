@@ -78,7 +78,7 @@ def test_an_unknown_metric_of_a_monitor(callback: str) -> None:
     """The error after the first validation lists the logged metrics."""
     added = "--trainer.callbacks+", MONITORS[callback], "--trainer.callbacks.monitor", "val/nope"
     message = fit_error("vae-digits", "--smoke-test", *added)
-    for word in ("monitor", "val/nope", "val/mse"):
+    for word in ("monitor", "val/nope", "val/elbo"):
         assert word in message
 
 
