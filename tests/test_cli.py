@@ -141,7 +141,8 @@ def test_export_checks_the_recipe(here: Path) -> None:
     fast = ["--trainer.max_steps", "2", "--trainer.enable_progress_bar", "false"]
     main(["fit", "vae-digits", "--model.init_args.noise", "0.3", *fast])
     refused = fails("export", "runs/vae-digits/last.ckpt", "dcgan-digits", "--to", "shipped")
-    assert re.search("VAE.*dcgan-digits.*DCGAN", refused)
+    assert "VAE" in refused
+    assert "DCGAN" in refused
     again = ["export", "runs/vae-digits/last.ckpt", "vae-digits", "--to", "shipped"]
     main([*again, "--seeds", "1"])
     assert zoo.Card.read(here / "shipped" / "vae-digits.md").facts["changed"] == {"noise": 0.3}
@@ -171,7 +172,7 @@ def test_a_recipe_in_the_current_folder(here: Path, capsys: pytest.CaptureFixtur
     assert (here / "runs" / "mine" / "last.ckpt").exists()
     assert "zoo export runs/mine mine\n" in capsys.readouterr().out
     zoo.save(zoo.load("vae-digits"), "mine.safetensors")
-    assert "say whose data to measure on with --recipe" in fails("evaluate", "mine.safetensors")
+    assert "--recipe" in fails("evaluate", "mine.safetensors")
     main(["evaluate", "mine.safetensors", "--recipe", "mine.yaml", "--protocol", "quick"])
 
 

@@ -1,4 +1,4 @@
-"""Metrics of features are the same on one process as over many."""
+"""Metrics of features have equal values on one process and on several."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,8 +19,8 @@ Measure = Callable[[Tensor, Tensor], Tensor | tuple[float, float]]
 
 def sides() -> tuple[Tensor, Tensor]:
     """61 real images and 50 generated ones."""
-    draw = torch.Generator().manual_seed(0)
-    real, fake = (torch.randint(0, high, (n, 1, 2, 2), generator=draw) for n, high in SIDES)
+    generator = torch.Generator().manual_seed(0)
+    real, fake = (torch.randint(0, high, (n, 1, 2, 2), generator=generator) for n, high in SIDES)
     return real.to(torch.uint8), fake.to(torch.uint8)
 
 
@@ -28,7 +28,7 @@ SIDES = ((61, 256), (50, 200))
 
 
 def measured(measure: Measure, rank: int, ranks: int) -> Tensor:
-    """The value after two batches of each side, of the images that a rank sees."""
+    """The value of a metric for the images of a rank, in batches of 20."""
     metric = FeatureMetric(Pixels(), measure)
     for images, is_real in zip(sides(), (True, False), strict=True):
         for batch in images[rank::ranks].split(20):
@@ -38,16 +38,16 @@ def measured(measure: Measure, rank: int, ranks: int) -> Tensor:
 
 def work(rank: int, folder: str) -> None:
     distributed.init_process_group("gloo", f"file://{folder}/meet", rank=rank, world_size=2)
-    found = [measured(measure, rank, 2) for measure in MEASURES]
-    torch.save(found, f"{folder}/{rank}.pt")
+    values = [measured(measure, rank, 2) for measure in MEASURES]
+    torch.save(values, f"{folder}/{rank}.pt")
     distributed.destroy_process_group()
 
 
-def test_two_processes_measure_their_union(tmp_path: Path) -> None:
+def test_two_processes_measure_the_union_of_their_images(tmp_path: Path) -> None:
     multiprocessing.spawn(work, (str(tmp_path),), nprocs=2)
     for rank in range(2):
-        for measure, found in zip(MEASURES, torch.load(tmp_path / f"{rank}.pt"), strict=True):
-            torch.testing.assert_close(found, measured(measure, 0, 1))
+        for measure, value in zip(MEASURES, torch.load(tmp_path / f"{rank}.pt"), strict=True):
+            torch.testing.assert_close(value, measured(measure, 0, 1))
 
 
 @pytest.mark.parametrize("measure", MEASURES)
@@ -61,7 +61,7 @@ def test_precomputed_features_replace_images() -> None:
     real, fake = sides()
     metric = FeatureMetric(Pixels(), frechet_between)
     metric.add_real(Pixels()(real))
-    for _ in range(2):  # the real side is still there after a reset
+    for _ in range(2):  # a reset keeps the real side
         metric.update(fake, real=False)
         torch.testing.assert_close(metric.compute(), measured(frechet_between, 0, 1))
         metric.reset()
