@@ -162,19 +162,19 @@ def test_celeba_attributes_belong_to_their_faces(celeba: Path) -> None:
 
 def test_celeba_is_decoded_once(celeba: Path) -> None:
     pixels = CelebA(str(celeba)).images("train").pixels
-    kept = celeba / "celeba" / "celeba-148-64.npy"
-    written = kept.stat().st_mtime_ns
+    cache = celeba / "celeba" / "celeba-148-64.npy"
+    written = cache.stat().st_mtime_ns
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
-    assert kept.stat().st_mtime_ns == written
+    assert cache.stat().st_mtime_ns == written
     assert not list(celeba.rglob("*.part*"))
 
 
 def test_errors_name_damaged_files_of_celeba(celeba: Path) -> None:
     """A picture in the archive, and a table; a damaged cache is computed again."""
-    kept, whole = celeba / "celeba" / "celeba-148-64.npy", CelebA(str(celeba)).images("train")
-    kept.write_bytes(kept.read_bytes()[:100])
+    cache, whole = celeba / "celeba" / "celeba-148-64.npy", CelebA(str(celeba)).images("train")
+    cache.write_bytes(cache.read_bytes()[:100])
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, whole.pixels)
-    kept.unlink()
+    cache.unlink()
     with zipfile.ZipFile(celeba / "celeba" / "img_align_celeba.zip", "a") as archive:
         archive.writestr("__MACOSX/img_align_celeba/._000001.jpg", b"x")
         archive.writestr("img_align_celeba/000013.jpg", b"P6 2000000000 2000000000 255\n")
@@ -213,11 +213,11 @@ def test_missing_data_offline(
     monkeypatch.setitem(__import__("sys").modules, "gdown", None)
     with pytest.raises(MissingData) as error:
         kind(str(tmp_path)).prepare_data()
-    words = str(error.value)
-    assert kind.source.title in words
-    assert str(tmp_path) in words
-    assert kind.source.url in words
-    assert "ZOO_DATA" in words
+    message = str(error.value)
+    assert kind.source.title in message
+    assert str(tmp_path) in message
+    assert kind.source.url in message
+    assert "ZOO_DATA" in message
 
 
 def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -308,9 +308,9 @@ def test_shards_are_shared_by_ranks_and_resumed(shards: Path) -> None:
 
     first, whole, rest = loader(), loader(), loader()
     batches = iter(first)
-    begun = [next(batches), next(batches), next(batches)]
+    first_batches = [next(batches), next(batches), next(batches)]
     rest.load_state_dict(first.state_dict())
-    assert levels([*begun, *rest]) == levels(list(whole))
+    assert levels([*first_batches, *rest]) == levels(list(whole))
     first.order.set_epoch(1)
     assert levels(list(first)) != levels(list(whole))
     with pytest.raises(BadRecipe, match=r"40 images in batches of 4.* 40 images in batches of 5"):
@@ -400,13 +400,13 @@ def test_errors_name_damaged_tables_of_celeba(name: str, content: bytes, celeba:
 
 def test_faces_are_decoded_again_for_a_newer_archive(celeba: Path) -> None:
     folder = celeba / "celeba"
-    kept = folder / "celeba-148-64.npy"
+    cache = folder / "celeba-148-64.npy"
     pixels = CelebA(str(celeba)).images("train").pixels.clone()
     for content in (b"PK\3\4", b"\x93NUMPY\1\0\x76\0{{{{" + b" " * 200):
-        kept.write_bytes(content)
+        cache.write_bytes(content)
         assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
-    np.save(kept, np.zeros((12, 3, 64, 64), np.uint8))
-    os.utime(kept, (1, 1))
+    np.save(cache, np.zeros((12, 3, 64, 64), np.uint8))
+    os.utime(cache, (1, 1))
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
 
 

@@ -32,9 +32,9 @@ def pictures(folder: Path, n: int = 120, size: int = 8, mode: str = "RGB") -> Pa
     return folder
 
 
-def settings(words: list[str]) -> dict[str, str]:
+def settings(overrides: list[str]) -> dict[str, str]:
     """The last override of each name."""
-    return dict(zip(words[::2], words[1::2], strict=True))
+    return dict(zip(overrides[::2], overrides[1::2], strict=True))
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def shells(here: Path) -> Path:
 
 
 def test_options_of_zoo_are_separated_from_overrides() -> None:
-    words = [
+    overrides = [
         "fit",
         "own-pictures",
         "--data",
@@ -53,7 +53,7 @@ def test_options_of_zoo_are_separated_from_overrides() -> None:
         "--smoke-test",
         "--model.width=3",
     ]
-    own, rest = split_fit(words)
+    own, rest = split_fit(overrides)
     assert own == ["fit", "own-pictures", "--name", "shells", "--smoke-test"]
     assert rest == ["--data", "x", "--model.width=3"]
     own, rest = split_fit(["fit", "--name=shells", "--config", "mine.yaml", "--data=x"])
@@ -69,8 +69,8 @@ def test_a_name_must_be_that_of_a_folder(name: str, capsys: pytest.CaptureFixtur
 
 def test_a_batch_is_a_multiple_of_the_parts_that_a_class_declares(here: Path) -> None:
     folder = pictures(here / "few", 30)
-    words = fit_to_folder(catalog.recipe_path("wgan-gp-cifar10"), ["--data", str(folder)])
-    assert int(settings(words)["--data.init_args.batch_size"]) == 25  # of 27, in five parts
+    overrides = fit_to_folder(catalog.recipe_path("wgan-gp-cifar10"), ["--data", str(folder)])
+    assert int(settings(overrides)["--data.init_args.batch_size"]) == 25  # of 27, in five parts
 
 
 def test_the_number_of_pictures_sets_the_length_of_a_training(here: Path) -> None:
@@ -78,29 +78,29 @@ def test_the_number_of_pictures_sets_the_length_of_a_training(here: Path) -> Non
     seen = {}
     for n in (12, 300):
         folder = pictures(here / str(n), n)
-        found = settings(fit_to_folder(OWN, ["--data", str(folder)]))
+        adapted = settings(fit_to_folder(OWN, ["--data", str(folder)]))
         trained = n - -(-n // 10)
-        batch, epochs = int(found["--data.init_args.batch_size"]), found["--trainer.max_epochs"]
+        batch, epochs = int(adapted["--data.init_args.batch_size"]), adapted["--trainer.max_epochs"]
         batches = trained // batch
         assert batch <= trained
         assert batches >= 1
-        assert int(found["--trainer.log_every_n_steps"]) <= batches
-        assert found["--data"] == "zoo.data.ImageFolder"
-        assert found["--data.init_args.root"] == str(folder)
-        assert int(epochs) % int(found["--checkpoint.every_n_epochs"]) == 0
-        average, grid, *_ = json.loads(found["--trainer.callbacks"])
+        assert int(adapted["--trainer.log_every_n_steps"]) <= batches
+        assert adapted["--data"] == "zoo.data.ImageFolder"
+        assert adapted["--data.init_args.root"] == str(folder)
+        assert int(epochs) % int(adapted["--checkpoint.every_n_epochs"]) == 0
+        average, grid, *_ = json.loads(adapted["--trainer.callbacks"])
         assert average["class_path"] == "zoo.callbacks.EMAWithWarmup"
-        assert grid["init_args"]["every_n_epochs"] == int(found["--checkpoint.every_n_epochs"])
+        assert grid["init_args"]["every_n_epochs"] == int(adapted["--checkpoint.every_n_epochs"])
         seen[n] = int(epochs) * batches * batch
     assert all(100_000 < images < 200_000 for images in seen.values())
 
 
 def test_a_shorter_training_has_a_smaller_decay_of_the_average(shells: Path) -> None:
-    words = ["--data", str(shells), "--trainer.max_steps", "200"]
-    found = settings(fit_to_folder(OWN, words))
-    (average, *_) = json.loads(found["--trainer.callbacks"])
+    overrides = ["--data", str(shells), "--trainer.max_steps", "200"]
+    adapted = settings(fit_to_folder(OWN, overrides))
+    (average, *_) = json.loads(adapted["--trainer.callbacks"])
     assert average["init_args"]["decay"] == pytest.approx(0.95)
-    assert int(found["--trainer.max_epochs"]) == 200
+    assert int(adapted["--trainer.max_epochs"]) == 200
 
 
 def test_model_and_data_agree(here: Path) -> None:
@@ -108,26 +108,26 @@ def test_model_and_data_agree(here: Path) -> None:
     small, large = pictures(here / "small", size=20), pictures(here / "large", size=90)
     gray = pictures(here / "gray", mode="L")
     for folder, size, channels in (small, 16, 3), (large, 64, 3), (gray, 8, 1):
-        found = settings(fit_to_folder(OWN, ["--data", str(folder)]))
+        adapted = settings(fit_to_folder(OWN, ["--data", str(folder)]))
         for part in ("data", "model"):
-            assert found[f"--{part}.init_args.size"] == str(size)
-            assert found[f"--{part}.init_args.channels"] == str(channels)
+            assert adapted[f"--{part}.init_args.size"] == str(size)
+            assert adapted[f"--{part}.init_args.channels"] == str(channels)
     overrides = ["--model.init_args.size=32", "--data.init_args.channels", "1"]
-    found = settings(fit_to_folder(OWN, [f"--data={large}", *overrides]))
-    assert found["--data.init_args.size"] == found["--model.init_args.size"] == "32"
-    assert found["--data.init_args.channels"] == found["--model.init_args.channels"] == "1"
-    found = settings(fit_to_folder(catalog.recipe_path("vae-digits"), ["--data", str(large)]))
-    assert found["--data.init_args.size"] == found["--model.init_args.size"] == "8"
-    assert found["--model.init_args.channels"] == "3"
-    found = settings(
+    adapted = settings(fit_to_folder(OWN, [f"--data={large}", *overrides]))
+    assert adapted["--data.init_args.size"] == adapted["--model.init_args.size"] == "32"
+    assert adapted["--data.init_args.channels"] == adapted["--model.init_args.channels"] == "1"
+    adapted = settings(fit_to_folder(catalog.recipe_path("vae-digits"), ["--data", str(large)]))
+    assert adapted["--data.init_args.size"] == adapted["--model.init_args.size"] == "8"
+    assert adapted["--model.init_args.channels"] == "3"
+    adapted = settings(
         fit_to_folder(catalog.recipe_path("acgan-fashion-mnist"), ["--data", str(large)])
     )
-    assert found["--model.init_args.classes"] == "2"
+    assert adapted["--model.init_args.classes"] == "2"
 
 
 def test_overrides_without_a_folder_are_unchanged(here: Path) -> None:
-    words = ["--data", "zoo.data.Digits", "--trainer.max_steps", "3"]
-    assert fit_to_folder(OWN, words) == words
+    overrides = ["--data", "zoo.data.Digits", "--trainer.max_steps", "3"]
+    assert fit_to_folder(OWN, overrides) == overrides
     assert fit_to_folder(OWN, []) == []
     (here / "pictures.zip").write_bytes(b"x")
     for value in ("nowhere", "pictures.zip", "a/b"):
@@ -142,8 +142,8 @@ def test_overrides_without_a_folder_are_unchanged(here: Path) -> None:
 
 
 def test_a_folder_must_be_named(here: Path) -> None:
-    for words in (["own-pictures"], ["vae-digits", "--data", "zoo.data.ImageFolder"]):
-        assert "root" in fails("fit", *words, *QUIET)
+    for overrides in (["own-pictures"], ["vae-digits", "--data", "zoo.data.ImageFolder"]):
+        assert "root" in fails("fit", *overrides, *QUIET)
     assert not list((here / "runs").glob("*"))
 
 

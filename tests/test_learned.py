@@ -43,13 +43,13 @@ def test_the_card_of_a_run_on_other_data_states_these(place: Path) -> None:
     """Under any name, and shipped weights are unchanged."""
     before = {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()}
     main(["export", "runs/own", "vae-digits", *QUICK])
-    found = facts("vae-digits")
-    data = found["data"]
+    card_facts = facts("vae-digits")
+    data = card_facts["data"]
     assert data["name"] == "shells (own pictures)"
-    assert data["terms"] == found["license"] == "unknown"
+    assert data["terms"] == card_facts["license"] == "unknown"
     assert data["examples"] == 108
-    assert found["recipe"] == "own/recipe.yaml"
-    assert all(record["data"] == data["name"] for record in found["metrics"])
+    assert card_facts["recipe"] == "own/recipe.yaml"
+    assert all(record["data"] == data["name"] for record in card_facts["metrics"])
     assert {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()} == before
 
 
@@ -63,12 +63,12 @@ def test_nothing_is_written_to_the_folder_of_pictures(place: Path) -> None:
 
 def test_the_card_of_a_run_on_the_data_of_its_recipe_names_the_recipe(place: Path) -> None:
     main(["export", "runs/vae-digits", "vae-digits", *QUICK])
-    found = facts("vae-digits")
-    assert found["recipe"] == "recipes/vae-digits.yaml"
-    assert found["data"]["name"] == "Digits"
-    assert found["data"]["examples"] == 1500
-    assert found["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
-    assert found["license"] == "Apache-2.0"
+    card_facts = facts("vae-digits")
+    assert card_facts["recipe"] == "recipes/vae-digits.yaml"
+    assert card_facts["data"]["name"] == "Digits"
+    assert card_facts["data"]["examples"] == 1500
+    assert card_facts["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
+    assert card_facts["license"] == "Apache-2.0"
 
 
 def test_a_checkpoint_outside_of_its_run_records_its_data(place: Path) -> None:

@@ -68,31 +68,31 @@ def measured(model: ZooModule, data: Digits, protocol: Protocol = TOY) -> dict[s
 
 
 def test_elbo_and_nll_in_closed_form() -> None:
-    found = measured(Constant(), Digits(), TOY._replace(draws=45))
-    assert list(found)[:3] == ["elbo", "divergence", "bits-per-dimension"]
+    records = measured(Constant(), Digits(), TOY._replace(draws=45))
+    assert list(records)[:3] == ["elbo", "divergence", "bits-per-dimension"]
     x = Digits().images("test").pixels[:200].double() / 127.5 - 1
     nats = Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
-    assert found["elbo"]["value"] == pytest.approx(nats.mean().item() - 0.5, rel=1e-5)
-    assert found["nll-45"]["value"] == pytest.approx(-nats[:20].mean().item(), rel=1e-5)
-    assert (found["nll-45"]["draws"], found["nll-45"]["real"]) == (45, 20)
+    assert records["elbo"]["value"] == pytest.approx(nats.mean().item() - 0.5, rel=1e-5)
+    assert records["nll-45"]["value"] == pytest.approx(-nats[:20].mean().item(), rel=1e-5)
+    assert (records["nll-45"]["draws"], records["nll-45"]["real"]) == (45, 20)
     bits = (0.5 - nats.mean().item()) / 64 / math.log(2) - math.log2(2 / 255)
-    assert found["bits-per-dimension"]["value"] == pytest.approx(bits, rel=1e-5)
-    assert (found["latents-in-use"]["value"], found["latents-in-use"]["latents"]) == (1, 2)
-    assert found["largest-divergence"]["value"] == pytest.approx(0.5)
+    assert records["bits-per-dimension"]["value"] == pytest.approx(bits, rel=1e-5)
+    assert (records["latents-in-use"]["value"], records["latents-in-use"]["latents"]) == (1, 2)
+    assert records["largest-divergence"]["value"] == pytest.approx(0.5)
 
 
 def test_nll_of_binary_pixels_is_the_headline_on_all_images() -> None:
     """There are no bits per dimension without a density."""
-    found = measured(BinaryPixels(), Digits(), TOY._replace(draws=45))
-    assert "bits-per-dimension" not in found
-    assert (next(iter(found)), found["nll-45"]["real"]) == ("nll-45", 200)
+    records = measured(BinaryPixels(), Digits(), TOY._replace(draws=45))
+    assert "bits-per-dimension" not in records
+    assert (next(iter(records)), records["nll-45"]["real"]) == ("nll-45", 200)
 
 
 def test_codebook_usage() -> None:
-    found = measured(Constant(), Digits())
-    assert found["codebook-usage"]["value"] == 0.5
-    assert found["codebook-perplexity"]["value"] == pytest.approx(4)
-    assert found["codebook-usage"]["entries"] == 8
+    records = measured(Constant(), Digits())
+    assert records["codebook-usage"]["value"] == 0.5
+    assert records["codebook-perplexity"]["value"] == pytest.approx(4)
+    assert records["codebook-usage"]["entries"] == 8
 
 
 def test_the_excluded_class_is_the_anomaly() -> None:
@@ -100,14 +100,14 @@ def test_the_excluded_class_is_the_anomaly() -> None:
     assert 3 not in data.images("train").labels
     assert (data.images("test").labels == 3).any()
     assert "anomaly-auroc" not in measured(model, Digits())
-    found = measured(model, data)["anomaly-auroc"]
-    assert (found["held_out"], found["real"]) == (3, 297)
+    record = measured(model, data)["anomaly-auroc"]
+    assert (record["held_out"], record["real"]) == (3, 297)
     error, is_anomaly = (
         reconstruction_errors(model, data.images("test")),
         data.images("test").labels == 3,
     )
     higher = (error[is_anomaly][:, None] > error[~is_anomaly]).double().mean().item()
-    assert found["value"] == pytest.approx(higher, rel=1e-5)
+    assert record["value"] == pytest.approx(higher, rel=1e-5)
 
 
 def test_samples_are_compared_with_the_split_of_the_protocol() -> None:
@@ -122,10 +122,10 @@ def test_samples_are_compared_with_the_split_of_the_protocol() -> None:
 
 
 def test_records_count_real_and_fake_images() -> None:
-    found = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
-    assert (found["fd-pixels"]["real"], found["fd-pixels"]["fake"]) == (1500, 1600)
-    assert (found["recall-pixels"]["real"], found["recall-pixels"]["fake"]) == (1500, 1500)
-    assert "spread" not in found["fd-pixels"]
+    records = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
+    assert (records["fd-pixels"]["real"], records["fd-pixels"]["fake"]) == (1500, 1600)
+    assert (records["recall-pixels"]["real"], records["recall-pixels"]["fake"]) == (1500, 1500)
+    assert "spread" not in records["fd-pixels"]
 
 
 def test_a_misspelled_extractor_has_a_suggestion() -> None:
@@ -159,17 +159,17 @@ def test_the_support_of_a_known_generator(size: int) -> None:
     real = torch.randn(500, 8, generator=draw, dtype=torch.float64)
     outputs = torch.randn(size, 8, generator=draw, dtype=torch.float64)
     fake = outputs[torch.randint(size, (500,), generator=draw)]
-    found = support(space(real), fake)
-    assert found["metric"] == "support-pixels"
-    assert found["low"] <= size
-    assert found["value"] == found["low"] > 0.5 * size
+    record = support(space(real), fake)
+    assert record["metric"] == "support-pixels"
+    assert record["low"] <= size
+    assert record["value"] == record["low"] > 0.5 * size
 
 
 def test_support_without_duplicates_is_unbounded() -> None:
     real = torch.randn(300, 8, generator=torch.Generator().manual_seed(0)).double()
     far = 100.0 * torch.arange(300, dtype=torch.float64)[:, None].expand(-1, 8)
-    found = support(space(real), far)
-    assert (found["high"], found["estimate"], found["pairs"]) == ("unbounded", "unbounded", 0)
+    record = support(space(real), far)
+    assert (record["high"], record["estimate"], record["pairs"]) == ("unbounded", "unbounded", 0)
 
 
 class PixelClassifier(ZooModule):
@@ -200,11 +200,11 @@ def encode_digits(numbers: Tensor) -> Tensor:
 def test_conditional_accuracy() -> None:
     """Classes a, b, a, b of two seeds: a is always correct, b once in four times."""
     right = torch.tensor([[True, True, True, False], [True, False, True, False]])
-    found = conditional_accuracy(right, ["a", "b"])
-    assert found["value"] == 0.625
-    assert found["by_class"] == "a 1.000, b 0.250"
-    assert found["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
-    assert found["fake"] == 4
+    record = conditional_accuracy(right, ["a", "b"])
+    assert record["value"] == 0.625
+    assert record["by_class"] == "a 1.000, b 0.250"
+    assert record["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
+    assert record["fake"] == 4
 
 
 def test_conditional_samples_of_every_class_are_classified(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -234,12 +234,12 @@ def test_conditional_samples_of_every_class_are_classified(monkeypatch: pytest.M
     monkeypatch.setattr(samples, "find_space", lambda *_: space)
     monkeypatch.setattr(samples, "distance_metrics", lambda *_: iter(()))
     monkeypatch.setattr(samples, "support", lambda *_: {})
-    found = {r.get("metric"): r for r in samples.sample_metrics(model, Digits(), TOY)}
-    assert found["class-accuracy"]["value"] == 0.9
-    assert found["missing-classes"]["value"] == 1
-    assert found["rarest-class"]["value"] == 0
-    assert found["commonest-class"]["value"] == pytest.approx(2)  # ones and nines
-    assert str(found["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
+    records = {r.get("metric"): r for r in samples.sample_metrics(model, Digits(), TOY)}
+    assert records["class-accuracy"]["value"] == 0.9
+    assert records["missing-classes"]["value"] == 1
+    assert records["rarest-class"]["value"] == 0
+    assert records["commonest-class"]["value"] == pytest.approx(2)  # ones and nines
+    assert str(records["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
 
 
 @pytest.mark.parametrize("modes", [1000, 200, 1])
@@ -248,9 +248,9 @@ def test_modes_are_counted_by_a_classifier_of_each_channel(modes: int) -> None:
     features = extractor(encode_digits(torch.arange(4000) % modes))
     assert features.shape == (4000, 30)
     of_toy = Space("lenet-toy", extractor, "test", {})
-    found = {record["metric"]: record["value"] for record in classifier_metrics(of_toy, features)}
-    assert found["modes"] == modes
-    assert found["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
+    records = {record["metric"]: record["value"] for record in classifier_metrics(of_toy, features)}
+    assert records["modes"] == modes
+    assert records["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
 
 
 @pytest.mark.skipif(not (DATA / "MNIST").exists(), reason="needs MNIST")
@@ -258,5 +258,5 @@ def test_lenet_classifies_stacked_digits() -> None:
     extractor = load_extractor("lenet-mnist")
     assert isinstance(extractor, ClassifierFeatures)
     pixels, labels = StackedMNIST(str(DATA)).images("test")
-    found = stacked(extractor.classes(extractor(pixels[:200])))
-    assert (found == labels[:200]).double().mean() > 0.95
+    predicted = stacked(extractor.classes(extractor(pixels[:200])))
+    assert (predicted == labels[:200]).double().mean() > 0.95

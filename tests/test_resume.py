@@ -75,14 +75,14 @@ def test_an_interrupt_at_any_time_exits_without_traceback(
     saving: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The command for a resume is printed only if there is a checkpoint."""
-    words = (
+    overrides = (
         "--trainer.callbacks+",
         "test_resume.InterruptOnSave",
         "--trainer.callbacks.saving",
         saving,
     )
     with pytest.raises(SystemExit) as stop:
-        fit("vae-digits", *words)
+        fit("vae-digits", *overrides)
     assert stop.value.code == 1
     assert "--ckpt_path" not in capsys.readouterr().out
     interrupted_fit("dcgan-digits", 2, "SIGTERM")

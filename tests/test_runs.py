@@ -31,16 +31,16 @@ def test_a_run_in_use_cannot_be_resumed() -> None:
     fit("vae-digits")
     with lock_folder(RUN):
         before = {path: path.stat().st_mtime_ns for path in RUN.rglob("*")}
-        words = fails("fit", "vae-digits", "--smoke-test", "--ckpt_path", "last", *QUIET)
+        message = fails("fit", "vae-digits", "--smoke-test", "--ckpt_path", "last", *QUIET)
         assert {path: path.stat().st_mtime_ns for path in RUN.rglob("*")} == before
-    assert str(RUN) in words
+    assert str(RUN) in message
     assert not (RUN / ".lock").exists()
 
 
 def test_the_checkpoint_of_another_class_is_rejected() -> None:
     fit("vae-digits")
-    words = fails("fit", "dcgan-digits", "--ckpt_path", str(RUN / "last.ckpt"))
-    assert "zoo.vaes.vae.VAE" in words
+    message = fails("fit", "dcgan-digits", "--ckpt_path", str(RUN / "last.ckpt"))
+    assert "zoo.vaes.vae.VAE" in message
     assert not Path("runs/dcgan-digits").exists()
 
 
@@ -192,6 +192,6 @@ def test_an_interrupt_before_the_first_step_leaves_no_run(
 
 def test_disk_errors_name_the_last_checkpoint(here: Path) -> None:
     (here / "last.ckpt").touch()
-    words = str(disk_error(OSError(errno.ENOSPC, "No space left on device"), here))
-    assert str(here / "last.ckpt") in words
-    assert "No space left" in words
+    message = str(disk_error(OSError(errno.ENOSPC, "No space left on device"), here))
+    assert str(here / "last.ckpt") in message
+    assert "No space left" in message

@@ -43,11 +43,11 @@ def card_text(**changes: object) -> str:
     return str(Card(card.name, card.facts | changes, card.prose))
 
 
-def bad_card(tmp_path: Path, text: str, words: str = ".") -> None:
+def bad_card(tmp_path: Path, text: str, pattern: str = ".") -> None:
     path = tmp_path / "bad.md"
     path.write_text(text, encoding="utf-8")
     start = time.process_time()
-    with pytest.raises(BadCard, match=words) as error:
+    with pytest.raises(BadCard, match=pattern) as error:
         Card.read(path)
     assert time.process_time() - start < 1
     assert len(str(error.value)) <= 1000
@@ -127,12 +127,12 @@ def test_reading_all_cards_is_fast() -> None:
 )
 def test_records_must_have_numbers(record: dict[str, object], tmp_path: Path) -> None:
     good = {"metric": "fd-pixels", "value": 1.5}
-    words = "|".join(record)
-    bad_card(tmp_path, card_text(metrics=[good | record]), words)
+    pattern = "|".join(record)
+    bad_card(tmp_path, card_text(metrics=[good | record]), pattern)
     numbers = tmp_path / "numbers.json"
     numbers.write_text(json.dumps({"metrics": [good | record]}))
-    said = fails("compare", str(numbers), str(numbers))
-    assert re.search(words, said)
+    message = fails("compare", str(numbers), str(numbers))
+    assert re.search(pattern, message)
 
 
 @pytest.mark.parametrize(
@@ -193,16 +193,16 @@ def test_text_of_cards_contains_no_terminal_commands(
     page = "---\nzoo:\n" + "".join(f"  {line}\n" for line in front.split("\n"))
     page += f"---\n<!-- card -->{prose}{nasty}<!-- /card -->"
     card = read_model_card(page, RepoRef("a/b"))
-    for found in (card.facts["sha256"], card.facts["license"], card.metrics[0]["metric"]):
-        assert not set(str(found)) & set(ESCAPES)
+    for value in (card.facts["sha256"], card.facts["license"], card.metrics[0]["metric"]):
+        assert not set(str(value)) & set(ESCAPES)
     assert not set(str(card)) & (set(ESCAPES) - {"\n"})
     zoo.save(VAE(**SMALL), tmp_path / "a.safetensors")
     (tmp_path / "a.md").write_text(str(card))
     capsys.readouterr()
     main(["compare", str(tmp_path / "a.safetensors"), str(tmp_path / "a.safetensors")])
-    said = capsys.readouterr().out
-    assert not set(said) & (set(ESCAPES) - {"\n"})
-    assert len(said.splitlines()) == 2
+    message = capsys.readouterr().out
+    assert not set(message) & (set(ESCAPES) - {"\n"})
+    assert len(message.splitlines()) == 2
 
 
 def test_errors_are_one_printable_line() -> None:
@@ -414,8 +414,8 @@ def test_runs_are_evaluated_and_have_no_card(
     (run.parent / "recipe.yaml").write_text(catalog.recipe_path("vae-digits").read_text())
     main(["evaluate", "runs/vae-digits", "--protocol", "quick"])
     assert "fd-pixels" in capsys.readouterr().out
-    for words in (["show"], ["compare", "vae-digits"], ["leaderboard"], ["sample"]):
-        assert "zoo export" in fails(*words, "runs/vae-digits")
+    for command in (["show"], ["compare", "vae-digits"], ["leaderboard"], ["sample"]):
+        assert "zoo export" in fails(*command, "runs/vae-digits")
     assert "--card" in fails("evaluate", "runs/vae-digits", "--card")
 
 
@@ -446,9 +446,9 @@ def test_errors_name_files_that_cannot_be_written(
 
     monkeypatch.setattr("PIL.Image.Image.save", full)
     monkeypatch.setattr(Path, "write_text", full)
-    said = fails("sample", "vae-digits", "--to", "a.png")
-    assert "a.png" in said
-    assert "Free space" in said
+    message = fails("sample", "vae-digits", "--to", "a.png")
+    assert "a.png" in message
+    assert "Free space" in message
     assert "leaderboard.md" in fails("leaderboard")
     assert [path.name for path in here.iterdir()] == ["file"]
 

@@ -15,7 +15,9 @@ from zoo.pretrained import catalog
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zoo.data.module import ZooDataModule
     from zoo.evaluation import Protocol
+    from zoo.evaluation.report import Report
 
 
 def register(verb: AddCommand) -> None:
@@ -44,14 +46,7 @@ def register(verb: AddCommand) -> None:
 def evaluate(options: Namespace) -> None:
     """Measure a model, and print a table or JSON."""
     from zoo.evaluation.comparison import table
-    from zoo.evaluation.figures import render_figures
-    from zoo.evaluation.report import (
-        describe_duration,
-        report,
-        weights_of,
-        with_extractor,
-        write_to_card,
-    )
+    from zoo.evaluation.report import describe_duration, report, weights_of, with_extractor
 
     if options.card and (catalog.is_run(options.name) or catalog.repository(options.name)):
         raise ZooError(
@@ -69,11 +64,21 @@ def evaluate(options: Namespace) -> None:
         print(json.dumps(result, indent=2) if options.json else table(result["metrics"]))
         seconds = result["measured"]["seconds"]
         print(f"measured in {seconds:.0f} s from {options.name}", file=sys.stderr)
-        if options.card:
-            write_to_card(path, result)
-        if options.pictures:
-            for figure in render_figures(path, data, protocol, options.pictures, options.device):
-                print(f"wrote {figure}", file=sys.stderr)
+        write_files(options, path, data, protocol, result)
+
+
+def write_files(
+    options: Namespace, path: Path, data: "ZooDataModule", protocol: "Protocol", result: "Report"
+) -> None:
+    """Write the card and the figures that the options specify."""
+    from zoo.evaluation.figures import render_figures
+    from zoo.evaluation.report import write_to_card
+
+    if options.card:
+        write_to_card(path, result)
+    if options.pictures:
+        for figure in render_figures(path, data, protocol, options.pictures, options.device):
+            print(f"wrote {figure}", file=sys.stderr)
 
 
 @contextmanager

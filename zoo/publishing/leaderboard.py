@@ -91,8 +91,8 @@ def year(class_path: str) -> int:
     if not module.is_file():
         return 0
     first = (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").split("\n")[0]
-    found = re.search(r"\b(?:19|20)\d\d\b", first)
-    return int(found[0]) if found else 0
+    match = re.search(r"\b(?:19|20)\d\d\b", first)
+    return int(match[0]) if match else 0
 
 
 Links = dict[str, str]  # relative paths or addresses by the names of models and recipes

@@ -25,6 +25,7 @@ from zoo.training.config_checks import (
     check_settings,
     foreign_code,
 )
+from zoo.training.folder_option import split_options
 from zoo.training.loggers import add_csv_logger, default_loggers, place_loggers
 from zoo.training.message_filter import filter_messages
 from zoo.training.parser_errors import translate_parser_error, unknown_metric
@@ -151,9 +152,7 @@ def fit(name: str, recipe: Path, overrides: list[str], smoke_test: bool = False)
     the run has a new folder. `smoke_test` trains a small model for seconds. Raises BadRecipe and
     BadWeights, and SystemExit when interrupted.
     """
-    overrides = [
-        part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
-    ]
+    overrides = split_options(overrides)
     warn_of_code(recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG))
     if not {"", os.getcwd()} & set(sys.path):
         sys.path.append(os.getcwd())  # for classes that a recipe names in the current folder

@@ -14,6 +14,12 @@ ROOT_OPTIONS = ("--data.init_args.root", "--data.root")
 IMAGE_FOLDER = "zoo.data.ImageFolder"
 
 
+def split_options(overrides: list[str]) -> list[str]:
+    """Overrides in which `--name=value` is two words."""
+    pairs = (word.split("=", 1) if word.startswith("--") else [word] for word in overrides)
+    return [part for pair in pairs for part in pair]
+
+
 def split_folder(recipe: Path, overrides: list[str]) -> tuple[str | None, list[str]]:
     """The absolute path of the folder that `--data` names, or the root of a recipe that needs one,
     and the other overrides; None where `--data` names a class. Raises BadRecipe for other values.

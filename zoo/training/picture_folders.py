@@ -19,7 +19,7 @@ from zoo.data.user_images import Unreadable
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
 from zoo.training.class_paths import class_and_arguments, class_at
-from zoo.training.folder_option import IMAGE_FOLDER, split_folder
+from zoo.training.folder_option import IMAGE_FOLDER, split_folder, split_options
 from zoo.training.run_folders import is_first
 
 MIN_IMAGES_SEEN = 128_000  # 2,000 steps of 64: ten minutes of a small DCGAN on two CPU cores
@@ -68,8 +68,7 @@ def fit_to_folder(recipe: Path, overrides: list[str], smoke_test: bool = False) 
     Overrides of the user are last and take precedence. Raises BadRecipe for unreadable pictures and
     a value of `--data` that is neither a folder nor a class, MissingData without pictures.
     """
-    overrides = [part for word in overrides
-                 for part in (word.split("=", 1) if word[:2] == "--" else [word])]  # fmt: skip
+    overrides = split_options(overrides)
     folder, rest = split_folder(recipe, overrides)
     if folder is None:
         return overrides
