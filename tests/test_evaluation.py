@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from toys import fails
 
 import zoo
 from zoo.data import Digits
@@ -146,3 +147,9 @@ def test_a_table_shows_intervals() -> None:
     )
     assert "2 ± 0.5" in text
     assert "test split, 9 real" in text
+
+
+def test_an_unknown_extractor_of_a_classifier_is_rejected(root: Path) -> None:
+    """Although classifiers are not measured by features of samples."""
+    message = fails("evaluate", "lenet-mnist", "--protocol", "quick", "--extractor", "nope")
+    assert "nope" in message
