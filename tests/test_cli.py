@@ -120,7 +120,7 @@ def test_fit_export_evaluate(here: Path, capsys: pytest.CaptureFixture[str]) -> 
     shown = capsys.readouterr()
     assert json.loads(shown.out)["metrics"] == card.metrics
     assert shown.err.startswith("the full protocol takes")
-    pictures = ["vae-digits-neighbours.png", "vae-digits-pairs.png"]
+    pictures = ["vae-digits-neighbors.png", "vae-digits-pairs.png"]
     assert sorted(path.name for path in (here / "seen").iterdir()) == pictures
 
 
@@ -245,20 +245,23 @@ def test_python_m_zoo_is_the_same_command() -> None:
         (["sample", "vae-digit"], "did you mean vae-digits"),
         (["show", "vea-digits"], "did you mean vae-digits"),
         (["fit", "vae-digtis"], "did you mean vae-digits"),
-        (["fit", "--config", "nowhere.yaml"], "there is no recipe nowhere.yaml"),
+        (["fit", "--config", "nowhere.yaml"], "nowhere.yaml"),
         (["sample", "nowhere.safetensors"], "there is no file nowhere.safetensors"),
-        (["sample", "lenet-mnist"], "draws no images: it is a LeNet"),
+        (["sample", "lenet-mnist"], "LeNet"),
         (["sample", "vae-digits", "--device", "abacus"], "abacus"),
         (["export", "nowhere.ckpt", "vae-digits"], "there is no checkpoint nowhere.ckpt"),
         (["fit", "vae-digits", "--ckpt_path", "last"], "leave out --ckpt_path"),
         (["sample", "vae-digits", "--to", "."], "--to"),
         (["fit", "vae-digits", "--ckpt_path=no.ckpt"], "there is no checkpoint no.ckpt"),
-        (["fit", "vae-digits", "--data.init_args.size=16"], "come at size 8, not 16"),
+        (["fit", "vae-digits", "--data.init_args.size=16"], "size of Digits must be 8, got 16"),
         (
             ["fit", "vae-digits", "--model.init_args.size=16"],
             "size of the data must be 16",
         ),
-        (["fit", "vae-digits", "--model.init_args.size=12"], "size 12 is not a power of two"),
+        (
+            ["fit", "vae-digits", "--model.init_args.size=12"],
+            "size must be a power of two >= 8, got 12",
+        ),
     ],
 )
 def test_errors_are_one_line_with_a_remedy(arguments: list[str], words: str, here: Path) -> None:
@@ -273,4 +276,4 @@ def test_an_invalid_number_of_samples_raises(
     count: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert fails("sample", "vae-digits", f"-n={count}") == "2"
-    assert "is not a whole number from 1 on" in capsys.readouterr().err
+    assert "must be a whole number >= 1" in capsys.readouterr().err

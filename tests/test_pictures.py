@@ -194,7 +194,7 @@ def test_a_pipe_does_not_block(tmp_path: Path) -> None:
 def test_gray_levels_out_of_range_raise(tmp_path: Path) -> None:
     levels = np.asarray(halves("L")).astype(np.float32) * 1000
     path = saved(tmp_path, "a.tif", Image.fromarray(levels))
-    with quiet_decoders(), pytest.raises(BadPicture, match="grey levels from 0 to 2e"):
+    with quiet_decoders(), pytest.raises(BadPicture, match=r"gray levels.*2e"):
         square(path, 16)
 
 

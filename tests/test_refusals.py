@@ -106,7 +106,7 @@ def test_an_unknown_metric_of_a_monitor(callback: str) -> None:
         ("gan-fashion-mnist", "discriminator_steps=0", "discriminator_steps of GAN"),
         ("vq-vae-fashion-mnist", "codebook=0", "codebook of VQVAE"),
         ("iwae-fashion-mnist", "importance_samples=0", "importance_samples of IWAE"),
-        ("stacked-ae-greedy-fashion-mnist", "widths=[40, 0]", "widths of Autoencoder"),
+        ("stacked-ae-greedy-fashion-mnist", "widths=[40, 0]", "widths of GreedyAutoencoder"),
     ],
 )
 def test_arguments_of_models_must_be_positive(recipe: str, override: str, expected: str) -> None:
