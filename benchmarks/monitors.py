@@ -98,7 +98,7 @@ class Referee(Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        alarmed = any(monitor.watch.alarmed for monitor in self.monitors)
+        alarmed = any(monitor.alarm.alarmed for monitor in self.monitors)
         trainer.should_stop = alarmed and trainer.global_step > self.onset
 
 

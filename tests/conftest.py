@@ -1,4 +1,4 @@
-"""What all tests share; none of them ever reaches the real Hugging Face Hub."""
+"""Fixtures of all tests, without access to the real Hugging Face Hub."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 
 HUB = Hub()
 HF_HOME = Path(mkdtemp(prefix="hf-home-"))
-os.environ |= {  # read when huggingface_hub is first imported, and by the commands that tests run
+os.environ |= {  # before the import of huggingface_hub, and for subprocesses
     "HF_ENDPOINT": HUB.url,
     "HF_HOME": str(HF_HOME),
     "HF_HUB_DISABLE_XET": "1",
@@ -26,7 +26,7 @@ os.environ |= {  # read when huggingface_hub is first imported, and by the comma
 for name in ("HF_TOKEN", "HF_HUB_CACHE", "HF_HUB_OFFLINE", "HUGGING_FACE_HUB_TOKEN"):
     os.environ.pop(name, None)
 
-if "PYTEST_XDIST_WORKER" in os.environ:  # a thread each: the workers share the cores
+if "PYTEST_XDIST_WORKER" in os.environ:  # one thread each, as workers share the cores
     torch.set_num_threads(1)
     os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -49,7 +49,7 @@ FACTS = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """GPU tests need a GPU."""
+    """Skip GPU tests without a GPU."""
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu"):
@@ -61,7 +61,7 @@ def pytest_sessionfinish() -> None:
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that the first process of the tests fills, and all others read."""
+    """A folder that the first process of the tests fills, for all processes."""
     shared = "PYTEST_XDIST_WORKER" in os.environ
     root = factory.getbasetemp().parent if shared else factory.getbasetemp()
     with FileLock(root / f"{name}.lock"):
@@ -80,7 +80,7 @@ def running_hub() -> Iterator[Hub]:
 
 @pytest.fixture
 def hub(running_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
-    """An empty Hub, an empty cache, no token, and no long waiting between two tries."""
+    """An empty Hub and cache, without a token, with short waits between retries."""
     running_hub.reset()
     shutil.rmtree(HF_HOME, ignore_errors=True)
     monkeypatch.delenv("HF_TOKEN", raising=False)
@@ -91,7 +91,7 @@ def hub(running_hub: Hub, monkeypatch: pytest.MonkeyPatch) -> Hub:
 
 @pytest.fixture
 def offer(hub: Hub, tmp_path: Path) -> Callable[..., str]:
-    """Puts a small model on the Hub, as `zoo publish` would; returns the commit."""
+    """A function that commits a small model to the Hub like `zoo publish`; returns the commit."""
 
     def put(repository: str, model: ZooModule, header: object = None, **changes: object) -> str:
         path = tmp_path / "offered.safetensors"
@@ -105,14 +105,14 @@ def offer(hub: Hub, tmp_path: Path) -> Callable[..., str]:
             card, repository, "unconditional-image-generation", "model.sample(64)"
         )
         files = {"README.md": page.encode(), "config.json": b"{}", WEIGHTS: path.read_bytes()}
-        kept = hub.repositories.setdefault(repository, Repository())
-        return kept.commit({name: File(content) for name, content in files.items()})
+        stored = hub.repositories.setdefault(repository, Repository())
+        return stored.commit({name: File(content) for name, content in files.items()})
 
     return put
 
 
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in."""
+    """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path

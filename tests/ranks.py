@@ -1,4 +1,4 @@
-"""What two processes do together; run by torchrun, read by test_devices.py."""
+"""A program for two ranks: torchrun runs it, test_devices.py reads its files."""
 
 import os
 import sys
@@ -12,7 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging
 from test_every_recipe import batches, toy
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from toys import Strike, fit
+from toys import Interruption, fit
 
 from zoo.callbacks import FrechetDistance, ModeCollapse, SampleGrid
 from zoo.core.module import ZooModule
@@ -22,7 +22,7 @@ from zoo.gans.wgan_gp import WGANGP
 from zoo.pretrained import catalog
 from zoo.vaes.vae import VAE
 
-SHARE, LATENT = 20, 6  # images of a rank in a batch
+SHARE, LATENT = 20, 6  # SHARE is the batch size of a rank
 KINDS: dict[str, Callable[[], ZooModule]] = {
     "dcgan": lambda: DCGAN(size=8, channels=1, latent=LATENT, width=8),
     "wgan-gp": lambda: WGANGP(size=8, channels=1, latent=LATENT, width=8),
@@ -31,7 +31,8 @@ KINDS: dict[str, Callable[[], ZooModule]] = {
 
 
 def build(name: str, norms: bool = True) -> ZooModule:
-    """A model from seed 0; without norms, whose statistics differ between halves of a batch."""
+    """A model from seed 0. Without `norms` it has no batch norm, whose statistics differ between
+    halves of a batch."""
     lightning.seed_everything(0, verbose=False)
     model = KINDS[name]()
     for module in list(model.modules()):
@@ -41,8 +42,8 @@ def build(name: str, norms: bool = True) -> ZooModule:
     return model
 
 
-class First(Callback):
-    """The gradients of the first player to move, in its first step."""
+class FirstGradients(Callback):
+    """Stores the gradients of the first optimizer step."""
 
     def __init__(self) -> None:
         self.gradients: dict[str, Tensor] = {}
@@ -51,11 +52,11 @@ class First(Callback):
         self, trainer: Trainer, module: LightningModule, optimizer: Optimizer
     ) -> None:
         if not self.gradients:
-            mine = {id(p) for group in optimizer.param_groups for p in group["params"]}
+            own = {id(p) for group in optimizer.param_groups for p in group["params"]}
             self.gradients = {
                 name: p.grad.clone()
                 for name, p in module.named_parameters()
-                if id(p) in mine and p.grad is not None
+                if id(p) in own and p.grad is not None
             }
 
 
@@ -82,44 +83,44 @@ def train(model: ZooModule, folder: Path, steps: int, *callbacks: Callback) -> N
     trainer.fit(model, datamodule=Digits(batch_size=SHARE))
 
 
-def everything(folder: Path, rank: int) -> None:
-    """Each rank writes what it holds: gradients, weights and averages of each kind."""
-    mine = folder / f"rank-{rank}"
-    mine.mkdir()
+def train_kinds(folder: Path, rank: int) -> None:
+    """Write the gradients, weights and averages of each kind on a rank."""
+    own_folder = folder / f"rank-{rank}"
+    own_folder.mkdir()
     for name in KINDS:
-        first = First()
+        first = FirstGradients()
         train(build(name, norms=False), folder, 1, first)
         model, average = build(name), EMAWeightAveraging(decay=0.9)
-        pictures = SampleGrid(n=8), FrechetDistance(n=65), ModeCollapse(every_n_steps=3)
-        train(model, mine / name, 8, average, *pictures)
-        found = {
+        observers = SampleGrid(n=8), FrechetDistance(n=65), ModeCollapse(every_n_steps=3)
+        train(model, own_folder / name, 8, average, *observers)
+        results = {
             "gradients": first.gradients,
             "weights": dict(model.named_parameters()),
             "average": average._average_model.state_dict(),
             "seen": model.images_seen,
         }
-        torch.save(found, mine / f"{name}.pt")
+        torch.save(results, own_folder / f"{name}.pt")
 
 
-def every_recipe(folder: Path, rank: int) -> None:
-    """Two steps of each recipe at toy size, without an unused parameter or a rank that waits."""
-    found = {}
+def train_recipes(folder: Path, rank: int) -> None:
+    """Train two steps of each recipe at toy size, without unused parameters or deadlocks."""
+    results = {}
     for name in catalog.list_recipes():
         model, average = toy(name), EMAWeightAveraging(decay=0.9)
         trainer = trainer_of(folder, 2, average)
         trainer.fit(model, batches(name))
-        found[name] = dict(model.named_parameters()), average._average_model.state_dict()
-    torch.save(found, folder / f"recipes-{rank}.pt")
+        results[name] = dict(model.named_parameters()), average._average_model.state_dict()
+    torch.save(results, folder / f"recipes-{rank}.pt")
 
 
-def command(folder: Path) -> None:
-    """`zoo fit` by all ranks: once to the end, once asked to stop on the last rank, and resumed."""
+def run_command(folder: Path) -> None:
+    """Run `zoo fit` on all ranks: to the end; interrupted on the last rank, then resumed."""
     os.chdir(folder)
     fit("dcgan-digits")
-    words = ["--trainer.callbacks+", "toys.Strike", "--trainer.callbacks.step", "2"]
-    Strike.struck.clear()
+    callback = ["--trainer.callbacks+", "toys.Interruption", "--trainer.callbacks.step", "2"]
+    Interruption.interrupted.clear()
     try:
-        fit("dcgan-digits", *words, "--trainer.callbacks.blow", "SIGTERM")
+        fit("dcgan-digits", *callback, "--trainer.callbacks.kind", "SIGTERM")
     except SystemExit:
         fit("dcgan-digits", "--ckpt_path", "last")
 
@@ -127,6 +128,6 @@ def command(folder: Path) -> None:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     place, rank = Path(sys.argv[1]), int(os.environ["RANK"])
-    everything(place, rank)
-    every_recipe(place, rank)
-    command(place)
+    train_kinds(place, rank)
+    train_recipes(place, rank)
+    run_command(place)

@@ -1,4 +1,4 @@
-"""What the callbacks show, measure and tell, on digits of 8 x 8 pixels."""
+"""Files, metrics and requirements of the callbacks, on digits of 8 x 8 pixels."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +25,7 @@ from zoo.callbacks import (
     SampleGrid,
     ThroughputMonitor,
 )
-from zoo.callbacks.averaging import averaged, follow
+from zoo.callbacks.averaging import averaged, update_average
 from zoo.core.module import ZooModule
 from zoo.core.provenance import changes, commit
 from zoo.data import Digits
@@ -42,8 +42,8 @@ from zoo.vaes.vae import VAE
 EPOCH = 23  # steps
 
 
-class Drawn(Callback):
-    """Keeps what the weights of the moment draw, with and without the average."""
+class SampleRecorder(Callback):
+    """Stores the samples of the current and of the averaged weights after an epoch."""
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.current = pl_module.sample(64, 0)
@@ -54,7 +54,7 @@ class Drawn(Callback):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """For the run and for the data."""
+    """The folder of the run and of the data."""
     return tmp_path
 
 
@@ -78,7 +78,7 @@ def files(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_grid_each_epoch_of_the_same_latents(folder: Path) -> None:
+def test_sample_grids_use_the_same_latents_in_each_epoch(folder: Path) -> None:
     model = gan()
     train(model, folder, SampleGrid(n=12), epochs=2)
     assert files(folder / "samples") == ["epoch-0000.png", "epoch-0001.png"]
@@ -87,61 +87,62 @@ def test_a_grid_each_epoch_of_the_same_latents(folder: Path) -> None:
     assert last.equal(grid(model.sample(12, 0)))
 
 
-def test_every_second_epoch(folder: Path) -> None:
+def test_sample_grids_every_second_epoch(folder: Path) -> None:
     train(vae(), folder, SampleGrid(n=8, every_n_epochs=2), epochs=4)
     assert files(folder / "samples") == ["epoch-0001.png", "epoch-0003.png"]
 
 
-def test_the_grid_is_drawn_from_the_average(folder: Path) -> None:
-    drawn = Drawn()
-    train(gan(), folder, EMAWeightAveraging(decay=0.9), SampleGrid(), drawn)
+def test_sample_grids_use_the_averaged_weights(folder: Path) -> None:
+    recorder = SampleRecorder()
+    train(gan(), folder, EMAWeightAveraging(decay=0.9), SampleGrid(), recorder)
     picture = read(folder / "samples" / "epoch-0000.png")
-    assert picture.equal(grid(drawn.average))
-    assert not picture.equal(grid(drawn.current))
+    assert picture.equal(grid(recorder.average))
+    assert not picture.equal(grid(recorder.current))
 
 
-def test_an_average_with_warm_up_forgets_the_initial_weights(folder: Path) -> None:
-    """After t updates the decay is at most (1 + t) / (10 + t); later it is what was asked for."""
+def test_the_decay_of_an_average_with_warmup_rises(folder: Path) -> None:
+    """After t updates the decay is at most (1 + t) / (10 + t), and never above the argument."""
     start, current = torch.zeros(1), torch.ones(1)
-    averages, kept = {"plain": start, "rising": start}, 1.0
+    averages, share = {"plain": start, "rising": start}, 1.0
     for t in range(1, 101):
         averages["plain"] = 0.999 * averages["plain"] + 0.001 * current
-        averages["rising"] = follow(averages["rising"], current, t, 0.999)
-        kept *= (1 + t) / (10 + t)
+        averages["rising"] = update_average(averages["rising"], current, t, 0.999)
+        share *= (1 + t) / (10 + t)
     assert averages["plain"] < 0.1
-    torch.testing.assert_close(averages["rising"], torch.tensor([1 - kept]))
-    late = follow(start, current, torch.tensor(100_000), 0.9)
+    torch.testing.assert_close(averages["rising"], torch.tensor([1 - share]))
+    late = update_average(start, current, torch.tensor(100_000), 0.9)
     torch.testing.assert_close(late, torch.tensor([0.1]))
-    drawn = Drawn()
-    train(gan(), folder, EMAWithWarmup(decay=0.9999), SampleGrid(), drawn)
-    assert read(folder / "samples" / "epoch-0000.png").equal(grid(drawn.average))
-    assert not drawn.average.equal(drawn.current)
+    recorder = SampleRecorder()
+    train(gan(), folder, EMAWithWarmup(decay=0.9999), SampleGrid(), recorder)
+    assert read(folder / "samples" / "epoch-0000.png").equal(grid(recorder.average))
+    assert not recorder.average.equal(recorder.current)
     for decay in (-0.1, 1.0):
-        with pytest.raises(BadRecipe, match=f"decay must be .* got {decay}"):
+        with pytest.raises(BadRecipe, match=f"decay.*{decay}"):
             EMAWithWarmup(decay)
 
 
-def test_an_average_not_yet_begun_is_no_average(folder: Path) -> None:
-    drawn = Drawn()
+def test_before_its_first_update_an_average_is_not_used(folder: Path) -> None:
+    recorder = SampleRecorder()
     late = EMAWeightAveraging(decay=0.9, update_starting_at_step=EPOCH)
-    train(gan(), folder, late, drawn)
-    assert drawn.average.equal(drawn.current)
+    train(gan(), folder, late, recorder)
+    assert recorder.average.equal(recorder.current)
 
 
-def test_true_images_stand_above_their_reconstructions(folder: Path) -> None:
+def test_images_are_above_their_reconstructions(folder: Path) -> None:
     model = vae()
     train(model, folder, Reconstructions(n=12))
-    true = normalize(Digits().images("test").pixels[:12])
+    images = normalize(Digits().images("test").pixels[:12])
     picture = read(folder / "reconstructions" / "epoch-0000.png")
     assert picture.shape == (3, 4 * 66 + 2, 8 * 66 + 2)
     rows = picture[:, 2:].unfold(1, 64, 66).permute(1, 0, 3, 2)
-    again = model.reconstruct(true)
-    for row, images in zip(rows, (true[:8], again[:8], true[8:], again[8:]), strict=True):
-        shown = row[:, :, 2 : 2 + 66 * len(images)]
-        assert shown.equal(grid(images)[:, 2:66, 2:])
+    reconstructed = model.reconstruct(images)
+    parts = images[:8], reconstructed[:8], images[8:], reconstructed[8:]
+    for row, expected in zip(rows, parts, strict=True):
+        cells = row[:, :, 2 : 2 + 66 * len(expected)]
+        assert cells.equal(grid(expected)[:, 2:66, 2:])
 
 
-def test_pictures_reach_tensorboard(folder: Path) -> None:
+def test_tensorboard_logs_the_grids(folder: Path) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     train(vae(), folder, SampleGrid(n=8), Reconstructions(n=8), logs=True)
@@ -149,10 +150,12 @@ def test_pictures_reach_tensorboard(folder: Path) -> None:
     assert events.Tags()["images"] == ["samples", "reconstructions"]
 
 
-def test_distance_is_that_of_the_average(folder: Path) -> None:
+def test_frechet_distance_uses_the_averaged_weights(folder: Path) -> None:
     model = gan()
     trainer = train(model, folder, EMAWeightAveraging(decay=0.9), FrechetDistance(n=600))
-    metric = FeatureMetric(load_extractor("pixels"), frechet_between)  # the model holds the average
+    metric = FeatureMetric(
+        load_extractor("pixels"), frechet_between
+    )  # the model has the averaged weights
     metric.update(Digits().images("train").pixels[:600], real=True)
     metric.update(to_uint8(model.sample(600, seed=0)), real=False)
     logged = trainer.callback_metrics["fd-pixels"]
@@ -172,10 +175,10 @@ def test_real_features_are_extracted_once(folder: Path) -> None:
     assert train(gan(), folder, FrechetDistance(n=200)).callback_metrics["fd-pixels"] > first
 
 
-def test_figures_are_logged(folder: Path) -> None:
+def test_monitors_log_their_metrics(folder: Path) -> None:
     kinds = ModeCollapse, ClassCoverage, PosteriorCollapse
-    watches = [kind(every_n_steps=10) for kind in kinds]
-    metrics = train(vae(), folder, *watches, logs=True).logged_metrics
+    monitors = [kind(every_n_steps=10) for kind in kinds]
+    metrics = train(vae(), folder, *monitors, logs=True).logged_metrics
     assert metrics["diversity"] > 0
     assert 0 < metrics["classes"] < 1
     assert 0 <= metrics["latents_in_use"] <= 1
@@ -183,25 +186,25 @@ def test_figures_are_logged(folder: Path) -> None:
 
 @pytest.mark.parametrize("average", [False, True])
 @pytest.mark.parametrize("build", [gan, vae])
-def test_watching_changes_no_weight(
+def test_callbacks_change_no_weights(
     folder: Path, build: Callable[[], DCGAN | VAE], average: bool
 ) -> None:
-    watches = [SampleGrid(n=8), FrechetDistance(n=100)]
-    watches += [
+    observers = [SampleGrid(n=8), FrechetDistance(n=100)]
+    observers += [
         ModeCollapse(every_n_steps=5, threshold=0.1, action="rollback"),
         ClassCoverage(every_n_steps=5),
     ]
     if build is vae:
-        watches += [Reconstructions(n=8), PosteriorCollapse(every_n_steps=5)]
+        observers += [Reconstructions(n=8), PosteriorCollapse(every_n_steps=5)]
     models = []
-    for callbacks in [], watches:
+    for callbacks in [], observers:
         averaging = [EMAWeightAveraging(decay=0.9)] if average else []
         models.append(build())
         train(models[-1], folder, *averaging, *callbacks, epochs=2)
-    alone, watched = models
+    alone, observed = models
     for name, value in alone.state_dict().items():
-        assert value.equal(watched.state_dict()[name]), name
-    assert all(module.training for module in watched.modules())
+        assert value.equal(observed.state_dict()[name]), name
+    assert all(module.training for module in observed.modules())
 
 
 @pytest.mark.parametrize(
@@ -209,7 +212,7 @@ def test_watching_changes_no_weight(
     [SampleGrid(), FrechetDistance(), ModeCollapse(), ClassCoverage()],
     ids=lambda c: type(c).__name__,
 )
-def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> None:
+def test_callbacks_reject_models_that_do_not_sample(folder: Path, callback: Callback) -> None:
     from zoo.classifiers.resnet import ResNet
 
     with pytest.raises(BadRecipe, match=f"{type(callback).__name__} .* ResNet"):
@@ -217,13 +220,13 @@ def test_what_does_not_sample_is_refused(folder: Path, callback: Callback) -> No
 
 
 @pytest.mark.parametrize("callback", [Reconstructions(), PosteriorCollapse()])
-def test_what_does_not_reconstruct_is_refused(folder: Path, callback: Callback) -> None:
+def test_callbacks_reject_models_that_do_not_reconstruct(folder: Path, callback: Callback) -> None:
     with pytest.raises(BadRecipe, match="DCGAN"):
         train(gan(), folder, callback)
 
 
-def test_compiled_networks_are_the_same(folder: Path) -> None:
-    """They train to the same weights, and their checkpoints have the same names."""
+def test_compiled_networks_keep_their_names(folder: Path) -> None:
+    """The keys of the checkpoints are unchanged."""
     plain, compiled = gan(), gan()
     train(plain, folder)
     train(compiled, folder, EMAWeightAveraging(decay=0.9), Compile(backend="eager"))
@@ -231,39 +234,47 @@ def test_compiled_networks_are_the_same(folder: Path) -> None:
     assert compiled.state_dict().keys() == plain.state_dict().keys()
 
 
-def test_what_is_differentiated_twice_is_not_compiled(folder: Path) -> None:
+def test_compile_rejects_double_backward(folder: Path) -> None:
     model = WGANGP(size=8, channels=1, width=8, latent=16, discriminator_steps=4)
-    with pytest.raises(BadRecipe, match="cannot be differentiated twice"):
+    with pytest.raises(BadRecipe, match=r"Compile.*WGANGP"):
         train(model, folder, Compile())
 
 
-def test_the_pace_is_told(folder: Path) -> None:
-    """Images a second, and the minutes that are left: none after the last step."""
+def test_throughput_is_logged(folder: Path) -> None:
+    """Images per second, and minutes left: 0 after the last step."""
     metrics = train(vae(), folder, ThroughputMonitor(), logs=True).logged_metrics
     assert metrics["images/s"] > 0
     assert metrics["minutes_left"] == 0
 
 
-def test_the_logbook_tells_a_run_folder_where_it_came_from(folder: Path) -> None:
-    book = RunMetadata()
-    train(vae(), folder, book)
-    (found,) = yaml.safe_load_all((folder / "environment.yaml").read_text())
-    assert {"date", "command", "hardware", "precision", "commit", "torch", "numpy"} <= found.keys()
-    assert found["changed"] == changes()
+def test_run_metadata_writes_environment_and_log(folder: Path) -> None:
+    metadata = RunMetadata()
+    train(vae(), folder, metadata)
+    (environment,) = yaml.safe_load_all((folder / "environment.yaml").read_text())
+    assert {
+        "date",
+        "command",
+        "hardware",
+        "precision",
+        "commit",
+        "torch",
+        "numpy",
+    } <= environment.keys()
+    assert environment["changed"] == changes()
     lines = (folder / "log.txt").read_text().splitlines()
     assert [line.split(" ", 2)[2].partition(" step")[0] for line in lines] == [
-        "begins at", "epoch 0", "ends at"
+        "starts at", "epoch 0", "ends at"
     ]  # fmt: skip
-    assert book.state_dict()["seconds"] > 0
+    assert metadata.state_dict()["seconds"] > 0
 
 
-def test_no_git_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_provenance_without_git(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     assert commit() == "unknown"
     assert changes() == []
 
 
-def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
+def test_init_output_bias_gives_the_mean_image(folder: Path) -> None:
     torch.manual_seed(0)
     model = VAE(8, 1, latent=4, width=8, network="dense", likelihood="bernoulli", lr=0.0)
     train(model, folder, InitOutputBias())
@@ -272,6 +283,6 @@ def test_a_decoder_begins_at_the_mean_image(folder: Path) -> None:
     torch.testing.assert_close(bias.sigmoid(), mean.clamp(0.001, 0.999).flatten())
 
 
-def test_a_convolutional_decoder_has_no_mean_image(folder: Path) -> None:
+def test_init_output_bias_rejects_convolutional_decoders(folder: Path) -> None:
     with pytest.raises(BadRecipe, match=r"InitOutputBias .* VAE"):
         train(vae(), folder, InitOutputBias())

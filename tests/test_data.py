@@ -1,4 +1,5 @@
-"""Data sets: from files as a download leaves them, and in words where there are none."""
+"""Data modules: files as downloads write them, splits, orders, and errors of missing or damaged
+files."""
 
 import io
 import os
@@ -38,7 +39,7 @@ def idx(array: np.ndarray) -> bytes:
 
 @pytest.fixture
 def mnist(tmp_path: Path) -> Path:
-    """Twenty images as torchvision leaves them."""
+    """Twenty images in the files that torchvision writes."""
     rng = np.random.default_rng(0)
     for name in ("MNIST", "FashionMNIST"):
         raw = tmp_path / name / "raw"
@@ -53,14 +54,14 @@ def mnist(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def celeba(tmp_path: Path) -> Path:
-    """Twelve faces, each one red inside the crop and blue outside of it."""
+    """Twelve faces, red inside the crop and blue outside of it."""
     folder = tmp_path / "celeba"
     folder.mkdir()
     names = [f"{number:06}.jpg" for number in range(1, 13)]
     with zipfile.ZipFile(folder / "img_align_celeba.zip", "w") as archive:
         for name in names:
             face = Image.new("RGB", (178, 218), "blue")
-            face.paste((255, 0, 0), (15, 35, 163, 183))  # the centre square of 148
+            face.paste((255, 0, 0), (15, 35, 163, 183))  # the center square of 148
             packed = io.BytesIO()
             face.save(packed, "JPEG", quality=100, subsampling=0)
             archive.writestr(f"img_align_celeba/{name}", packed.getvalue())
@@ -89,7 +90,7 @@ def test_digits_need_no_download() -> None:
     assert len(Digits().images("train").pixels) + len(Digits().images("test").pixels) == 1797
 
 
-def test_labels_only_where_asked() -> None:
+def test_labels_are_in_batches_only_by_option() -> None:
     _, labels = first(Digits())
     assert labels.shape == (64, 0)
 
@@ -103,29 +104,29 @@ def test_mnist_is_padded(kind: type[ImageDataModule], mnist: Path) -> None:
     assert (images[:, :, -2:] == -1).all()
     at_28 = kind(str(mnist), size=28, batch_size=10).images("train").pixels
     assert torch.equal(data.images("train").pixels[:, :, 2:-2, 2:-2], at_28)
-    with pytest.raises(BadRecipe, match="size 28 or 32, not 64"):
+    with pytest.raises(BadRecipe, match=r"size.*28.*32.*64"):
         kind(str(mnist), size=64).setup("fit")
 
 
-def test_binarised_mnist_is_one_fair_draw_of_its_grey_levels(mnist: Path) -> None:
-    grey = MNIST(str(mnist), size=28).images("test").pixels.int()
+def test_binarized_mnist_is_a_fixed_bernoulli_sample_of_gray_levels(mnist: Path) -> None:
+    gray = MNIST(str(mnist), size=28).images("test").pixels.int()
     data = BinarizedMNIST(str(mnist), batch_size=10)
     images, _ = first(data)
     assert images.shape == (10, 1, 28, 28)
     assert set(images.unique().tolist()) == {-1, 1}
     white = data.images("test").pixels == 255
     assert torch.equal(BinarizedMNIST(str(mnist)).images("test").pixels == 255, white)
-    assert white[grey == 255].all()
-    assert not white[grey == 0].any()
+    assert white[gray == 255].all()
+    assert not white[gray == 0].any()
     for low in range(0, 256, 64):
-        band = (grey >= low) & (grey < low + 64)
-        assert abs(white[band].float().mean() - grey[band].float().mean() / 255) < 0.02
+        band = (gray >= low) & (gray < low + 64)
+        assert abs(white[band].float().mean() - gray[band].float().mean() / 255) < 0.02
     assert not torch.equal(data.images("train").pixels[:20] == 255, white)
-    with pytest.raises(BadRecipe, match="size 28, not 32"):
+    with pytest.raises(BadRecipe, match=r"size.*28.*32"):
         BinarizedMNIST(str(mnist), size=32).setup("fit")
 
 
-def test_every_image_is_seen_once_an_epoch(mnist: Path) -> None:
+def test_an_epoch_contains_every_image_once(mnist: Path) -> None:
     data = MNIST(str(mnist), size=28, batch_size=5)
     data.setup("fit")
     batches = [pixels for pixels, _ in data.train_dataloader()]
@@ -143,11 +144,11 @@ def test_cifar10_from_an_npz(tmp_path: Path) -> None:
     assert torch.equal(data.images("train").pixels[3, 1], torch.from_numpy(images[3, :, :, 1]))
 
 
-def test_celeba_is_cut_to_its_named_square(celeba: Path) -> None:
+def test_celeba_is_cropped_to_its_center_square(celeba: Path) -> None:
     data = CelebA(str(celeba), size=64, batch_size=4, labels=True)
     pixels = data.images("train").pixels.float()
     inside = pixels[:, :, 1:-1, 1:-1]
-    assert inside[:, 0].min() > 240  # red to the edge: nothing of the blue frame is left
+    assert inside[:, 0].min() > 240  # red to the edge, without the blue frame
     assert inside[:, 2].max() < 15
     assert len(pixels) == 10  # without a face of the test partition, every tenth is held out
     assert len(data.images("test").pixels) == 2
@@ -161,48 +162,48 @@ def test_celeba_attributes_belong_to_their_faces(celeba: Path) -> None:
 
 def test_celeba_is_decoded_once(celeba: Path) -> None:
     pixels = CelebA(str(celeba)).images("train").pixels
-    kept = celeba / "celeba" / "celeba-148-64.npy"
-    written = kept.stat().st_mtime_ns
+    cache = celeba / "celeba" / "celeba-148-64.npy"
+    written = cache.stat().st_mtime_ns
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
-    assert kept.stat().st_mtime_ns == written
+    assert cache.stat().st_mtime_ns == written
     assert not list(celeba.rglob("*.part*"))
 
 
-def test_damaged_files_of_celeba_are_named(celeba: Path) -> None:
-    """A picture in the archive, and a table; what was kept of the archive is made again."""
-    kept, whole = celeba / "celeba" / "celeba-148-64.npy", CelebA(str(celeba)).images("train")
-    kept.write_bytes(kept.read_bytes()[:100])
+def test_errors_name_damaged_files_of_celeba(celeba: Path) -> None:
+    """A picture in the archive, and a table; a damaged cache is computed again."""
+    cache, whole = celeba / "celeba" / "celeba-148-64.npy", CelebA(str(celeba)).images("train")
+    cache.write_bytes(cache.read_bytes()[:100])
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, whole.pixels)
-    kept.unlink()
+    cache.unlink()
     with zipfile.ZipFile(celeba / "celeba" / "img_align_celeba.zip", "a") as archive:
         archive.writestr("__MACOSX/img_align_celeba/._000001.jpg", b"x")
         archive.writestr("img_align_celeba/000013.jpg", b"P6 2000000000 2000000000 255\n")
-    with pytest.raises(MissingData, match=r"000013.jpg has more than"):
+    with pytest.raises(MissingData, match=r"000013.jpg"):
         CelebA(str(celeba)).images("train")
     (celeba / "celeba" / "list_attr_celeba.txt").write_text("12\n")
     with pytest.raises(MissingData, match=r"list_attr_celeba.txt"):
         _ = CelebA(str(celeba)).attributes
 
 
-def test_a_folder_of_pictures(tmp_path: Path) -> None:
-    for name, colour in ("cats/a.png", "red"), ("cats/b.jpg", "red"), ("dogs/c.png", "blue"):
+def test_labels_of_a_picture_folder_are_its_subfolders(tmp_path: Path) -> None:
+    for name, color in ("cats/a.png", "red"), ("cats/b.jpg", "red"), ("dogs/c.png", "blue"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        Image.new("RGB", (50, 80), colour).save(tmp_path / name)
+        Image.new("RGB", (50, 80), color).save(tmp_path / name)
     data = ImageFolder(str(tmp_path), size=16, batch_size=2, labels=True)
     assert data.images("train").pixels.shape == (2, 3, 16, 16)
     assert data.images("train").labels.tolist() == [0, 1]
     (tmp_path / "cats" / "d.png").write_text("no picture")
-    with pytest.raises(BadRecipe, match=r"d.png is not an image"):
+    with pytest.raises(BadRecipe, match=r"d.png"):
         ImageFolder(str(tmp_path)).images("train")
-    with pytest.raises(MissingData, match="no images below"):
+    with pytest.raises(MissingData, match="nowhere"):
         ImageFolder(str(tmp_path / "nowhere")).images("train")
 
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10, CelebA])
-def test_absent_and_offline(
+def test_missing_data_offline(
     kind: type[ImageDataModule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One error: what is missing, where it was looked for, how to get it."""
+    """One error names the data set, the folder, the address and ZOO_DATA."""
 
     def offline(*_: object, **__: object) -> None:
         raise OSError("no network")
@@ -212,11 +213,11 @@ def test_absent_and_offline(
     monkeypatch.setitem(__import__("sys").modules, "gdown", None)
     with pytest.raises(MissingData) as error:
         kind(str(tmp_path)).prepare_data()
-    words = str(error.value)
-    assert kind.source.title in words
-    assert str(tmp_path) in words
-    assert kind.source.url in words
-    assert "ZOO_DATA" in words
+    message = str(error.value)
+    assert kind.source.title in message
+    assert str(tmp_path) in message
+    assert kind.source.url in message
+    assert "ZOO_DATA" in message
 
 
 def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,12 +227,12 @@ def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.Mon
     assert Digits().root == Path("data")
 
 
-def test_a_batch_larger_than_the_data() -> None:
+def test_a_batch_cannot_be_larger_than_the_data() -> None:
     with pytest.raises(BadRecipe, match=r"1500.*2000"):
         Digits(batch_size=2000).setup("fit")
 
 
-def test_normalise_is_exact_at_both_ends() -> None:
+def test_normalize_is_exact_at_both_ends() -> None:
     pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
     x = normalize(pixels)
     assert x.min() == -1
@@ -239,18 +240,18 @@ def test_normalise_is_exact_at_both_ends() -> None:
     assert torch.equal(((x + 1) * 127.5).round().to(torch.uint8), pixels)
 
 
-def test_mirrored_flips_whole_images() -> None:
+def test_random_flip_flips_whole_images() -> None:
     pixels = torch.arange(4, dtype=torch.uint8).expand(100, 1, 2, 4)
     rows = {tuple(x[0, 0].tolist()) for x in random_flip(pixels)}
     assert rows == {(0, 1, 2, 3), (3, 2, 1, 0)}
 
 
-def tar(path: Path, names: list[str], colour: int, label: int | None = None) -> None:
-    """Pictures of one grey level, and their class, as WebDataset writes them."""
+def tar(path: Path, names: list[str], level: int, label: int | None = None) -> None:
+    """A tar file in WebDataset's format: pictures of one gray level, and their class."""
     with tarfile.open(path, "w") as archive:
         for name in names:
             packed = io.BytesIO()
-            Image.new("RGB", (20, 30), (colour,) * 3).save(packed, "PNG")
+            Image.new("RGB", (20, 30), (level,) * 3).save(packed, "PNG")
             files = {f"{name}.png": packed.getvalue()}
             files |= {} if label is None else {f"{name}.cls": str(label).encode()}
             for file, content in files.items():
@@ -261,7 +262,7 @@ def tar(path: Path, names: list[str], colour: int, label: int | None = None) -> 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    """Two tar files of 20 pictures, and a folder of five."""
+    """Two tar files of 20 pictures each, and a folder of five."""
     tar(tmp_path / "a-0.tar", [f"{i:03}" for i in range(20)], 0, label=7)
     tar(tmp_path / "a-1.tar", [f"{i:03}" for i in range(20)], 100)
     (tmp_path / "loose").mkdir()
@@ -271,7 +272,7 @@ def shards(tmp_path: Path) -> Path:
 
 
 def levels(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[int, int]]:
-    """Grey level and label of every picture."""
+    """Gray level and label of every picture."""
     return [
         (int(pixels[0, 0, 0]), int(label))
         for images, labels in batches
@@ -280,8 +281,8 @@ def levels(batches: list[tuple[torch.Tensor, torch.Tensor]]) -> list[tuple[int, 
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_shards_are_read_when_their_turn_comes(shards: Path, workers: int) -> None:
-    """Every picture once an epoch, from tar files and folders, in an order of its own."""
+def test_shards_are_shuffled_and_decoded_on_demand(shards: Path, workers: int) -> None:
+    """An epoch contains every picture once, from tar files and folders, in a shuffled order."""
     data = Shards(str(shards), size=16, batch_size=4, labels=True, workers=workers)
     data.setup("fit")
     seen = levels(list(data.train_dataloader()))
@@ -295,52 +296,52 @@ def test_shards_are_read_when_their_turn_comes(shards: Path, workers: int) -> No
 
 
 def test_shards_are_shared_by_ranks_and_resumed(shards: Path) -> None:
-    """Two ranks see all pictures between them; a loader goes on after the batches it has given."""
-    pieces = StreamedImages(Shards(str(shards)).pieces("train"), 16, labels=True)
-    orders = [list(ResumableSampler(pieces, 2, rank, seed=3, drop_last=True)) for rank in range(2)]
+    """Two ranks divide all pictures; a restored loader continues after its last batch."""
+    images = StreamedImages(Shards(str(shards)).entries("train"), 16, labels=True)
+    orders = [list(ResumableSampler(images, 2, rank, seed=3, drop_last=True)) for rank in range(2)]
     assert sorted(orders[0] + orders[1]) == list(range(40))
 
     def loader() -> ResumableLoader:
         return ResumableLoader(
-            pieces, 4, ResumableSampler(pieces, 1, 0, seed=3, drop_last=True), workers=2
+            images, 4, ResumableSampler(images, 1, 0, seed=3, drop_last=True), workers=2
         )
 
     first, whole, rest = loader(), loader(), loader()
     batches = iter(first)
-    begun = [next(batches), next(batches), next(batches)]
+    first_batches = [next(batches), next(batches), next(batches)]
     rest.load_state_dict(first.state_dict())
-    assert levels([*begun, *rest]) == levels(list(whole))
+    assert levels([*first_batches, *rest]) == levels(list(whole))
     first.order.set_epoch(1)
     assert levels(list(first)) != levels(list(whole))
-    with pytest.raises(BadRecipe, match="40 images in batches of 4 on 1 devices: go on with these"):
-        ResumableLoader(pieces, 5, ResumableSampler(pieces, 1, 0)).load_state_dict(
-            rest.state_dict() | {"given": 1}
+    with pytest.raises(BadRecipe, match=r"40 images in batches of 4.* 40 images in batches of 5"):
+        ResumableLoader(images, 5, ResumableSampler(images, 1, 0)).load_state_dict(
+            rest.state_dict() | {"yielded": 1}
         )
 
 
-def test_shards_that_are_none(tmp_path: Path) -> None:
-    with pytest.raises(MissingData, match="no pictures and no tar files"):
+def test_shards_need_pictures_or_tar_files(tmp_path: Path) -> None:
+    with pytest.raises(MissingData, match=str(tmp_path)):
         Shards(str(tmp_path)).setup("fit")
     (tmp_path / "a.tar").write_bytes(b"no tar file at all")
-    with pytest.raises(BadRecipe, match="not a plain tar file"):
+    with pytest.raises(BadRecipe, match=r"a.tar"):
         Shards(str(tmp_path)).setup("fit")
 
 
-def test_three_digits_are_stacked(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The label is the number that the channels write, and the draw is fixed."""
+def test_stacked_mnist_stacks_three_digits(mnist: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The label is the number whose digits are the channels, and the sample is fixed."""
     monkeypatch.setitem(stacked.SIZES, "train", 50)
-    data, grey = StackedMNIST(str(mnist), size=28), MNIST(str(mnist), size=28).images("train")
+    data, gray = StackedMNIST(str(mnist), size=28), MNIST(str(mnist), size=28).images("train")
     pixels, labels = data.images("train")
     assert pixels.shape == (50, 3, 28, 28)
     for image, label in zip(pixels, labels.tolist(), strict=True):
         for channel, digit in zip(image, (label // 100, label // 10 % 10, label % 10), strict=True):
-            assert any(torch.equal(channel, one) for one in grey.pixels[grey.labels == digit, 0])
+            assert any(torch.equal(channel, one) for one in gray.pixels[gray.labels == digit, 0])
     again = StackedMNIST(str(mnist), size=32).images("train")
     assert torch.equal(again.labels, labels)
     assert len(labels.unique()) > 40
 
 
-def test_a_class_is_left_out_of_training_alone() -> None:
+def test_exclude_class_applies_to_the_training_split_only() -> None:
     whole, without = Digits(), Digits(exclude_class=4)
     known = whole.images("train").labels != 4
     assert torch.equal(without.images("train").pixels, whole.images("train").pixels[known])
@@ -354,7 +355,7 @@ def test_a_class_is_left_out_of_training_alone() -> None:
 
 @pytest.mark.parametrize("kind", [MNIST, FashionMNIST, BinarizedMNIST, StackedMNIST])
 @pytest.mark.parametrize("content", [b"", b"x" * 99, struct.pack(">HBB3I", 0, 8, 3, 2**31, 28, 28)])
-def test_damaged_files_of_mnist_are_told(
+def test_errors_report_damaged_files_of_mnist(
     kind: type[ImageDataModule], content: bytes, mnist: Path
 ) -> None:
     for path in mnist.rglob("train-images-idx3-ubyte"):
@@ -376,8 +377,8 @@ def test_damaged_files_of_mnist_are_told(
         {"labels": np.array([None] * 9)},
     ],
 )
-def test_arrays_of_another_kind_are_no_images(array: dict[str, np.ndarray], tmp_path: Path) -> None:
-    """Of another type, shape or number, or with labels that are no classes."""
+def test_invalid_arrays_are_damaged_files(array: dict[str, np.ndarray], tmp_path: Path) -> None:
+    """Arrays of another type, shape or length, and labels that are not classes."""
     (tmp_path / "cifar10").mkdir()
     whole = {"images": np.zeros((9, 32, 32, 3), np.uint8), "labels": np.arange(9)}
     for split in ("train", "test"):
@@ -388,7 +389,7 @@ def test_arrays_of_another_kind_are_no_images(array: dict[str, np.ndarray], tmp_
 
 @pytest.mark.parametrize("name", ["list_attr_celeba.txt", "list_eval_partition.txt"])
 @pytest.mark.parametrize("content", [b"", b"<html>404 not found</html>\n" * 9, b"\x80\xff" * 99])
-def test_damaged_tables_of_celeba_are_named(name: str, content: bytes, celeba: Path) -> None:
+def test_errors_name_damaged_tables_of_celeba(name: str, content: bytes, celeba: Path) -> None:
     (celeba / "celeba" / name).write_bytes(content)
     with pytest.raises(MissingData, match=name):
         CelebA(str(celeba)).images("train")
@@ -399,18 +400,18 @@ def test_damaged_tables_of_celeba_are_named(name: str, content: bytes, celeba: P
 
 def test_faces_are_decoded_again_for_a_newer_archive(celeba: Path) -> None:
     folder = celeba / "celeba"
-    kept = folder / "celeba-148-64.npy"
+    cache = folder / "celeba-148-64.npy"
     pixels = CelebA(str(celeba)).images("train").pixels.clone()
     for content in (b"PK\3\4", b"\x93NUMPY\1\0\x76\0{{{{" + b" " * 200):
-        kept.write_bytes(content)
+        cache.write_bytes(content)
         assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
-    np.save(kept, np.zeros((12, 3, 64, 64), np.uint8))
-    os.utime(kept, (1, 1))
+    np.save(cache, np.zeros((12, 3, 64, 64), np.uint8))
+    os.utime(cache, (1, 1))
     assert torch.equal(CelebA(str(celeba)).images("train").pixels, pixels)
 
 
 def broken_tar(path: Path, kind: str) -> str:
-    """A tar file with one fault; the name that a message has for it."""
+    """Write a tar file with one fault; return its name in messages."""
     tar(path, [f"{i}" for i in range(6)], 50)
     content = path.read_bytes()
     if kind == "damaged":
@@ -432,8 +433,8 @@ def broken_tar(path: Path, kind: str) -> str:
 
 
 @pytest.mark.parametrize("kind", ["damaged", "pipe", "class", "link"])
-def test_no_part_of_a_tar_file_is_lost_silently(shards: Path, kind: str) -> None:
-    """It is named, and by `skip` the others are read."""
+def test_errors_name_unreadable_parts_of_tar_files(shards: Path, kind: str) -> None:
+    """The error names the fault; with `skip` the other pictures are read."""
     name = broken_tar(shards / "z.tar", kind)
     with pytest.raises(BadRecipe, match=name):
         Shards(str(shards), size=8).setup("fit")
@@ -443,24 +444,24 @@ def test_no_part_of_a_tar_file_is_lost_silently(shards: Path, kind: str) -> None
     assert len(next(iter(data.train_dataloader()))[0]) == 4
 
 
-def test_paths_in_tar_files_may_begin_with_dots(tmp_path: Path) -> None:
+def test_paths_in_tar_files_may_start_with_dots(tmp_path: Path) -> None:
     tar(tmp_path / "a.tar", [f"../../x/{i}" for i in range(4)], 50)
     tar(tmp_path / "b.tar", [f"./{i}" for i in range(4)], 50)
-    assert len(Shards(str(tmp_path)).everything) == 8
+    assert len(Shards(str(tmp_path)).all_entries) == 8
 
 
 @pytest.mark.parametrize("kind", [Digits, ImageFolder, Shards])
-def test_sizes_are_one_or_more(kind: type[ImageDataModule]) -> None:
+def test_sizes_must_be_positive(kind: type[ImageDataModule]) -> None:
     for name in ("size", "batch_size"):
         for value in (0, -1):
-            with pytest.raises(BadRecipe, match=f"{name} must be >= 1, got {value}"):
+            with pytest.raises(BadRecipe, match=f"{name}.*{value}"):
                 kind(**{name: value})
 
 
-def test_an_empty_root_is_none() -> None:
-    """As of `--data.init_args.root "$UNSET"`."""
+def test_an_empty_root_is_rejected() -> None:
+    """For example from `--data.init_args.root "$UNSET"`."""
     for kind in (ImageFolder, Shards):
-        with pytest.raises(BadRecipe, match="root must be a folder"):
+        with pytest.raises(BadRecipe, match="root"):
             kind("").setup("fit")
-    with pytest.raises(BadRecipe, match="unreadable must be stop or skip"):
+    with pytest.raises(BadRecipe, match=r"unreadable.*maybe"):
         ImageFolder(unreadable="maybe")

@@ -1,4 +1,4 @@
-"""One test over every recipe, and one over every card."""
+"""Tests of every recipe and every card."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ NAMES = catalog.list_models()
 
 
 def toy(name: str) -> ZooModule:
-    """The recipe's model at the size of a smoke test."""
+    """The model of a recipe at the size of a smoke test."""
     settings = yaml.safe_load(catalog.recipe_path(name).read_text())["model"]
     kind = find_class(Path(name), settings["class_path"])
     narrow = {name: size.value for name, size in marked(kind, SmokeTestValue).items()}
@@ -32,14 +32,15 @@ def toy(name: str) -> ZooModule:
 
 
 def batches(name: str) -> DataLoader:
+    """Random batches like those of a recipe's data."""
     data = data_of(name)
     images = torch.rand(40, data.channels, data.size, data.size) * 2 - 1
     return DataLoader(TensorDataset(images, torch.arange(40) % 10), batch_size=20)
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe(name: str, tmp_path: Path) -> None:
-    """It builds, trains two steps, samples in range, survives write and read."""
+def test_recipes_train_sample_and_save(name: str, tmp_path: Path) -> None:
+    """Two steps; samples are in range; a saved and loaded model has the same samples."""
     model = toy(name)
     trainer = Trainer(
         max_steps=2,
@@ -68,20 +69,20 @@ def test_recipe(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe_is_accepted_by_the_command(name: str) -> None:
-    """LightningCLI parses it, and a misspelt argument is refused."""
+def test_recipes_are_valid_for_zoo_fit(name: str) -> None:
+    """LightningCLI parses them, and rejects a misspelled argument."""
     from zoo.cli import main
 
     with pytest.raises(SystemExit) as stop:
         main(["fit", name, "--print_config"])
     assert stop.value.code == 0
-    with pytest.raises(SystemExit, match="called 'widht'"):
+    with pytest.raises(SystemExit, match="widht"):
         main(["fit", name, "--model.widht", "3"])
 
 
 @pytest.mark.parametrize("name", RECIPES)
-def test_recipe_says_what_to_expect(name: str) -> None:
-    """Its first line states time, hardware and the expected number."""
+def test_recipes_state_the_expected_result(name: str) -> None:
+    """The first line states the time, the hardware and the headline metric."""
     first = catalog.recipe_path(name).read_text().splitlines()[0]
     assert first.startswith(f"# {name}: ")
     assert "minutes" in first
@@ -92,8 +93,8 @@ def test_recipe_says_what_to_expect(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_card_keeps_its_promise(name: str) -> None:
-    """Digest, strict load, the picture from seed 0; a recipe; words by somebody who looked."""
+def test_weights_match_their_cards(name: str) -> None:
+    """Digest, strict load and preview from seed 0; a recipe; a reviewed description."""
     assert len(verify(name)) == 3
     card = zoo.card(name)
     assert name in RECIPES
@@ -103,10 +104,10 @@ def test_card_keeps_its_promise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_weights_were_raised_by_their_recipe(name: str) -> None:
-    given = yaml.safe_load(catalog.recipe_path(name).read_text())["model"].get("init_args", {})
+def test_weights_have_the_arguments_of_their_recipes(name: str) -> None:
+    arguments = yaml.safe_load(catalog.recipe_path(name).read_text())["model"].get("init_args", {})
     model = zoo.load(name)
-    assert {argument: model.hparams[argument] for argument in given} == given
+    assert {argument: model.hparams[argument] for argument in arguments} == arguments
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""The leaderboard is what the cards say."""
+"""The leaderboard has the metrics of the cards."""
 
 import csv
 import json
@@ -10,23 +10,23 @@ from zoo.publishing import leaderboard
 
 
 @pytest.mark.parametrize("name", ["leaderboard.md", "leaderboard.csv", "leaderboard.html"])
-def test_it_is_generated_from_the_cards(name: str) -> None:
-    """Run `zoo leaderboard` when this fails."""
-    written = (leaderboard.FOLDER / name).read_text(encoding="utf-8")
-    assert written == leaderboard.contents()[name]
+def test_the_leaderboard_is_generated_from_the_cards(name: str) -> None:
+    """If this fails, run `zoo leaderboard`."""
+    text = (leaderboard.FOLDER / name).read_text(encoding="utf-8")
+    assert text == leaderboard.contents()[name]
 
 
-def test_every_metric_of_every_card_has_a_row() -> None:
-    wanted = {
+def test_each_metric_of_each_card_has_a_row() -> None:
+    expected = {
         (name, m["metric"], m["value"])
         for name in zoo.list_models()
         for m in zoo.card(name).metrics
     }
-    found = {(row["name"], row["metric"], row["value"]) for row in leaderboard.rows()}
-    assert found == wanted
+    rows = {(row["name"], row["metric"], row["value"]) for row in leaderboard.rows()}
+    assert rows == expected
 
 
-def test_the_best_comes_first() -> None:
+def test_the_best_value_is_first() -> None:
     rows = [
         row for row in leaderboard.rows() if (row["data"], row["metric"]) == ("Digits", "fd-pixels")
     ]
@@ -40,15 +40,15 @@ def test_years_are_those_of_the_papers() -> None:
     assert leaderboard.year("zoo.classifiers.lenet.LeNet") == 1998
 
 
-def test_a_card_cannot_break_out_of_the_page() -> None:
+def test_text_of_cards_is_not_markup() -> None:
     row = leaderboard.rows()[0] | {"paper": "</script><script>alert(1)</script>"}
-    text = leaderboard.page([row], {})
+    text = leaderboard.to_html([row], {})
     assert "alert(1)</script>" not in text
     data = text.partition("const rows = ")[2].partition(";\nconst columns")[0]
     assert json.loads(data)[0]["paper"] == row["paper"]
 
 
-def test_the_csv_is_read_back() -> None:
-    rows = list(csv.DictReader(leaderboard.comma_separated(leaderboard.rows()).splitlines()))
+def test_the_csv_has_all_rows() -> None:
+    rows = list(csv.DictReader(leaderboard.to_csv(leaderboard.rows()).splitlines()))
     assert len(rows) == len(leaderboard.rows())
     assert tuple(rows[0]) == leaderboard.COLUMNS

@@ -1,4 +1,4 @@
-"""A card states what its model learned from, and its files replace no other model."""
+"""Cards state the training data, and exports replace no files of another model."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,6 @@ from toys import fails
 
 import zoo
 from zoo.cli import main
-from zoo.cli.train import export as verb
 from zoo.pretrained import catalog
 
 SHORT = ["--trainer.max_steps", "2", *QUIET]
@@ -19,7 +18,7 @@ QUICK = ["--protocol", "quick", "--extractor", "pixels"]
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One recipe, trained on its own data and on a folder of pictures."""
+    """Runs of one recipe on its own data and on a folder of pictures."""
     folder = tmp_path_factory.mktemp("learned")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -40,21 +39,21 @@ def facts(name: str, folder: str = "exports") -> dict[str, object]:
     return zoo.Card.read(Path(folder) / f"{name}.md").facts
 
 
-def test_a_run_on_other_data_is_not_said_to_be_of_the_recipes(place: Path) -> None:
-    """Whatever it is exported as, and never over what ships."""
+def test_the_card_of_a_run_on_other_data_states_these(place: Path) -> None:
+    """Under any name, and shipped weights are unchanged."""
     before = {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()}
     main(["export", "runs/own", "vae-digits", *QUICK])
-    found = facts("vae-digits")
-    data = found["data"]
+    card_facts = facts("vae-digits")
+    data = card_facts["data"]
     assert data["name"] == "shells (own pictures)"
-    assert data["terms"] == found["license"] == "unknown"
+    assert data["terms"] == card_facts["license"] == "unknown"
     assert data["examples"] == 108
-    assert found["recipe"] == "own/recipe.yaml"
-    assert all(record["data"] == data["name"] for record in found["metrics"])
+    assert card_facts["recipe"] == "own/recipe.yaml"
+    assert all(record["data"] == data["name"] for record in card_facts["metrics"])
     assert {path: path.stat().st_mtime_ns for path in catalog.WEIGHTS.iterdir()} == before
 
 
-def test_nothing_is_written_among_the_pictures(place: Path) -> None:
+def test_nothing_is_written_to_the_folder_of_pictures(place: Path) -> None:
     before = sorted(place.glob("shells/**/*"))
     main(["export", "runs/own", "own", *QUICK, "--extractor", "thumbnails"])
     main(["export", "runs/own", "own", *QUICK])
@@ -62,37 +61,37 @@ def test_nothing_is_written_among_the_pictures(place: Path) -> None:
     assert {m["metric"] for m in facts("own")["metrics"]} >= {"fd-pixels", "mse"}
 
 
-def test_a_run_on_the_recipes_data_is_of_the_recipe(place: Path) -> None:
+def test_the_card_of_a_run_on_the_data_of_its_recipe_names_the_recipe(place: Path) -> None:
     main(["export", "runs/vae-digits", "vae-digits", *QUICK])
-    found = facts("vae-digits")
-    assert found["recipe"] == "recipes/vae-digits.yaml"
-    assert found["data"]["name"] == "Digits"
-    assert found["data"]["examples"] == 1500
-    assert found["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
-    assert found["license"] == "Apache-2.0"
+    card_facts = facts("vae-digits")
+    assert card_facts["recipe"] == "recipes/vae-digits.yaml"
+    assert card_facts["data"]["name"] == "Digits"
+    assert card_facts["data"]["examples"] == 1500
+    assert card_facts["data"]["sha256"] == __import__("zoo.data").data.Digits().digest("train")
+    assert card_facts["license"] == "Apache-2.0"
 
 
-def test_a_checkpoint_by_itself_knows_its_data(place: Path) -> None:
+def test_a_checkpoint_outside_of_its_run_records_its_data(place: Path) -> None:
     (place / "alone").mkdir(exist_ok=True)
     shutil.copy(place / "runs" / "own" / "last.ckpt", place / "alone" / "x.ckpt")
     main(["export", "alone/x.ckpt", "own", *QUICK])
     assert facts("own")["data"]["name"] == "shells (own pictures)"
-    said = fails("export", "alone/x.ckpt", "own", "--recipe", "vae-digits")
-    assert "ImageFolder" in said
-    assert "Digits" in said
+    message = fails("export", "alone/x.ckpt", "own", "--recipe", "vae-digits")
+    assert "ImageFolder" in message
+    assert "Digits" in message
 
 
-def test_a_checkpoint_without_a_record_is_not_guessed_at(place: Path) -> None:
+def test_a_checkpoint_without_a_record_needs_a_recipe(place: Path) -> None:
     (place / "alone").mkdir(exist_ok=True)
     state = torch.load(place / "runs" / "vae-digits" / "last.ckpt", weights_only=True)
     state["Digits"] = {"seed": 0}
     torch.save(state, place / "alone" / "old.ckpt")
-    assert "by --recipe" in fails("export", "alone/old.ckpt", "vae-digits")
+    assert "--recipe" in fails("export", "alone/old.ckpt", "vae-digits")
     main(["export", "alone/old.ckpt", "vae-digits", "--recipe", "vae-digits", *QUICK])
     assert facts("vae-digits")["data"]["name"] == "Digits"
 
 
-def test_pictures_that_changed_since_are_told(place: Path) -> None:
+def test_cards_state_changes_of_the_pictures(place: Path) -> None:
     more = pictures(place / "shells", 130)
     main(["export", "runs/own", "own", *QUICK])
     data = facts("own")["data"]
@@ -103,40 +102,41 @@ def test_pictures_that_changed_since_are_told(place: Path) -> None:
     pictures(more)
 
 
-def test_files_of_another_model_are_not_replaced(place: Path) -> None:
+def test_an_export_replaces_no_files_of_another_model(place: Path) -> None:
     main(["export", "runs/vae-digits", "mine", *QUICK])
     card = place / "exports" / "mine.md"
-    card.write_text(card.read_text() + "\nWords about digits.")
+    card.write_text(card.read_text() + "\nA text about digits.")
     main(["export", "runs/vae-digits", "mine", *QUICK])
-    assert "Words about digits" in card.read_text()
+    assert "A text about digits" in card.read_text()
     before = card.read_bytes()
-    said = fails("export", "runs/own", "mine", *QUICK)
-    assert "Digits" in said
-    assert "--force" in said
+    message = fails("export", "runs/own", "mine", *QUICK)
+    assert "Digits" in message
+    assert "--force" in message
     assert card.read_bytes() == before
     main(["export", "runs/own", "mine", *QUICK, "--force"])
-    assert "Words about digits" not in card.read_text()
+    assert "A text about digits" not in card.read_text()
     card.write_text("no card")
     assert "--force" in fails("export", "runs/own", "mine", *QUICK)
 
 
-def test_terms_are_those_of_own_pictures_alone(place: Path) -> None:
-    said = fails("export", "runs/vae-digits", "mine", "--terms", "mine", *QUICK)
-    assert "--terms" in said
-    assert "Digits" in said
+def test_terms_are_only_for_own_pictures(place: Path) -> None:
+    message = fails("export", "runs/vae-digits", "mine", "--terms", "mine", *QUICK)
+    assert "--terms" in message
+    assert "Digits" in message
 
 
-def test_a_terminal_is_asked(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_prompts_for_license_and_terms(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = iter(["MIT", ""])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
-    monkeypatch.setattr("builtins.input", lambda words: next(answers))
+    monkeypatch.setattr("builtins.input", lambda prompt: next(answers))
     main(["export", "runs/own", "own", *QUICK])
     assert facts("own")["license"] == "MIT"
     assert facts("own")["data"]["terms"] == "unknown"
-    assert verb.__name__ == "export"
 
 
-def test_a_card_is_measured_on_its_own_data_alone(place: Path) -> None:
+def test_a_model_is_evaluated_on_the_data_of_its_card(place: Path) -> None:
     main(["export", "runs/own", "vae-digits", *QUICK])
     path = "exports/vae-digits.safetensors"
     for more in ([], ["--card"], ["--card", "--recipe", "vae-digits"]):
@@ -144,17 +144,17 @@ def test_a_card_is_measured_on_its_own_data_alone(place: Path) -> None:
     main(["evaluate", path, *QUICK, "--recipe", "runs/own/recipe.yaml"])
 
 
-def test_a_checkpoint_is_measured_on_what_it_learned_from(
+def test_a_checkpoint_is_evaluated_on_its_training_data(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whatever its name, and without SqueezeNet in the space of thumbnails."""
+    """Under any name."""
     for name in ("dcgan-digits.ckpt", "mine.ckpt"):
         shutil.copy(place / "runs" / "own" / "last.ckpt", place / name)
         main(["evaluate", name, *QUICK, "--json"])
         assert "shells (own pictures)" in capsys.readouterr().out
 
 
-def test_terms_are_one_line(place: Path) -> None:
+def test_terms_are_made_printable(place: Path) -> None:
     main(["export", "runs/own", "a", *QUICK, "--license", "", "--terms", "my\x1b[31m\nown"])
     assert facts("a")["license"] == "unknown"
     assert facts("a")["data"]["terms"] == "my[31m own"

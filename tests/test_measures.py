@@ -1,4 +1,4 @@
-"""What is measured of a model follows from what it can do, and says how it was measured."""
+"""The metrics of a model follow from its protocols; records contain their settings."""
 
 import math
 import os
@@ -29,7 +29,7 @@ DATA = Path(os.environ.get("ZOO_DATA", "data"))
 
 
 class Constant(ZooModule):
-    """Explains every image by N(0, 1) pixels; of two latents one is used: q = N(1, 1), N(0, 1)."""
+    """Pixels are N(0, 1) for each image; the posteriors of two latents are N(1, 1) and N(0, 1)."""
 
     def log_likelihood(self, x: Tensor) -> Tensor:
         return Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
@@ -50,8 +50,8 @@ class Constant(ZooModule):
         return torch.tensor([0, 1, 2, 3]).expand(len(x), -1)
 
 
-class Doubtful(Constant):
-    """Its likelihood is of pixels that are on."""
+class BinaryPixels(Constant):
+    """The likelihood is that of binary pixels."""
 
     def pixel_std(self) -> float | None:
         return None
@@ -67,50 +67,50 @@ def measured(model: ZooModule, data: Digits, protocol: Protocol = TOY) -> dict[s
     return {record["metric"]: record for record in measure(model, data, protocol)}
 
 
-def test_evidence_in_closed_form() -> None:
-    found = measured(Constant(), Digits(), TOY._replace(draws=45))
-    assert list(found)[:3] == ["elbo", "divergence", "bits-per-dimension"]
+def test_elbo_and_nll_in_closed_form() -> None:
+    records = measured(Constant(), Digits(), TOY._replace(draws=45))
+    assert list(records)[:3] == ["elbo", "divergence", "bits-per-dimension"]
     x = Digits().images("test").pixels[:200].double() / 127.5 - 1
     nats = Normal(0.0, 1.0).log_prob(x).flatten(1).sum(1)
-    assert found["elbo"]["value"] == pytest.approx(nats.mean().item() - 0.5, rel=1e-5)
-    assert found["nll-45"]["value"] == pytest.approx(-nats[:20].mean().item(), rel=1e-5)
-    assert (found["nll-45"]["draws"], found["nll-45"]["real"]) == (45, 20)
+    assert records["elbo"]["value"] == pytest.approx(nats.mean().item() - 0.5, rel=1e-5)
+    assert records["nll-45"]["value"] == pytest.approx(-nats[:20].mean().item(), rel=1e-5)
+    assert (records["nll-45"]["draws"], records["nll-45"]["real"]) == (45, 20)
     bits = (0.5 - nats.mean().item()) / 64 / math.log(2) - math.log2(2 / 255)
-    assert found["bits-per-dimension"]["value"] == pytest.approx(bits, rel=1e-5)
-    assert (found["latents-in-use"]["value"], found["latents-in-use"]["latents"]) == (1, 2)
-    assert found["largest-divergence"]["value"] == pytest.approx(0.5)
+    assert records["bits-per-dimension"]["value"] == pytest.approx(bits, rel=1e-5)
+    assert (records["latents-in-use"]["value"], records["latents-in-use"]["latents"]) == (1, 2)
+    assert records["largest-divergence"]["value"] == pytest.approx(0.5)
 
 
-def test_pixels_that_are_on_or_off_are_weighed_first_and_all() -> None:
-    """They have no density, hence no bits; the evidence is what their papers report."""
-    found = measured(Doubtful(), Digits(), TOY._replace(draws=45))
-    assert "bits-per-dimension" not in found
-    assert (next(iter(found)), found["nll-45"]["real"]) == ("nll-45", 200)
+def test_nll_of_binary_pixels_is_the_headline_on_all_images() -> None:
+    """There are no bits per dimension without a density."""
+    records = measured(BinaryPixels(), Digits(), TOY._replace(draws=45))
+    assert "bits-per-dimension" not in records
+    assert (next(iter(records)), records["nll-45"]["real"]) == ("nll-45", 200)
 
 
-def test_a_codebook_of_which_half_is_used() -> None:
-    found = measured(Constant(), Digits())
-    assert found["codebook-usage"]["value"] == 0.5
-    assert found["codebook-perplexity"]["value"] == pytest.approx(4)
-    assert found["codebook-usage"]["entries"] == 8
+def test_codebook_usage() -> None:
+    records = measured(Constant(), Digits())
+    assert records["codebook-usage"]["value"] == 0.5
+    assert records["codebook-perplexity"]["value"] == pytest.approx(4)
+    assert records["codebook-usage"]["entries"] == 8
 
 
-def test_the_class_that_was_left_out_is_the_stranger() -> None:
+def test_the_excluded_class_is_the_anomaly() -> None:
     data, model = Digits(exclude_class=3), zoo.load("vae-digits")
     assert 3 not in data.images("train").labels
     assert (data.images("test").labels == 3).any()
     assert "anomaly-auroc" not in measured(model, Digits())
-    found = measured(model, data)["anomaly-auroc"]
-    assert (found["held_out"], found["real"]) == (3, 297)
-    error, strange = (
+    record = measured(model, data)["anomaly-auroc"]
+    assert (record["held_out"], record["real"]) == (3, 297)
+    error, is_anomaly = (
         reconstruction_errors(model, data.images("test")),
         data.images("test").labels == 3,
     )
-    higher = (error[strange][:, None] > error[~strange]).double().mean().item()
-    assert found["value"] == pytest.approx(higher, rel=1e-5)
+    higher = (error[is_anomaly][:, None] > error[~is_anomaly]).double().mean().item()
+    assert record["value"] == pytest.approx(higher, rel=1e-5)
 
 
-def test_samples_are_compared_with_the_split_that_is_named() -> None:
+def test_samples_are_compared_with_the_split_of_the_protocol() -> None:
     model = zoo.load("dcgan-digits")
     train, test = (
         measured(model, Digits(), TOY._replace(against=split)) for split in ("train", "test")
@@ -121,32 +121,32 @@ def test_samples_are_compared_with_the_split_that_is_named() -> None:
     assert train["memorised-pixels"]["held_out"] == 200
 
 
-def test_each_side_has_its_own_count() -> None:
-    found = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
-    assert (found["fd-pixels"]["real"], found["fd-pixels"]["fake"]) == (1500, 1600)
-    assert (found["recall-pixels"]["real"], found["recall-pixels"]["fake"]) == (1500, 1500)
-    assert "spread" not in found["fd-pixels"]
+def test_records_count_real_and_fake_images() -> None:
+    records = measured(zoo.load("dcgan-digits"), Digits(), Protocol("quick", 1600, 1))
+    assert (records["fd-pixels"]["real"], records["fd-pixels"]["fake"]) == (1500, 1600)
+    assert (records["recall-pixels"]["real"], records["recall-pixels"]["fake"]) == (1500, 1500)
+    assert "spread" not in records["fd-pixels"]
 
 
-def test_a_misspelt_extractor_is_told() -> None:
-    with pytest.raises(UnknownName, match="did you mean squeezenet"):
+def test_a_misspelled_extractor_has_a_suggestion() -> None:
+    with pytest.raises(UnknownName, match=r"squeeznet.*squeezenet"):
         measured(zoo.load("dcgan-digits"), Digits(), TOY._replace(extractor="squeeznet"))
 
 
-def test_the_protocol_follows_the_device() -> None:
+def test_the_protocol_depends_on_the_device() -> None:
     assert find_protocol("full", torch.device("cpu")).images == 10_000
     assert find_protocol("full", torch.device("cuda")).images == 50_000
     assert find_protocol("quick", torch.device("cuda")).images == 2_000
-    with pytest.raises(UnknownName, match="did you mean full"):
+    with pytest.raises(UnknownName, match=r"ful.*full"):
         find_protocol("ful", torch.device("cpu"))
 
 
-def test_a_time_is_expected_of_all_that_is_measured() -> None:
+def test_expected_seconds_of_measurements() -> None:
     for model in (zoo.load("vae-digits"), zoo.load("dcgan-digits"), Constant()):
         assert 0 < expected_seconds(model, Digits(), TOY) < math.inf
 
 
-# samples of generators that are known
+# samples of known generators
 
 
 def space(real: Tensor) -> Space:
@@ -159,21 +159,21 @@ def test_the_support_of_a_known_generator(size: int) -> None:
     real = torch.randn(500, 8, generator=draw, dtype=torch.float64)
     outputs = torch.randn(size, 8, generator=draw, dtype=torch.float64)
     fake = outputs[torch.randint(size, (500,), generator=draw)]
-    found = support(space(real), fake)
-    assert found["metric"] == "support-pixels"
-    assert found["low"] <= size
-    assert found["value"] == found["low"] > 0.5 * size
+    record = support(space(real), fake)
+    assert record["metric"] == "support-pixels"
+    assert record["low"] <= size
+    assert record["value"] == record["low"] > 0.5 * size
 
 
-def test_a_generator_without_duplicates_has_no_upper_end() -> None:
+def test_support_without_duplicates_is_unbounded() -> None:
     real = torch.randn(300, 8, generator=torch.Generator().manual_seed(0)).double()
     far = 100.0 * torch.arange(300, dtype=torch.float64)[:, None].expand(-1, 8)
-    found = support(space(real), far)
-    assert (found["high"], found["estimate"], found["pairs"]) == ("unbounded", "unbounded", 0)
+    record = support(space(real), far)
+    assert (record["high"], record["estimate"], record["pairs"]) == ("unbounded", "unbounded", 0)
 
 
-class Grey(ZooModule):
-    """Its features are the first ten pixels, and its classes the brightest of them."""
+class PixelClassifier(ZooModule):
+    """The features are the first ten pixels, and the class is the brightest of them."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -191,33 +191,35 @@ class Grey(ZooModule):
         return self.logits(self.features(x))
 
 
-def written(numbers: Tensor) -> Tensor:
-    """Images (n, 3, 4, 4) whose channels say the digits of numbers (n,)."""
+def encode_digits(numbers: Tensor) -> Tensor:
+    """Images (n, 3, 4, 4) whose channels encode the digits of numbers (n,)."""
     digits = torch.stack([numbers // 100, numbers // 10 % 10, numbers % 10], dim=1)
     return (255 * nn.functional.one_hot(digits, 16)).to(torch.uint8).unflatten(2, (4, 4))
 
 
-def test_the_class_that_was_asked_for() -> None:
-    """Classes a, b, a, b, ... of two draws: a is always found, b once in four times."""
+def test_conditional_accuracy() -> None:
+    """Classes a, b, a, b of two seeds: a is always correct, b once in four times."""
     right = torch.tensor([[True, True, True, False], [True, False, True, False]])
-    found = conditional_accuracy(right, ["a", "b"])
-    assert found["value"] == 0.625
-    assert found["by_class"] == "a 1.000, b 0.250"
-    assert found["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
-    assert found["fake"] == 4
+    record = conditional_accuracy(right, ["a", "b"])
+    assert record["value"] == 0.625
+    assert record["by_class"] == "a 1.000, b 0.250"
+    assert record["spread"] == pytest.approx(0.125 * 2**0.5, rel=1e-5)
+    assert record["fake"] == 4
 
 
-def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it draws is judged by the data's classifier, class by class."""
+def test_conditional_samples_of_every_class_are_classified(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the classifier of the data, with the accuracy of each class."""
 
-    class Album(ConditionalModel):
-        """Knows one image of each digit, and mistakes nines for ones."""
+    class LabelImages(ConditionalModel):
+        """Images whose gray level is the class; those of class 9 have class 1."""
 
         def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-            drawn = self.cyclic_labels(len(z))
-            return normalize(torch.where(drawn == 9, 1, drawn).to(torch.uint8)[:, None, None, None])
+            levels = self.cyclic_labels(len(z))
+            return normalize(
+                torch.where(levels == 9, 1, levels).to(torch.uint8)[:, None, None, None]
+            )
 
-    class Reader(ClassifierFeatures):
+    class LevelClassifier(ClassifierFeatures):
         def extract(self, x: Tensor) -> Tensor:
             return torch.nn.functional.one_hot(((x.flatten() + 1) * 127.5).round().long(), 10)
 
@@ -226,36 +228,35 @@ def test_a_conditional_model_is_asked_for_every_class(monkeypatch: pytest.Monkey
 
     classifier = ZooModule()
     classifier.hparams["classes"] = 10
-    reader, album = Reader(classifier, ""), Album()
-    album.hparams.update({"classes": 10, "latent": 1})
-    space = Space("lenet", reader, "test", dict.fromkeys(("train", "test"), torch.eye(10)))
+    extractor, model = LevelClassifier(classifier, ""), LabelImages()
+    model.hparams.update({"classes": 10, "latent": 1})
+    space = Space("lenet", extractor, "test", dict.fromkeys(("train", "test"), torch.eye(10)))
     monkeypatch.setattr(samples, "find_space", lambda *_: space)
     monkeypatch.setattr(samples, "distance_metrics", lambda *_: iter(()))
     monkeypatch.setattr(samples, "support", lambda *_: {})
-    found = {r.get("metric"): r for r in samples.sample_metrics(album, Digits(), TOY)}
-    assert found["class-accuracy"]["value"] == 0.9
-    assert found["missing-classes"]["value"] == 1
-    assert found["rarest-class"]["value"] == 0
-    assert found["commonest-class"]["value"] == pytest.approx(2)  # ones and nines
-    assert str(found["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
+    records = {r.get("metric"): r for r in samples.sample_metrics(model, Digits(), TOY)}
+    assert records["class-accuracy"]["value"] == 0.9
+    assert records["missing-classes"]["value"] == 1
+    assert records["rarest-class"]["value"] == 0
+    assert records["commonest-class"]["value"] == pytest.approx(2)  # ones and nines
+    assert str(records["class-accuracy"]["by_class"]).endswith("8 1.000, 9 0.000")
 
 
 @pytest.mark.parametrize("modes", [1000, 200, 1])
 def test_modes_are_counted_by_a_classifier_of_each_channel(modes: int) -> None:
-    extractor = ClassifierFeatures(Grey(), "toy")
-    features = extractor(written(torch.arange(4000) % modes))
+    extractor = ClassifierFeatures(PixelClassifier(), "toy")
+    features = extractor(encode_digits(torch.arange(4000) % modes))
     assert features.shape == (4000, 30)
     of_toy = Space("lenet-toy", extractor, "test", {})
-    found = {record["metric"]: record["value"] for record in classifier_metrics(of_toy, features)}
-    assert found["modes"] == modes
-    assert found["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
+    records = {record["metric"]: record["value"] for record in classifier_metrics(of_toy, features)}
+    assert records["modes"] == modes
+    assert records["modes-divergence"] == pytest.approx(math.log(1000 / modes), abs=1e-9)
 
 
 @pytest.mark.skipif(not (DATA / "MNIST").exists(), reason="needs MNIST")
-def test_lenet_reads_what_is_stacked() -> None:
-    """The labels are what the channels show."""
+def test_lenet_classifies_stacked_digits() -> None:
     extractor = load_extractor("lenet-mnist")
     assert isinstance(extractor, ClassifierFeatures)
     pixels, labels = StackedMNIST(str(DATA)).images("test")
-    found = stacked(extractor.classes(extractor(pixels[:200])))
-    assert (found == labels[:200]).double().mean() > 0.95
+    predicted = stacked(extractor.classes(extractor(pixels[:200])))
+    assert (predicted == labels[:200]).double().mean() > 0.95

@@ -1,4 +1,4 @@
-"""Models that were converted, copied or pickled do what they did."""
+"""Models in other number formats, copied and pickled models have the same results."""
 
 import copy
 import pickle
@@ -18,42 +18,51 @@ from zoo.layers.quantize import Quantizer
 from zoo.layers.recurrent import LSTM
 from zoo.pretrained import catalog
 
-FAMILIES = {type(zoo.load(name)): name for name in zoo.list_models()}  # one model of each
+CLASSES = {type(zoo.load(name)): name for name in zoo.list_models()}  # a name for each class
 FORMATS = [torch.float16, torch.bfloat16, torch.float64]
-VERBS = ("encode", "reconstruct", "bound", "features", "classify", "codes", "sort", "activity")
+METHODS = (
+    "encode",
+    "reconstruct",
+    "elbo_terms",
+    "features",
+    "classify",
+    "encode_indices",
+    "predict_category",
+    "activity",
+)
 
 
-@pytest.fixture(scope="module", params=FAMILIES.values())
+@pytest.fixture(scope="module", params=CLASSES.values())
 def model(request: pytest.FixtureRequest) -> ZooModule:
     return zoo.load(request.param)
 
 
 @torch.no_grad()
 def results(model: ZooModule) -> dict[str, torch.Tensor]:
-    """What a model draws, and does with images."""
+    """Samples of a model, and its results for images."""
     x = torch.linspace(-1, 1, 2).view(-1, 1, 1, 1).expand(-1, *model.modality.shapes[-1])
-    found = {"sample": model.sample(2, seed=0)} if hasattr(model, "sample") else {}
-    for verb in VERBS:
-        if hasattr(model, verb):
-            value = getattr(model, verb)(x)
-            found[verb] = torch.stack(value) if isinstance(value, tuple) else value
-    return found
+    outputs = {"sample": model.sample(2, seed=0)} if hasattr(model, "sample") else {}
+    for name in METHODS:
+        if hasattr(model, name):
+            value = getattr(model, name)(x)
+            outputs[name] = torch.stack(value) if isinstance(value, tuple) else value
+    return outputs
 
 
-def test_a_converted_model_does_the_same(model: ZooModule) -> None:
-    """In float64 to rounding; in half precision finite, in float32."""
+def test_converted_models_have_the_same_results(model: ZooModule) -> None:
+    """Up to rounding in float64; finite and float32 for half precision."""
     exact = results(model)
     for dtype in FORMATS:
-        for verb, value in results(copy.deepcopy(model).to(dtype)).items():
-            assert value.isfinite().all(), (dtype, verb)
-            assert value.dtype not in (torch.float16, torch.bfloat16), (dtype, verb)
-            if dtype == torch.float64 and verb != "bound":  # which draws at random
+        for name, value in results(copy.deepcopy(model).to(dtype)).items():
+            assert value.isfinite().all(), (dtype, name)
+            assert value.dtype not in (torch.float16, torch.bfloat16), (dtype, name)
+            if dtype == torch.float64 and name != "elbo_terms":  # which are random
                 torch.testing.assert_close(
-                    value.to(exact[verb].dtype), exact[verb], atol=1e-3, rtol=1e-3
+                    value.to(exact[name].dtype), exact[name], atol=1e-3, rtol=1e-3
                 )
 
 
-def test_a_pickled_model_does_the_same(model: ZooModule) -> None:
+def test_pickled_models_have_the_same_results(model: ZooModule) -> None:
     again = pickle.loads(pickle.dumps(model))
     assert not again.training
     state = model.state_dict()
@@ -66,8 +75,8 @@ def test_a_pickled_model_does_the_same(model: ZooModule) -> None:
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
-@pytest.mark.parametrize("name", sorted(FAMILIES.values()))
-def test_trains_in_true_precision(name: str, precision: str) -> None:
+@pytest.mark.parametrize("name", sorted(CLASSES.values()))
+def test_models_train_in_true_precision(name: str, precision: str) -> None:
     model = toy(name)
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
@@ -79,7 +88,7 @@ def test_trains_in_true_precision(name: str, precision: str) -> None:
 
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-true"])
-def test_images_come_in_the_precision_of_the_model(precision: str) -> None:
+def test_batches_have_the_precision_of_the_model(precision: str) -> None:
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, precision=precision,  # type: ignore[arg-type]
@@ -88,7 +97,7 @@ def test_images_come_in_the_precision_of_the_model(precision: str) -> None:
     assert trainer.global_step == 1
 
 
-def test_spectral_norm_trains_on_after_a_pickle() -> None:
+def test_spectral_norm_trains_after_pickling() -> None:
     model = pickle.loads(pickle.dumps(SNGAN(size=8, channels=1, width=8, discriminator_width=8)))
     before = copy.deepcopy(model).state_dict()
     trainer = Trainer(
@@ -96,34 +105,34 @@ def test_spectral_norm_trains_on_after_a_pickle() -> None:
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(model, Digits(batch_size=20))
-    moved = [key for key, value in model.state_dict().items() if not value.equal(before[key])]
-    assert any(key.endswith("original") for key in moved)
-    assert any(key.endswith("_u") for key in moved)
+    changed = [key for key, value in model.state_dict().items() if not value.equal(before[key])]
+    assert any(key.endswith("original") for key in changed)
+    assert any(key.endswith("_u") for key in changed)
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-@pytest.mark.parametrize("how", ["autocast", "true"])
+@pytest.mark.parametrize("mode", ["autocast", "true"])
 @pytest.mark.parametrize("layers", [{}, {"num_layers": 2, "bidirectional": True, "proj_size": 3}])
-def test_lstm_in_half_precision(dtype: torch.dtype, how: str, layers: dict[str, int]) -> None:
+def test_lstm_in_half_precision(dtype: torch.dtype, mode: str, layers: dict[str, int]) -> None:
     torch.manual_seed(0)
     lstm, x = LSTM(4, 8, batch_first=True, **layers), torch.randn(5, 6, 4)
     exact, (h, c) = nn.LSTM.forward(lstm, x)
-    if how == "true":
+    if mode == "true":
         lstm, x = lstm.to(dtype), x.to(dtype)
-    with torch.autocast("cpu", dtype=dtype, enabled=how == "autocast"):
-        found, state = lstm(x)
+    with torch.autocast("cpu", dtype=dtype, enabled=mode == "autocast"):
+        output, state = lstm(x)
         again, _ = lstm(x, state)
-    for one, other in ((found, exact), (state[0], h), (state[1], c)):
-        assert one.dtype == (dtype if how == "true" else torch.float32)
+    for one, other in ((output, exact), (state[0], h), (state[1], c)):
+        assert one.dtype == (dtype if mode == "true" else torch.float32)
         torch.testing.assert_close(one.float(), other, atol=0.02, rtol=0.05)
     again.float().sum().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in lstm.parameters())
 
 
-def test_codebooks_stay_in_float32() -> None:
+def test_codebooks_remain_at_least_float32() -> None:
     assert {b.dtype for b in Quantizer(4, 2).to(torch.bfloat16).buffers()} == {torch.float32}
     assert {b.dtype for b in Quantizer(4, 2).double().buffers()} == {torch.float64}
 
 
-def test_every_family_is_here() -> None:
-    assert {type(toy(name)) for name in catalog.list_recipes()} <= set(FAMILIES)
+def test_every_class_of_a_recipe_has_weights() -> None:
+    assert {type(toy(name)) for name in catalog.list_recipes()} <= set(CLASSES)

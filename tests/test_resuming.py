@@ -1,4 +1,4 @@
-"""A checkpoint whose states do not fit the training is refused before the first step."""
+"""Checkpoints whose states differ from those of the training fail before the first step."""
 
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,20 @@ State = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> State:
-    """A checkpoint of a VAE, with an average and a one-epoch training."""
+    """The checkpoint of a VAE with averaged weights."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(tmp_path_factory.mktemp("run"))
         return fit("vae-digits")
 
 
-def resumed(state: State) -> str:
-    """What `zoo fit` says of a checkpoint."""
+def resume_error(state: State) -> str:
+    """The message of `zoo fit` for an invalid checkpoint."""
     torch.save(state, "strange.ckpt")
     return fails("fit", "vae-digits", "--ckpt_path", "strange.ckpt", *QUIET)
 
 
 def copy(node: object) -> Any:
-    """Nested dictionaries and lists, with their leaves shared."""
+    """A copy of nested dictionaries and lists with the same leaves."""
     if isinstance(node, dict):
         return {key: copy(value) for key, value in node.items()}
     return [copy(part) for part in node] if isinstance(node, list) else node
@@ -48,8 +48,8 @@ def copy(node: object) -> Any:
         (["optimizer_states", 0, "state", 0, "exp_avg"], torch.zeros(3)),
         (["optimizer_states", 0, "state", 0, "exp_avg"], "x"),
         (["lr_schedulers"], 3),
-        (["streams"], None),
-        (["streams", 0, "torch"], torch.zeros(3)),
+        (["rng_states"], None),
+        (["rng_states", 0, "torch"], torch.zeros(3)),
         (["Digits"], []),
         (["state_dict"], {}),
         (["averaging_state"], None),
@@ -58,7 +58,7 @@ def copy(node: object) -> Any:
         (["pytorch-lightning_version"], "x"),
     ],
 )
-def test_another_state(path: list[str | int], value: object, good: State) -> None:
+def test_states_of_another_type_or_shape(path: list[str | int], value: object, good: State) -> None:
     state = copy(good)
     part: Any = state
     for key in path[:-1]:
@@ -68,20 +68,20 @@ def test_another_state(path: list[str | int], value: object, good: State) -> Non
     if last == "Checkpoint":
         last = next(key for key in part if key.startswith("Checkpoint"))
     part[last] = value
-    assert "strange.ckpt" in resumed(state)
+    assert "strange.ckpt" in resume_error(state)
     assert not Path("runs/vae-digits").exists()
 
 
 @pytest.mark.parametrize("key", ["loops", "optimizer_states", "pytorch-lightning_version"])
-def test_a_missing_state(key: str, good: State) -> None:
-    assert "strange.ckpt" in resumed({k: v for k, v in good.items() if k != key})
+def test_missing_states(key: str, good: State) -> None:
+    assert "strange.ckpt" in resume_error({k: v for k, v in good.items() if k != key})
 
 
 @pytest.mark.parametrize("key", [3, "_foo", "__path__", "class_path", "init_args"])
-def test_arguments_that_are_none(key: object, good: State) -> None:
+def test_invalid_arguments_of_the_model(key: object, good: State) -> None:
     state = copy(good)
     state["hyper_parameters"][key] = {"class_path": "antigravity.X"}
-    assert str(key) in resumed(state)
+    assert str(key) in resume_error(state)
 
 
 OWN = """
@@ -103,8 +103,10 @@ class Data(lightning.LightningDataModule):
 """
 
 
-def test_a_module_of_ones_own_is_resumed(monkeypatch: pytest.MonkeyPatch, good: State) -> None:
-    """Even if it keeps no hyperparameters: its recipe does."""
+def test_a_lightning_module_of_other_code_is_resumed(
+    monkeypatch: pytest.MonkeyPatch, good: State
+) -> None:
+    """Without saved hyperparameters, the recipe has the arguments."""
     monkeypatch.syspath_prepend(str(Path.cwd()))
     Path("plain_module.py").write_text(OWN)
     model = {"class_path": "plain_module.Model", "init_args": {"width": 3}}

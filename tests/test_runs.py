@@ -1,4 +1,4 @@
-"""Run folders, loggers and checkpoints that a run takes: nobody's work is mixed or lost."""
+"""Run folders, loggers and checkpoints of runs."""
 
 import errno
 from itertools import pairwise
@@ -15,59 +15,59 @@ from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
 from zoo.pretrained.recipes import read_recipe
 from zoo.training.config_checks import foreign_code
-from zoo.training.run_folders import fresh_run, lock_folder, stopped_by
+from zoo.training.run_folders import disk_error, lock_folder, make_run_folder
 
 pytestmark = pytest.mark.usefixtures("here")
 RUN = Path("runs") / "vae-digits-smoke-test"
 
 
-def test_two_runs_never_share_a_folder() -> None:
-    """Even when neither has written a file yet."""
-    assert [fresh_run("a").name for _ in range(3)] == ["a", "a.2", "a.3"]
+def test_each_run_has_a_folder_of_its_own() -> None:
+    """Also before it writes a file."""
+    assert [make_run_folder("a").name for _ in range(3)] == ["a", "a.2", "a.3"]
 
 
-def test_a_run_in_use_is_refused() -> None:
-    """Nothing of it is touched."""
+def test_a_run_in_use_cannot_be_resumed() -> None:
+    """Its files are unchanged."""
     fit("vae-digits")
     with lock_folder(RUN):
         before = {path: path.stat().st_mtime_ns for path in RUN.rglob("*")}
-        words = fails("fit", "vae-digits", "--smoke-test", "--ckpt_path", "last", *QUIET)
+        message = fails("fit", "vae-digits", "--smoke-test", "--ckpt_path", "last", *QUIET)
         assert {path: path.stat().st_mtime_ns for path in RUN.rglob("*")} == before
-    assert str(RUN) in words
+    assert str(RUN) in message
     assert not (RUN / ".lock").exists()
 
 
-def test_the_checkpoint_of_another_class_is_refused() -> None:
+def test_the_checkpoint_of_another_class_is_rejected() -> None:
     fit("vae-digits")
-    words = fails("fit", "dcgan-digits", "--ckpt_path", str(RUN / "last.ckpt"))
-    assert "zoo.vaes.vae.VAE" in words
+    message = fails("fit", "dcgan-digits", "--ckpt_path", str(RUN / "last.ckpt"))
+    assert "zoo.vaes.vae.VAE" in message
     assert not Path("runs/dcgan-digits").exists()
 
 
-@pytest.mark.parametrize("given", ["helper.Model", "antigravity.X", "zoo.cli.main", None, 3])
-def test_a_checkpoint_imports_nothing(given: object) -> None:
-    """The class that it names is compared with the recipe's, as words."""
+@pytest.mark.parametrize("class_path", ["helper.Model", "antigravity.X", "zoo.cli.main", None, 3])
+def test_a_checkpoint_imports_nothing(class_path: object) -> None:
+    """Its class path is compared with that of the recipe as text."""
     Path("helper.py").write_text("open('IMPORTED', 'w')")
     state = {"state_dict": {}, "callbacks": {}, "global_step": 1, "images_seen": 1}
-    torch.save(state | {"hyper_parameters": {"_class_path": given}}, "strange.ckpt")
+    torch.save(state | {"hyper_parameters": {"_class_path": class_path}}, "strange.ckpt")
     assert "zoo.vaes.vae.VAE" in fails("fit", "vae-digits", "--ckpt_path", "strange.ckpt")
     assert not Path("IMPORTED").exists()
 
 
-def test_arguments_of_a_checkpoint_are_judged() -> None:
+def test_arguments_of_a_checkpoint_must_be_plain_data() -> None:
     state = {"state_dict": {}, "callbacks": {}, "global_step": 1, "images_seen": 1}
-    given = {"_class_path": "zoo.vaes.vae.VAE", "width": {"class_path": "antigravity.X"}}
-    torch.save(state | {"hyper_parameters": given}, "strange.ckpt")
+    arguments = {"_class_path": "zoo.vaes.vae.VAE", "width": {"class_path": "antigravity.X"}}
+    torch.save(state | {"hyper_parameters": arguments}, "strange.ckpt")
     assert "width" in fails("fit", "vae-digits", "--ckpt_path", "strange.ckpt")
 
 
-OWN = "from zoo.vaes.vae import VAE\n\n\nclass Own(VAE):\n    '''A model of one's own.'''\n"
+OWN = "from zoo.vaes.vae import VAE\n\n\nclass Own(VAE):\n    '''A model of other code.'''\n"
 
 
 def test_a_class_of_the_current_folder(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It trains and resumes; what it imports is printed, and a checkpoint cannot change it."""
+    """It trains and resumes; its import is printed, and a checkpoint must have its arguments."""
     monkeypatch.syspath_prepend(".")
     Path("own_vae.py").write_text(OWN)
     settings = yaml.safe_load(catalog.recipe_path("vae-digits").read_text())
@@ -82,8 +82,8 @@ def test_a_class_of_the_current_folder(
     assert "width" in fails("fit", "--config", "own.yaml", "--ckpt_path", other)
 
 
-def test_foreign_code() -> None:
-    """Every import path counts, class path or not; files and the zoo's own names do not."""
+def test_foreign_code_lists_all_import_paths() -> None:
+    """Class paths and others, but no files and no paths of the zoo."""
     path = Path("strange.yaml")
     path.write_text("a: [{class_path: subprocess.Popen}, os.system, zoo.vaes.vae.VAE, data.npz]")
     assert foreign_code(path) == ["os.system", "subprocess.Popen"]
@@ -91,7 +91,7 @@ def test_foreign_code() -> None:
         assert foreign_code(catalog.recipe_path(name)) == []
 
 
-LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
+ALIAS_BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{after}: &{after} [{','.join([f'*{before}'] * 9)}]\n"
     for before, after in pairwise("abcdefgh")
 )
@@ -99,9 +99,9 @@ LAUGHS = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 
 @pytest.mark.parametrize(
     "text",
-    ["[1, 2]", "a: [", "7", "", "model: 3", "data: []", "trainer: [x]", "a: &a [*a]", LAUGHS],
+    ["[1, 2]", "a: [", "7", "", "model: 3", "data: []", "trainer: [x]", "a: &a [*a]", ALIAS_BOMB],
 )
-def test_a_recipe_that_is_none(text: str) -> None:
+def test_invalid_recipe_files(text: str) -> None:
     Path("bad.yaml").write_text(text)
     with pytest.raises(BadRecipe, match=r"bad\.yaml"):
         read_recipe(Path("bad.yaml"), ())
@@ -109,8 +109,8 @@ def test_a_recipe_that_is_none(text: str) -> None:
 
 
 @pytest.mark.parametrize("logger", ["CSVLogger", "TensorBoardLogger"])
-def test_a_logger_by_its_name(logger: str) -> None:
-    """It writes into the run folder, and metrics.csv is always there."""
+def test_loggers_write_into_the_run_folder(logger: str) -> None:
+    """With metrics.csv for each logger."""
     fit("vae-digits", f"--trainer.logger={logger}")
     assert (RUN / "metrics.csv").exists()
     assert bool(list(RUN.glob("events.*"))) == (logger == "TensorBoardLogger")
@@ -130,30 +130,30 @@ def test_a_logger_of_a_recipe_needs_no_folder(logger: object) -> None:
     assert sorted(path.name for path in Path().iterdir()) == ["own.yaml", "runs"]
 
 
-def test_a_folder_that_was_typed_for_a_logger_stays() -> None:
-    """And the run's own metrics.csv is written, too."""
+def test_a_logger_may_have_another_folder() -> None:
+    """Beside metrics.csv in the run folder."""
     fit("vae-digits", "--trainer.logger", "CSVLogger", "--trainer.logger.save_dir", "logs")
     assert Path("logs/metrics.csv").exists()
     assert (RUN / "metrics.csv").exists()
 
 
-def test_without_a_logger_the_recipe_is_kept() -> None:
+def test_recipe_yaml_is_written_without_a_logger() -> None:
     fit("vae-digits", "--trainer.logger", "false", "--model.noise", "0.3")
     assert not (RUN / "metrics.csv").exists()
     assert yaml.safe_load((RUN / "recipe.yaml").read_text())["model"]["init_args"]["noise"] == 0.3
 
 
-def test_overfitting_on_a_few_batches() -> None:
-    """The same images in every epoch, for a check that a model can learn at all."""
-    words = "--trainer.overfit_batches", "1", "--trainer.max_epochs", "2"
-    main(["fit", "dcgan-digits", *words, "--trainer.callbacks", "null", *QUIET])
+def test_overfit_batches() -> None:
+    """The same images in every epoch."""
+    options = "--trainer.overfit_batches", "1", "--trainer.max_epochs", "2"
+    main(["fit", "dcgan-digits", *options, "--trainer.callbacks", "null", *QUIET])
     state = torch.load("runs/dcgan-digits/last.ckpt", weights_only=True)
     assert state["global_step"] == 2
     assert state["images_seen"] == 128
 
 
-def test_a_longer_training_goes_on_along_the_longer_cycle() -> None:
-    """The learning rate of a step is that of a training which had this length from the start."""
+def test_a_longer_resumed_training_has_a_longer_learning_rate_cycle() -> None:
+    """The learning rate is that of a training with the final length from the start."""
     fit("linear-ae-fashion-mnist")
     longer = fit("linear-ae-fashion-mnist", "--ckpt_path", "last", "--trainer.max_epochs", "5")[
         "lr_schedulers"
@@ -162,35 +162,36 @@ def test_a_longer_training_goes_on_along_the_longer_cycle() -> None:
     assert longer["last_epoch"] == 15
 
 
-def test_runs_is_no_folder(here: Path) -> None:
-    """Not even one to come: the link leads nowhere."""
+def test_runs_may_not_be_a_broken_link(here: Path) -> None:
     (here / "runs").symlink_to("nowhere/there")
     assert "runs" in fails("fit", "vae-digits", "--smoke-test")
 
 
-def test_code_of_a_second_recipe_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_foreign_code_of_a_second_recipe_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     Path("helper.py").write_text("")
     Path("more.yaml").write_text("trainer: {callbacks: [helper.Callback]}")
     fails("fit", "vae-digits", "--smoke-test", "--config", "more.yaml")
     assert "more.yaml" in capsys.readouterr().err
 
 
-class Interrupts(Callback):
+class InterruptOnStart(Callback):
     """Ctrl-C before the first step."""
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         raise KeyboardInterrupt
 
 
-def test_an_interrupt_before_the_first_step(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_interrupt_before_the_first_step_leaves_no_run(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     with pytest.raises(SystemExit):
-        fit("vae-digits", "--trainer.callbacks+", f"{__name__}.Interrupts")
-    assert "no checkpoint was written" in capsys.readouterr().out
+        fit("vae-digits", "--trainer.callbacks+", f"{__name__}.InterruptOnStart")
+    assert "--ckpt_path" not in capsys.readouterr().out
     assert not RUN.exists()
 
 
-def test_a_file_system_that_fails(here: Path) -> None:
+def test_disk_errors_name_the_last_checkpoint(here: Path) -> None:
     (here / "last.ckpt").touch()
-    words = str(stopped_by(OSError(errno.ENOSPC, "No space left on device"), here))
-    assert str(here / "last.ckpt") in words
-    assert "No space left" in words
+    message = str(disk_error(OSError(errno.ENOSPC, "No space left on device"), here))
+    assert str(here / "last.ckpt") in message
+    assert "No space left" in message

@@ -1,4 +1,4 @@
-"""Any recipe at toy size, trained through `zoo fit --smoke-test` or through its own Trainer."""
+"""Any recipe at toy size, trained by `zoo fit --smoke-test` or by its own Trainer."""
 
 import os
 import signal
@@ -17,7 +17,8 @@ from zoo.cli import main
 from zoo.core.module import ZooModule
 from zoo.data import Digits
 from zoo.pretrained import catalog
-from zoo.training.fit import SmokeTest, quiet, train
+from zoo.training.fit import SmokeTest, run_cli
+from zoo.training.message_filter import filter_messages
 from zoo.training.run_folders import Run
 from zoo.training.smoke_test import smoke_test_overrides
 
@@ -26,72 +27,76 @@ Checkpoint = dict[str, Any]
 QUIET = ["--trainer.enable_progress_bar", "false", "--trainer.enable_model_summary", "false"]
 
 
-class Strike(Callback):
-    """At a step, what can befall a training; once in each run folder, on its last
-    rank."""
+class Interruption(Callback):
+    """Sends a signal, or raises MemoryError for the kind `kill`, after a step; once in each run
+    folder, on the last rank."""
 
-    struck: ClassVar[set[str]] = set()
+    interrupted: ClassVar[set[str]] = set()
 
-    def __init__(self, step: int, blow: str) -> None:
-        self.step, self.blow = step, blow
+    def __init__(self, step: int, kind: str) -> None:
+        self.step, self.kind = step, kind
 
     def on_train_batch_end(
         self, trainer: Trainer, module: LightningModule, outputs: object, batch: object, index: int
     ) -> None:
-        last = trainer.global_rank == trainer.world_size - 1
-        if trainer.global_step != self.step or trainer.default_root_dir in self.struck or not last:
+        is_last_rank = trainer.global_rank == trainer.world_size - 1
+        folder = trainer.default_root_dir
+        if trainer.global_step != self.step or folder in self.interrupted or not is_last_rank:
             return
-        self.struck.add(trainer.default_root_dir)
-        if self.blow == "kill":
-            raise MemoryError("as if by kill -9: nothing is saved any more")
-        os.kill(os.getpid(), getattr(signal, self.blow))
+        self.interrupted.add(folder)
+        if self.kind == "kill":
+            raise MemoryError("like kill -9, no checkpoint is saved")
+        os.kill(os.getpid(), getattr(signal, self.kind))
 
 
 def fit(name: str, *overrides: str) -> Checkpoint:
-    """Train by the command line, in the folder where we are; what last.ckpt then holds."""
+    """Train by the command line in the current folder; return last.ckpt."""
     main(["fit", name, "--smoke-test", *QUIET, *overrides])
     return last(name)
 
 
-def strike(name: str, step: int, blow: str, *overrides: str) -> Checkpoint:
-    """The same, struck at a step."""
-    words = ["--trainer.callbacks+", "toys.Strike", "--trainer.callbacks.step", str(step)]
-    Strike.struck.clear()
+def interrupted_fit(name: str, step: int, kind: str, *overrides: str) -> Checkpoint:
+    """`fit` with an interruption after a step."""
+    callback = ["--trainer.callbacks+", "toys.Interruption", "--trainer.callbacks.step", str(step)]
+    Interruption.interrupted.clear()
     with pytest.raises((MemoryError, SystemExit)):
-        fit(name, *overrides, *words, "--trainer.callbacks.blow", blow)
+        fit(name, *overrides, *callback, "--trainer.callbacks.kind", kind)
     return last(name)
 
 
 class Toy:
-    """A recipe at toy size, parsed once and trained as often as one likes."""
+    """A recipe at toy size, parsed once and trained any number of times."""
 
     def __init__(self, name: str, folder: Path) -> None:
         recipe = catalog.recipe_path(name)
         run = Run(folder, recipe, [*smoke_test_overrides(recipe, []), *QUIET])
-        with quiet():
-            self.made = train(SmokeTest, run, at_once=False)
+        with filter_messages():
+            self.cli = run_cli(SmokeTest, run, fit=False)
 
-    def fit(self, folder: Path, strike: Strike | None = None, resume: bool = False) -> Checkpoint:
-        """Train in a folder; what its last.ckpt then holds."""
-        made, path = self.made, folder / "last.ckpt"
-        made.config.trainer.default_root_dir = made.config.checkpoint.dirpath = str(folder)
-        lightning.seed_everything(made.config.seed_everything, verbose=False)
-        with quiet():
-            made.instantiate_classes()
-            made.before_fit()
-            made.trainer.callbacks[:0] = [strike] if strike else []
-            way = {"ckpt_path": path, "weights_only": True} if resume else {}
-            with pytest.raises(MemoryError) if strike else nullcontext():
-                made.trainer.fit(made.model, made.datamodule, **way)
+    def fit(
+        self, folder: Path, interruption: Interruption | None = None, resume: bool = False
+    ) -> Checkpoint:
+        """Train in a folder; return its last.ckpt."""
+        cli, path = self.cli, folder / "last.ckpt"
+        cli.config.trainer.default_root_dir = cli.config.checkpoint.dirpath = str(folder)
+        lightning.seed_everything(cli.config.seed_everything, verbose=False)
+        with filter_messages():
+            cli.instantiate_classes()
+            cli.before_fit()
+            cli.trainer.callbacks[:0] = [interruption] if interruption else []
+            options = {"ckpt_path": path, "weights_only": True} if resume else {}
+            with pytest.raises(MemoryError) if interruption else nullcontext():
+                cli.trainer.fit(cli.model, cli.datamodule, **options)
         return torch.load(path, weights_only=True)
 
 
 def last(name: str) -> Checkpoint:
+    """The checkpoint last.ckpt of a smoke test."""
     return torch.load(Path("runs") / f"{name}-smoke-test" / "last.ckpt", weights_only=True)
 
 
 def differences(one: object, other: object, place: str = "") -> Iterator[str]:
-    """Where two checkpoints differ, apart from clocks and folders."""
+    """The paths at which two checkpoints differ, except for times and folders."""
     if type(one) is not type(other):
         yield f"{place}: {one} {other}"
     elif isinstance(one, dict):
@@ -114,7 +119,7 @@ def differences(one: object, other: object, place: str = "") -> Iterator[str]:
 
 
 def fails(*arguments: str) -> str:
-    """What a command says when it stops."""
+    """The message of a command that fails."""
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     return str(stop.value.code)
@@ -128,7 +133,7 @@ def on_digits(
     resume: Path | None = None,
     **limit: int,
 ) -> Trainer:
-    """Train a model on the digits, from one seed, until `max_steps` or `max_epochs`."""
+    """Train a model on Digits from seed 0 until `max_steps` or `max_epochs`."""
     trainer = Trainer(
         accelerator="cpu",
         callbacks=list(callbacks),

@@ -11,7 +11,7 @@ from picture_files import FAULTS, KINDS, broken, halves, png, saved
 from PIL import Image
 
 from zoo.data import ImageFolder, Shards
-from zoo.data.inventory import shown
+from zoo.data.inventory import printable_name
 from zoo.data.listing import list_files
 from zoo.errors import BadRecipe, MissingData
 
@@ -125,7 +125,7 @@ def test_a_set_larger_than_memory_raises_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some(tmp_path)
-    monkeypatch.setattr("zoo.data.folder.memory", lambda: 10_000)
+    monkeypatch.setattr("zoo.data.folder.available_memory", lambda: 10_000)
     monkeypatch.setattr("zoo.data.folder.square", lambda *_: 1 / 0)
     with pytest.raises(BadRecipe, match=r"zoo.data.Shards"):
         ImageFolder(str(tmp_path), size=64).images("train")
@@ -148,8 +148,8 @@ def test_channels_are_inferred_from_the_pictures(kind: type[ImageFolder], tmp_pa
 
 
 def test_an_error_in_a_worker_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In a data set of which only some pictures were opened before."""
-    monkeypatch.setattr("zoo.data.shards.MOST", 5)
+    """In a set of which only some pictures were looked at."""
+    monkeypatch.setattr("zoo.data.shards.LIMIT", 5)
     some(tmp_path, 20)
     broken(tmp_path, "10x.png", FAULTS["truncated.png"])
     for workers in (0, 1):
@@ -190,17 +190,17 @@ def test_an_inventory_is_printed_and_saved(
         default_root_dir=tmp_path / "run",
     )
     trainer.fit(Nothing(), datamodule=data)
-    printed = capsys.readouterr().err
-    for part in ("14 pictures", "14 PNG", "12 are smaller", "2 are more than twice", "1 repeat"):
-        assert part in printed
-    assert "text.png" in printed
-    inventory = (tmp_path / "run" / "pictures.yaml").read_text()
-    assert "pictures: 14" in inventory
-    assert "text.png" in inventory
+    said = capsys.readouterr().err
+    for words in ("14 pictures", "14 PNG", "12 are smaller", "2 are over twice", "1 are exact"):
+        assert words in said
+    assert "text.png" in said
+    kept = (tmp_path / "run" / "pictures.yaml").read_text()
+    assert "pictures: 14" in kept
+    assert "text.png" in kept
 
 
 def test_file_names_are_escaped_in_messages(tmp_path: Path) -> None:
-    assert shown("a\x1b[2J\nb.png") == "a?[2J?b.png"
+    assert printable_name("a\x1b[2J\nb.png") == "a?[2J?b.png"
     some(tmp_path)
     broken(tmp_path, "a\x1b[2J.png", b"x")
     with pytest.raises(BadRecipe) as error:

@@ -43,7 +43,7 @@ def work(rank: int, folder: str) -> None:
     distributed.destroy_process_group()
 
 
-def test_two_processes_measure_their_union(tmp_path: Path) -> None:
+def test_two_processes_measure_the_union_of_their_images(tmp_path: Path) -> None:
     multiprocessing.spawn(work, (str(tmp_path),), nprocs=2)
     for rank in range(2):
         for measure, value in zip(MEASURES, torch.load(tmp_path / f"{rank}.pt"), strict=True):

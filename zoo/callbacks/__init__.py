@@ -1,4 +1,4 @@
-"""What watches a training: pictures, distances and alarms."""
+"""Callbacks: sample grids, distances, alarms, checkpoints and run metadata."""
 
 from zoo.callbacks.alarms import CollapseWarning
 from zoo.callbacks.averaging import EMAWithWarmup

@@ -1,4 +1,4 @@
-"""When a figure that is measured now and then is a reason for alarm, and what follows from it."""
+"""Alarms: conditions on a metric that is measured during training, and the actions that follow."""
 
 import json
 from abc import ABC, abstractmethod
@@ -18,8 +18,8 @@ from zoo.plotting.pictures import save
 Batch = tuple[Tensor, ...]
 Action = Literal["warn", "stop", "rollback"]
 
-REMEMBERED = ("step", "learned", "alarmed", "recent")
-RETURNS = 3  # a training that fails once more needs other settings, not other luck
+STATE_KEYS = ("step", "was_healthy", "alarmed", "recent")
+MAX_ROLLBACKS = 3  # a training that fails once more needs other settings
 
 
 class CollapseWarning(UserWarning):
@@ -27,73 +27,75 @@ class CollapseWarning(UserWarning):
 
 
 class AlarmState:
-    """Turns with the steps, and an alarm that rings once until the figure has recovered.
+    """The recent values of a metric, and whether they are a reason for an alarm.
 
-    It rings when the figure was low at `looks` looks in a row, as one dip is noise. A figure that
-    was not low for as long is `learned`. Before that, an alarm is due only `from_start`, after
-    twice as many looks, over which the figure has not risen: an untrained generator draws noise,
-    then grey, and grows out of it.
+    A value below `threshold`, or NaN, is low. An alarm follows `patience` low values in a row, and
+    the next one only after a value that is not low. A metric is healthy after `patience` values in
+    a row that are not low. Before that, an alarm follows 2 `patience` low values that have not
+    risen, as an untrained generator starts low, and none follows if `from_start` is false.
     """
 
     def __init__(
-        self, every_n_steps: int, threshold: float, looks: int = 3, from_start: bool = True
+        self, every_n_steps: int, threshold: float, patience: int = 3, from_start: bool = True
     ) -> None:
         self.every_n_steps, self.threshold = every_n_steps, threshold
-        self.looks, self.from_start = looks, from_start
-        self.step, self.learned, self.alarmed = 0, False, False
+        self.patience, self.from_start = patience, from_start
+        self.step, self.was_healthy, self.alarmed = 0, False, False
         self.recent: list[float] = []
 
     def is_due(self, step: int) -> bool:
-        """Whether this step is one to look at; batches that share a step are looked at once."""
+        """Whether to measure at this step; at the first of several batches that share a step."""
         due = step % self.every_n_steps == 0 and step != self.step
         self.step = step
         return due
 
-    def is_low(self, figure: float) -> bool:
-        return not figure >= self.threshold  # what is not a number is low
+    def is_low(self, value: float) -> bool:
+        """Whether a value is below the threshold, or NaN."""
+        return not value >= self.threshold  # comparisons with NaN are false
 
-    def should_alarm(self, figure: float) -> bool:
-        """Whether the alarm goes off at this look."""
-        self.recent = [*self.recent, figure][-2 * self.looks :]
-        low = self.is_low(figure)
-        due = self.always(True, self.looks) if self.learned else self.never_began()
-        rings = due and not self.alarmed
-        self.alarmed = rings or (self.alarmed and low)
-        self.learned = self.learned or self.always(False, self.looks)
-        return rings
+    def should_alarm(self, value: float) -> bool:
+        """Record a value; return whether an alarm follows."""
+        self.recent = [*self.recent, value][-2 * self.patience :]
+        failed = self.are_low(True, self.patience) if self.was_healthy else self.failed_from_start()
+        alarm = failed and not self.alarmed
+        self.alarmed = alarm or (self.alarmed and self.is_low(value))
+        self.was_healthy = self.was_healthy or self.are_low(False, self.patience)
+        return alarm
 
-    def always(self, low: bool, looks: int) -> bool:
-        """Whether the figure was low, or not low, at so many looks in a row."""
-        return [self.is_low(figure) for figure in self.recent[-looks:]] == looks * [low]
+    def are_low(self, low: bool, n: int) -> bool:
+        """Whether the last n values are all low, or, for `low` false, all not low."""
+        return [self.is_low(value) for value in self.recent[-n:]] == n * [low]
 
-    def never_began(self) -> bool:
-        rising = self.recent[-1] > self.recent[0]
-        return self.from_start and self.always(True, 2 * self.looks) and not rising
+    def failed_from_start(self) -> bool:
+        """Whether a metric that was never healthy has stayed low without rising."""
+        is_rising = self.recent[-1] > self.recent[0]
+        return self.from_start and self.are_low(True, 2 * self.patience) and not is_rising
 
-    def forget(self) -> None:
-        """Begin anew, with what was learned."""
+    def reset(self) -> None:
+        """Forget the recent values, but not whether the metric was healthy."""
         self.recent, self.alarmed = [], False
 
 
 class Monitor(Callback, ABC):
-    """A subclass measures in `measure` and calls `report`; its state is kept in checkpoints.
+    """Base class of callbacks that raise alarms: a subclass measures in `measure` and calls
+    `report`. Checkpoints contain the state.
 
-    An alarm is a CollapseWarning and files in `alarms/`, in the run's folder: a picture, and a
-    line of alarms.jsonl. Then the training goes on (`warn`), ends (`stop`), or returns to the last
-    look at which the figure was not low (`go back`); after three returns, or without such a
-    look, it ends.
+    An alarm is a CollapseWarning, and in `alarms/` of the run folder an image and a line of
+    alarms.jsonl. Then the training continues (`warn`), ends (`stop`) or returns to the last
+    measurement that was not low (`rollback`). It ends after three rollbacks, and where there is no
+    such measurement.
     """
 
     metric_name: ClassVar[str]
 
-    def __init__(self, watch: AlarmState, action: Action) -> None:
-        self.watch, self.action = watch, action
-        self.healthy: int | None = None  # the step to go back to
-        self.returns = 0
+    def __init__(self, alarm: AlarmState, action: Action) -> None:
+        self.alarm, self.action = alarm, action
+        self.healthy_step: int | None = None  # of the snapshot
+        self.rollbacks = 0
 
     @abstractmethod
     def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
-        """Measure the figure, and report it."""
+        """Measure the metric, and call `report`."""
 
     def on_train_batch_end(
         self,
@@ -103,90 +105,94 @@ class Monitor(Callback, ABC):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        if self.watch.is_due(trainer.global_step):
+        if self.alarm.is_due(trainer.global_step):
             self.measure(trainer, pl_module, batch)
 
     def report(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
-        figure: float,
-        words: str,
-        picture: Callable[[], Tensor],
+        value: float,
+        message: str,
+        image: Callable[[], Tensor],
     ) -> None:
-        """Log the figure that rank zero measured; if it is an alarm, say so in `words` and act.
+        """Log the value of rank zero; in case of an alarm, warn with `message` and act.
 
-        Only then, and there, the picture (channels, h, w) in uint8 is drawn.
+        `image` renders the evidence (channels, h, w) in uint8, in case of an alarm on rank zero.
         """
-        figure = trainer.strategy.broadcast(figure)  # all ranks take the same decision
-        pl_module.log(self.metric_name, figure)
-        if self.action == "rollback" and not self.watch.is_low(figure):
-            self.healthy = self.watch.step
-            snapshot(trainer, self.checkpoint(trainer))
-        if not self.watch.should_alarm(figure):
+        value = trainer.strategy.broadcast(value)  # all ranks take the same decision
+        pl_module.log(self.metric_name, value)
+        if self.action == "rollback" and not self.alarm.is_low(value):
+            self.healthy_step = self.alarm.step
+            snapshot(trainer, self.snapshot_path(trainer))
+        if not self.alarm.should_alarm(value):
             return
-        told = f"step {self.watch.step}: {words}{self.consequence()}"
-        rank_zero_warn(told, category=CollapseWarning)
+        message = f"step {self.alarm.step}: {message}{self.consequence()}"
+        rank_zero_warn(message, category=CollapseWarning)
         if trainer.is_global_zero:
-            self.file(trainer, told, picture())
+            self.write_evidence(trainer, message, image())
         self.act(trainer, pl_module)
 
     def act(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if self.goes_back:
-            rollback(trainer, pl_module, self.checkpoint(trainer))
-            self.returns += 1
-            self.watch.forget()
+        """Continue, stop, or roll back."""
+        if self.can_roll_back:
+            rollback(trainer, pl_module, self.snapshot_path(trainer))
+            self.rollbacks += 1
+            self.alarm.reset()
         elif self.action != "warn":
             trainer.should_stop = True
 
     @property
-    def goes_back(self) -> bool:
-        return self.action == "rollback" and self.healthy is not None and self.returns < RETURNS
+    def can_roll_back(self) -> bool:
+        """Whether the action is a rollback, there is a snapshot, and the limit is not reached."""
+        has_snapshot = self.healthy_step is not None
+        return self.action == "rollback" and has_snapshot and self.rollbacks < MAX_ROLLBACKS
 
     def consequence(self) -> str:
-        """What follows, as the end of an alarm's words."""
+        """The action, as the end of an alarm's message."""
         if self.action == "warn":
             return ""
-        if self.goes_back:
-            return f"; going back to step {self.healthy} ({self.returns + 1} of {RETURNS} times)"
+        if self.can_roll_back:
+            count = f"{self.rollbacks + 1} of {MAX_ROLLBACKS}"
+            return f"; rollback {count} to step {self.healthy_step}"
         if self.action == "stop":
-            return "; stopping here, as was asked"
-        if self.healthy is None:
-            return "; stopping here, as there is no healthy state to go back to"
-        return f"; stopping here, as going back {RETURNS} times did not help"
+            return "; training stops, by the action `stop`"
+        if self.healthy_step is None:
+            return "; training stops, as there is no healthy state to roll back to"
+        return f"; training stops after {MAX_ROLLBACKS} rollbacks"
 
-    def checkpoint(self, trainer: Trainer) -> Path:
-        """Where the last healthy state is kept."""
+    def snapshot_path(self, trainer: Trainer) -> Path:
+        """The file of the last healthy state."""
         return Path(trainer.default_root_dir) / f"healthy-{self.metric_name}.ckpt"
 
-    def file(self, trainer: Trainer, told: str, picture: Tensor) -> None:
-        """The evidence: a PNG, a line of JSON, and an image where TensorBoard is in use."""
+    def write_evidence(self, trainer: Trainer, message: str, image: Tensor) -> None:
+        """Write a PNG and a line of JSON, and log the image to TensorBoard."""
         folder = Path(trainer.default_root_dir) / "alarms"
-        image = folder / f"step-{self.watch.step:08d}-{self.metric_name}.png"
-        save(picture, image)
-        line = {
-            "step": self.watch.step,
+        path = folder / f"step-{self.alarm.step:08d}-{self.metric_name}.png"
+        save(image, path)
+        entry = {
+            "step": self.alarm.step,
             "monitor": name(self),
-            "figure": self.metric_name,
-            "recent": self.watch.recent,
-            "threshold": self.watch.threshold,
-            "words": told,
-            "picture": image.name,
+            "metric": self.metric_name,
+            "recent": self.alarm.recent,
+            "threshold": self.alarm.threshold,
+            "message": message,
+            "image": path.name,
         }
         with (folder / "alarms.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
+            file.write(json.dumps(entry) + "\n")
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
-                logger.experiment.add_image(f"alarms/{self.metric_name}", picture, self.watch.step)
+                logger.experiment.add_image(f"alarms/{self.metric_name}", image, self.alarm.step)
 
     def state_dict(self) -> dict[str, Any]:
         return {
-            "watch": {key: getattr(self.watch, key) for key in REMEMBERED},
-            "healthy": self.healthy,
-            "returns": self.returns,
+            "alarm": {key: getattr(self.alarm, key) for key in STATE_KEYS},
+            "healthy_step": self.healthy_step,
+            "rollbacks": self.rollbacks,
         }
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        self.healthy, self.returns = state_dict["healthy"], state_dict["returns"]
-        for key, value in state_dict["watch"].items():
-            setattr(self.watch, key, value)
+        self.healthy_step, self.rollbacks = state_dict["healthy_step"], state_dict["rollbacks"]
+        for key, value in state_dict["alarm"].items():
+            setattr(self.alarm, key, value)

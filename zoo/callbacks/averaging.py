@@ -1,4 +1,4 @@
-"""Averages of the weights, and how to put one into the model's place for a while."""
+"""Averages of the weights, and a context in which a module has the averaged weights."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,31 +13,32 @@ from zoo.errors import BadRecipe
 
 
 class EMAWithWarmup(WeightAveraging):
-    """Exponential moving average of the weights whose decay rises to `decay`: after t updates it
-    is (1 + t) / (10 + t), so that the initial weights are soon forgotten.
+    """Exponential moving average of the weights with a decay that rises to `decay`, in [0, 1).
 
-    Without the rise, a decay of 0.9995 keeps 61 % of the initial weights after 1,000 steps. The
-    count of updates is part of a checkpoint. Raises BadRecipe for a decay that is none.
+    After t updates the decay is min(decay, (1 + t) / (10 + t)), so that the initial weights decay
+    fast. With a constant decay of 0.9995, 61 % of the initial weights remain after 1,000 steps.
+    Checkpoints contain the number of updates. Raises BadRecipe for an invalid decay. The rule is
+    that of `tf.train.ExponentialMovingAverage` with `num_updates`.
     """
 
     def __init__(self, decay: float = 0.999, use_buffers: bool = True) -> None:
         if not 0 <= decay < 1:
             raise BadRecipe(f"decay must be >= 0 and < 1, got {decay}. Usual is 0.99 to 0.9999")
-        super().__init__(use_buffers=use_buffers, avg_fn=partial(follow, decay=decay))
+        super().__init__(use_buffers=use_buffers, avg_fn=partial(update_average, decay=decay))
 
 
-def follow(average: Tensor, current: Tensor, updates: Tensor | int, decay: float) -> Tensor:
-    """The next average, `updates` having been made."""
-    kept = (torch.as_tensor(updates) + 1) / (torch.as_tensor(updates) + 10)
-    kept = kept.clamp(max=decay).to(average.device)
-    return kept * average + (1 - kept) * current
+def update_average(average: Tensor, current: Tensor, updates: Tensor | int, decay: float) -> Tensor:
+    """The average after one more update; `updates` is the number of earlier ones."""
+    rising = (torch.as_tensor(updates) + 1) / (torch.as_tensor(updates) + 10)
+    rate = rising.clamp(max=decay).to(average.device)
+    return rate * average + (1 - rate) * current
 
 
 @contextmanager
 def averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
-    """Put a WeightAveraging callback's average into the module, and the weights back afterwards.
+    """Give the module the averaged weights of a WeightAveraging callback within the context.
 
-    Not for validation hooks: there Lightning has swapped already, and a second swap undoes it.
+    Not for validation hooks: Lightning swaps the weights there, and a second swap undoes it.
     """
     average = average_of(trainer)
     if average is None:
@@ -51,7 +52,7 @@ def averaged(trainer: Trainer, pl_module: LightningModule) -> Iterator[None]:
 
 
 def average_of(trainer: Trainer) -> WeightAveraging | None:
-    """The callback that has an average; until its first update it has the initial weights."""
+    """The WeightAveraging callback, if it has an average: before its first update it has none."""
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, WeightAveraging) and callback._average_model is not None:
             return callback if callback._average_model.n_averaged > 0 else None

@@ -1,4 +1,4 @@
-"""Checkpoints from which a training goes on as if it had never stopped."""
+"""Checkpoints for exact resume."""
 
 import os
 import signal
@@ -20,32 +20,32 @@ Batch = tuple[torch.Tensor, ...]
 
 
 class Checkpoint(ModelCheckpoint):
-    """`last.ckpt` at the end of each epoch, and when Ctrl-C or SIGTERM ask to stop: the step is
-    finished first, so that nothing is lost; asked again, the training stops at once.
+    """`last.ckpt` at the end of each epoch, and on Ctrl-C or SIGTERM after the current step; a
+    second signal stops the training immediately.
 
-    Besides what Lightning keeps there are the random streams of every rank, and the loops are put
-    down as they stand between two batches. A file is whole or not there. An error saves nothing:
-    it may have come in the middle of a step, and the last good checkpoint stays.
+    A checkpoint also contains the states of all random number generators of each rank, and loop
+    counters as they are between two batches. It is written atomically. An error writes no
+    checkpoint, as it may occur within a step; the last checkpoint remains.
     """
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         super().setup(trainer, pl_module, stage)
-        self.signal, self.streams, self.at_epoch_end = 0, list[rng_state.State](), False
+        self.signal, self.rng_states, self.at_epoch_end = 0, list[rng_state.State](), False
         if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
-            trainer.strategy.checkpoint_io = WholeFiles()
+            trainer.strategy.checkpoint_io = AtomicCheckpointIO()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_start(trainer, pl_module)
-        if trainer.global_rank < len(self.streams):
-            rng_state.restore(self.streams[trainer.global_rank], pl_module.device)
-        if self.at_epoch_end:  # Lightning would go through the end of that epoch once more
+        if trainer.global_rank < len(self.rng_states):
+            rng_state.restore(self.rng_states[trainer.global_rank], pl_module.device)
+        if self.at_epoch_end:  # else Lightning runs the end of that epoch a second time
             trainer.fit_loop.epoch_loop.restarting = False
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):  # the Trainer puts the old ones back
-                signal.signal(number, self.ask)
+            for number in (signal.SIGINT, signal.SIGTERM):  # Trainer restores the old handlers
+                signal.signal(number, self.request_stop)
 
-    def ask(self, number: int, frame: FrameType | None) -> None:
-        """Stop after this step; the second time, now."""
+    def request_stop(self, number: int, frame: FrameType | None) -> None:
+        """Stop after this step; at the second signal, immediately."""
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
@@ -58,36 +58,38 @@ class Checkpoint(ModelCheckpoint):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        if not trainer.is_last_batch:  # else at the end of the epoch
+        if not trainer.is_last_batch:  # after the last one, on_train_epoch_end saves
             super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         loop = trainer.fit_loop
         if not loop.epoch_loop._should_check_val_fx(loop._data_fetcher):  # type: ignore[arg-type]
-            self.leave(trainer)
+            self.stop_if_requested(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         super().on_train_epoch_end(trainer, pl_module)
-        leaving, every = self.leave(trainer), max(self._every_n_epochs, 1)
-        wanted = (trainer.current_epoch + 1) % every == 0 or is_over(trainer) or leaving
-        if wanted and not self._should_skip_saving_checkpoint(trainer):
+        stops, every = self.stop_if_requested(trainer), max(self._every_n_epochs, 1)
+        is_due = (trainer.current_epoch + 1) % every == 0 or is_last_epoch(trainer) or stops
+        if is_due and not self._should_skip_saving_checkpoint(trainer):
             self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
 
-    def leave(self, trainer: Trainer) -> bool:
-        """Have all ranks leave before the next batch, if one was asked to; not before a validation,
-        which Lightning would break off with the average in the model's place."""
+    def stop_if_requested(self, trainer: Trainer) -> bool:
+        """Stop all ranks before the next batch if one received a signal; return whether they stop.
+        Not for the step before a validation, which Lightning would interrupt with the averaged
+        weights in the model."""
         if trainer.strategy.reduce_boolean_decision(bool(self.signal), all=False):
             trainer._signal_connector.received_sigterm = True
         return trainer.received_sigterm
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self.before = rng_state.state(pl_module.device)
+        self.rng_before_validation = rng_state.state(pl_module.device)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """A training that is cut short validates once more than one that is not: it draws alike."""
+        """Restore the random number generators, as an interrupted and resumed training validates
+        once more than an uninterrupted one."""
         super().on_validation_end(trainer, pl_module)
-        rng_state.restore(self.before, pl_module.device)
+        rng_state.restore(self.rng_before_validation, pl_module.device)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """All is saved already; from here on the model may hold the average of its weights."""
+        """Save nothing: on_train_epoch_end has saved, and the model may have averaged weights."""
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
@@ -99,35 +101,35 @@ class Checkpoint(ModelCheckpoint):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        checkpoint["streams"] = rng_state.states(pl_module.device)
-        kind = type(pl_module)  # a module of one's own may keep neither
+        checkpoint["rng_states"] = rng_state.states(pl_module.device)
+        kind = type(pl_module)  # a LightningModule of other people's code may store neither
         checkpoint.setdefault("images_seen", 0)
         checkpoint.setdefault(
             "hyper_parameters", {"_class_path": f"{kind.__module__}.{kind.__qualname__}"}
         )
-        settle(checkpoint["loops"]["fit_loop"], trainer.num_training_batches)
+        align_progress(checkpoint["loops"]["fit_loop"], trainer.num_training_batches)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        self.streams = list(checkpoint.get("streams", []))
-        if trainer.global_rank < len(self.streams):
-            rng_state.check(self.streams[trainer.global_rank], pl_module.device)
+        self.rng_states = list(checkpoint.get("rng_states", []))
+        if trainer.global_rank < len(self.rng_states):
+            rng_state.check(self.rng_states[trainer.global_rank], pl_module.device)
         epochs = checkpoint["loops"]["fit_loop"]["epoch_progress"]["total"]
         self.at_epoch_end = epochs["completed"] == epochs["ready"]
 
 
-class WholeFiles(TorchCheckpointIO):
-    """Lightning's own writes in the folder for temporary files and moves, which copies where that
-    is another disk: this one writes beside, and renames what has reached the disk."""
+class AtomicCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its path and renames it once it is on the disk. Lightning writes
+    to the folder for temporary files, from where a move to another disk is a copy."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        with atomic_write(Path(path)) as beside, beside.open("wb") as file:
+        with atomic_write(Path(path)) as temporary, temporary.open("wb") as file:
             try:
                 torch.save(checkpoint, file)
-            except RuntimeError as error:  # torch closes its archive over the error of the disk
+            except RuntimeError as error:  # by closing torch's archive, after the disk's OSError
                 if isinstance(cause := error.__context__, OSError):
                     raise cause from error
                 raise
@@ -135,26 +137,30 @@ class WholeFiles(TorchCheckpointIO):
             os.fsync(file.fileno())
 
 
-def is_over(trainer: Trainer) -> bool:
-    """Whether this epoch's end is that of the training."""
+def is_last_epoch(trainer: Trainer) -> bool:
+    """Whether the training ends with this epoch."""
     enough = 0 <= trainer.max_steps <= trainer.global_step
     last = trainer.max_epochs is not None and 0 <= trainer.max_epochs <= trainer.current_epoch + 1
     return enough or last or trainer.should_stop
 
 
-def settle(loops: dict[str, Any], batches: float) -> None:
-    """Put Lightning's counters to where they stand between two batches, or between two epochs.
+def align_progress(loops: dict[str, Any], batches: float) -> None:
+    """Set the counters of Lightning's fit loop, of `batches` an epoch, to their values between two
+    batches, or between two epochs.
 
-    `completed` lags behind in its hooks, and an epoch that `max_steps` cuts short counts as done.
+    In hooks, `completed` lags behind; an epoch that `max_steps` interrupts counts as processed.
     """
     batch, epoch = loops["epoch_loop.batch_progress"], loops["epoch_progress"]
     if batch["total"]["completed"] < batch["total"]["processed"]:  # in on_train_batch_end
         loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
     ended = epoch["total"]["processed"] == epoch["total"]["started"]  # in on_train_epoch_end
-    cut = ended and not batch["is_last_batch"] and batch["current"]["ready"] < batches
+    is_partial = ended and not batch["is_last_batch"] and batch["current"]["ready"] < batches
     for span in ("total", "current"):
         batch[span]["completed"] = batch[span]["processed"]
-        epoch[span]["processed"] -= cut
+        epoch[span]["processed"] -= is_partial  # a bool: minus one for an interrupted epoch
         epoch[span]["completed"] = epoch[span]["processed"]
-    for loader in loops["state_dict"].get("combined_loader", []) if ended and not cut else []:
-        loader |= {"given": 0} if "given" in loader else {}
+    # after a whole epoch the loader starts at its first batch
+    for loader in (
+        loops["state_dict"].get("combined_loader", []) if ended and not is_partial else []
+    ):
+        loader |= {"yielded": 0} if "yielded" in loader else {}

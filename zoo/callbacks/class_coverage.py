@@ -1,4 +1,4 @@
-"""A way to fail that pixels hardly show: classes that are no longer drawn."""
+"""Class coverage: an alarm for classes that a generator no longer samples."""
 
 import torch
 from lightning import LightningModule, Trainer
@@ -14,19 +14,18 @@ from zoo.metrics.bounds import perplexity
 from zoo.plotting.pictures import grid, to_uint8
 from zoo.pretrained.extractors import load_extractor
 
-REALS = 2000  # whose classes are known; each sample takes that of the nearest
+REALS = 2000  # training images whose labels classify the samples
 
 
 class ClassCoverage(Monitor):
-    """Logs `classes`: over how many classes `n` samples of the current weights spread, as a share
-    of how many real images do (the exponential of the entropy; 0.5 where half of them are gone).
+    """Logs `classes`, in (0, 1]: the perplexity of the classes of `n` samples of the current
+    weights, divided by that of real images; 0.5 where half of the classes are missing.
 
-    The class of a sample is that of the nearest of 2,000 training images, in the space that the
-    data set measures distances in. Low is below `threshold`, for lack of two classes in ten: the
-    GANs that ship are above it once they draw shapes, and half of the classes gone leave 0.5 to
-    0.75, as poor samples are taken for others. What was never learned cannot be forgotten: there
-    is no alarm before the figure was high.
-    Raises BadRecipe without a Sampler or for data without classes, MissingData for the extractor.
+    The class of a sample is that of the nearest of 2,000 training images, in the feature space of
+    the data set. The default `threshold` stands for two missing classes of ten. Shipped GANs stay
+    above it once samples have shapes. With half of the classes missing, the value is 0.5 to 0.75,
+    as some poor samples are misclassified. There is no alarm before the value was healthy.
+    Raises BadRecipe without `sample` or for data without classes, MissingData for the extractor.
     """
 
     metric_name = "classes"
@@ -52,7 +51,7 @@ class ClassCoverage(Monitor):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = require_image_data(self, trainer)
-        with isolate_rng():  # a network is drawn at random before its weights are read
+        with isolate_rng():  # networks are initialized at random before their weights are loaded
             self.extractor = load_extractor(data.extractor, pl_module.device)
         reals = real_features(self.extractor, data, "train", REALS)
         self.reals, self.labels = (x.to(pl_module.device) for x in (reals, self.labels))
@@ -60,16 +59,19 @@ class ClassCoverage(Monitor):
     def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         with isolate_rng():
             images = require_sampling(self, pl_module).sample(self.n, seed=0)
-        drawn, real = self.counts(images), self.labels.bincount()
-        share = perplexity(drawn) / perplexity(real)
-        rare = (drawn / self.n < real / len(self.labels) / 3).nonzero().flatten().tolist()
-        words = (
-            f"classes forgotten? samples spread over {share:.0%} of the classes (less than "
-            f"{self.watch.threshold:.0%}); hardly drawn: {', '.join(map(str, rare)) or 'none'}"
+        fake, real = self.class_counts(images), self.labels.bincount()
+        coverage = perplexity(fake) / perplexity(real)
+        # classes with less than a third of their share in the data
+        rare = (fake / self.n < real / len(self.labels) / 3).nonzero().flatten().tolist()
+        message = (
+            f"missing classes? class coverage of the samples is {coverage:.0%} (below "
+            f"{self.alarm.threshold:.0%}); rare: {', '.join(map(str, rare)) or 'none'}"
         )
-        self.report(trainer, pl_module, share, words, lambda: grid(images[: 8 * COLUMNS], COLUMNS))
+        self.report(
+            trainer, pl_module, coverage, message, lambda: grid(images[: 8 * COLUMNS], COLUMNS)
+        )
 
-    def counts(self, images: Tensor) -> Tensor:
-        """How many of the images (n, channels, size, size) are of each class, (classes,)."""
+    def class_counts(self, images: Tensor) -> Tensor:
+        """The number of images (n, channels, size, size) in each class, (classes,)."""
         nearest = torch.cdist(self.extractor(to_uint8(images)), self.reals).argmin(1)
         return self.labels[nearest].bincount(minlength=int(self.labels.max()) + 1)

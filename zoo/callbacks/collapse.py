@@ -1,4 +1,4 @@
-"""Two ways to fail, told early: samples that are all alike, and codes that say nothing."""
+"""Mode collapse and posterior collapse: alarms during training."""
 
 import math
 from typing import cast
@@ -19,11 +19,13 @@ from zoo.plotting.pictures import grid, rows
 
 
 class ModeCollapse(Monitor):
-    """Logs `diversity`: how far apart `n` samples of the current weights are, as a share of how
-    far apart real images are (mean pairwise L2 of pixels). Low is below `threshold`: on digits and
-    Fashion-MNIST healthy GANs are above 0.6 from step 200 on and end near 1; one that is deaf to
-    its latent has 0, and one that failed for lack of batch norm lingers at 0.3. Raises BadRecipe
-    without a Sampler."""
+    """Logs `diversity`: the mean pairwise L2 distance between the pixels of `n` samples of the
+    current weights, divided by that of real images.
+
+    On digits and Fashion-MNIST, healthy GANs are above 0.6 from step 200 on and end near 1. A
+    generator that ignores its latent has 0. A GAN that failed without batch norm stays at 0.3.
+    Raises BadRecipe without `sample`.
+    """
 
     metric_name = "diversity"
 
@@ -36,7 +38,7 @@ class ModeCollapse(Monitor):
     ) -> None:
         super().__init__(AlarmState(every_n_steps, threshold), action)
         if n < 2:
-            raise BadRecipe(f"n must be >= 2, got {n}. Distances are measured between samples")
+            raise BadRecipe(f"n must be >= 2, got {n}. Distances are between two samples")
         self.n = n
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -44,26 +46,28 @@ class ModeCollapse(Monitor):
             require_sampling(self, pl_module)
 
     def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
-        real = float(spread(batch[0][: self.n]))
-        if trainer.strategy.broadcast(real == 0):  # one image, or copies of one, have no distance
+        real = float(mean_distance(batch[0][: self.n]))
+        if trainer.strategy.broadcast(real == 0):  # one image, or copies of one
             return
         with isolate_rng():
             images = require_sampling(self, pl_module).sample(self.n, seed=0)
-        ratio = float(spread(images)) / real
-        words = (
-            f"mode collapse? samples are {ratio:.2g} times as far apart as real images (less than "
-            f"{self.watch.threshold:g}): look at them, and stop if they are all alike"
+        ratio = float(mean_distance(images)) / real
+        message = (
+            f"mode collapse? the mean distance between samples is {ratio:.2g} of that between real "
+            f"images (below {self.alarm.threshold:g}). Compare the samples in alarms/"
         )
-        self.report(trainer, pl_module, ratio, words, lambda: grid(images, COLUMNS))
+        self.report(trainer, pl_module, ratio, message, lambda: grid(images, COLUMNS))
 
 
 class PosteriorCollapse(Monitor):
-    """Logs `latents_in_use`: the share of latents whose posterior mean varies over the batch by
-    more than 0.1, a tenth of the prior's variance. Trained models are counted by 0.01 (Burda et
-    al., 2016, https://arxiv.org/abs/1509.00519), but while training that tells too late: with
-    beta 50, 2 of 32 latents are in use at step 350, and 19 more still fade towards 0.01.
-    Low is below `threshold`: the VAEs that ship use all. The evidence is real images above what is
-    made of them. Raises BadRecipe without `posterior` and `reconstruct`.
+    """Logs `latents_in_use`: the share of latents whose posterior mean has a variance above 0.1
+    over the batch.
+
+    The evaluation of trained models uses 0.01 (Burda et al., 2016,
+    https://arxiv.org/abs/1509.00519), which during training is late: with beta 50, 2 of 32 latents
+    are in use by 0.1 at step 350, while 19 others have not yet fallen to 0.01. Shipped VAEs use all
+    latents by 0.1. The evidence is rows of real images above their reconstructions. Raises
+    BadRecipe without `posterior` and `reconstruct`.
     """
 
     metric_name = "latents_in_use"
@@ -82,37 +86,35 @@ class PosteriorCollapse(Monitor):
     def measure(self, trainer: Trainer, pl_module: LightningModule, batch: Batch) -> None:
         if trainer.strategy.broadcast(len(batch[0]) < 2):  # one image has no variance
             return
-        share = in_use(codes(pl_module, batch[0]))
-        words = (
-            f"posterior collapse? {share:.0%} of the latents depend on the image (less than "
-            f"{self.watch.threshold:.0%}): free bits or a smaller `noise` keep more alive"
+        share = share_in_use(posterior_means(pl_module, batch[0]))
+        message = (
+            f"posterior collapse? {share:.0%} of the latents depend on the image (below "
+            f"{self.alarm.threshold:.0%}). Use free bits or a smaller `noise`"
         )
-        self.report(
-            trainer, pl_module, share, words, lambda: self.beside_reals(pl_module, batch[0])
-        )
+        self.report(trainer, pl_module, share, message, lambda: self.evidence(pl_module, batch[0]))
 
-    def beside_reals(self, model: LightningModule, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size), at most 32, above their reconstructions."""
+    def evidence(self, model: LightningModule, x: Tensor) -> Tensor:
+        """A grid of the first 32 images (n, channels, size, size) above their reconstructions."""
         with isolate_rng():
-            again = require_reconstruction(self, model).reconstruct(x[:32])
-        return grid(rows(x[:32], again, columns=COLUMNS), COLUMNS)
+            reconstruction = require_reconstruction(self, model).reconstruct(x[:32])
+        return grid(rows(x[:32], reconstruction, columns=COLUMNS), COLUMNS)
 
 
-def spread(images: Tensor) -> Tensor:
-    """Mean L2 distance between two of the images (n, channels, size, size); zero for one."""
+def mean_distance(images: Tensor) -> Tensor:
+    """Mean L2 distance between two of the images (n, channels, size, size); 0 for n < 2."""
     distances = torch.pdist(images.float().flatten(1))
     return distances.mean() if len(images) > 1 else distances.new_zeros(())
 
 
-def in_use(means: Tensor) -> float:
-    """The share of latents of posterior means (n, latent) that tell images apart; NaN for fewer
-    than two images, which have no variance."""
+def share_in_use(means: Tensor) -> float:
+    """The share of latents whose posterior means (n, latent) have a variance above 0.1 over the
+    images; NaN for n < 2."""
     if len(means) < 2:
         return math.nan
     return (means.var(0) > 0.1).double().mean().item()
 
 
-def codes(model: LightningModule, x: Tensor) -> Tensor:
+def posterior_means(model: LightningModule, x: Tensor) -> Tensor:
     """Posterior means (n, latent) of images (n, channels, size, size)."""
     posterior = cast(HasPosterior, model).posterior
     with isolate_rng():

@@ -1,4 +1,4 @@
-"""Faster steps on a GPU: networks that torch compiles."""
+"""Compilation of a model's networks by torch, for faster steps on a GPU."""
 
 from lightning import Callback, LightningModule, Trainer
 
@@ -6,9 +6,10 @@ from zoo.errors import BadRecipe
 
 
 class Compile(Callback):
-    """Compiles each of the model's networks in place when training starts; weights and checkpoints
-    stay as they are. Raises BadRecipe for a model that declares `double_backward`: what is compiled
-    cannot be differentiated twice (https://github.com/pytorch/pytorch/issues/91469)."""
+    """Compiles each network of the model in place when training starts; names and values of the
+    weights and checkpoints are unchanged. Raises BadRecipe for a model that declares
+    `double_backward`, which compiled networks do not support
+    (https://github.com/pytorch/pytorch/issues/91469)."""
 
     def __init__(self, backend: str = "inductor") -> None:
         self.backend = backend
@@ -16,8 +17,9 @@ class Compile(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit" and getattr(pl_module, "double_backward", False):
             raise BadRecipe(
-                f"{type(pl_module).__name__} has a gradient penalty, and what is compiled cannot "
-                "be differentiated twice: take Compile out of the recipe's callbacks"
+                "Compile requires a model without double backward, got "
+                f"{type(pl_module).__name__}, which has a gradient penalty. Remove Compile from "
+                "the recipe's callbacks"
             )
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""A training that has gone wrong is stopped before it spoils the weights."""
+"""Divergence guard: training stops on NaN, infinite or exploding gradients."""
 
 from typing import Any
 
@@ -14,16 +14,17 @@ from zoo.core.module import ZooModule
 from zoo.errors import BadRecipe, Diverged
 from zoo.pretrained.weights import inference_state_dict
 
-PATIENCE = 20  # steps in a row that a scaler of float16 losses may find too large
+PATIENCE = 20  # steps in a row that the loss scaler of float16 may skip
 
 
 class DivergenceGuard(Callback):
-    """Raises Diverged when a player's gradient is not a number, or longer than `limit`, before the
-    step is taken; and for weights that are not numbers, before a checkpoint is written over a good
-    one. It looks every `every_n_steps` steps.
+    """Raises Diverged before an optimizer step if the gradient norm of a player is NaN or exceeds
+    `limit`, every `every_n_steps` steps; and before a checkpoint with NaN or infinite weights is
+    written.
 
-    Under float16 the loss is scaled until it fits, which some steps are skipped for: there it takes
-    20 of them in a row. Raises BadRecipe for an average of singular vectors, which is none.
+    With float16, the loss scaler skips steps until the scale fits; only more than 20 overflows in a
+    row raise. Raises BadRecipe where weight averaging includes the singular vectors of spectral
+    norm: the average of unit vectors is no unit vector.
     """
 
     def __init__(self, limit: float = 1e10, every_n_steps: Count = 1) -> None:
@@ -41,9 +42,8 @@ class DivergenceGuard(Callback):
         )
         if vectors := [key for key in state if key.endswith("0._u")]:
             raise BadRecipe(
-                f"the {vectors[0].partition('.')[0]} has spectral norm, whose singular vectors do "
-                "not survive an average: give the callback that averages weights "
-                "`use_buffers: false`"
+                "use_buffers of the weight averaging must be false with spectral norm, got true, "
+                f"and the {vectors[0].partition('.')[0]} has spectral norm. Set it to false"
             )
 
     def on_before_optimizer_step(
@@ -51,40 +51,40 @@ class DivergenceGuard(Callback):
     ) -> None:
         if trainer.global_step % self.every_n_steps:
             return
-        player = name(pl_module, optimizer)
-        length = float(norm(optimizer))
-        if length <= self.limit:
+        player = player_name(pl_module, optimizer)
+        norm = float(gradient_norm(optimizer))
+        if norm <= self.limit:  # false for NaN
             self.overflows[player] = 0
             return
         self.overflows[player] = self.overflows.get(player, 0) + 1
         scaled = getattr(trainer.precision_plugin, "scaler", None) is not None
         if not scaled or self.overflows[player] > PATIENCE:
-            words = f"has a gradient of length {length:.3g}"
-            raise Diverged(player, trainer.global_step, words, saved(trainer))
+            reason = f"has a gradient norm of {norm:.3g}"
+            raise Diverged(player, trainer.global_step, reason, last_checkpoint(trainer))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         for key, value in checkpoint["state_dict"].items():
             if value.is_floating_point() and not value.isfinite().all():
-                words = f"has weights {key} without a number"
-                raise Diverged("model", trainer.global_step, words, saved(trainer))
+                reason = f"has NaN or infinite weights in {key}"
+                raise Diverged("model", trainer.global_step, reason, last_checkpoint(trainer))
 
 
-def saved(trainer: Trainer) -> str:
-    """The last checkpoint; empty before the first."""
+def last_checkpoint(trainer: Trainer) -> str:
+    """The path of the last checkpoint; empty before the first."""
     return str(getattr(trainer.checkpoint_callback, "last_model_path", ""))
 
 
-def name(module: LightningModule, optimizer: Optimizer) -> str:
-    """Who moves by an optimizer: a player, where there are several, else the model."""
+def player_name(module: LightningModule, optimizer: Optimizer) -> str:
+    """The player of an optimizer in adversarial training, else `model`."""
     if not isinstance(module, AdversarialModule):
         return "model"
     return next(n for n in module.player_names if module.optimizer(n).optimizer is optimizer)
 
 
-def norm(optimizer: Optimizer) -> Tensor:
-    """The length of all gradients that an optimizer is about to follow."""
+def gradient_norm(optimizer: Optimizer) -> Tensor:
+    """The L2 norm of all gradients of an optimizer's parameters."""
     groups = optimizer.param_groups
-    slopes = [p.grad for group in groups for p in group["params"] if p.grad is not None]
-    return torch.nn.utils.get_total_norm(slopes)
+    gradients = [p.grad for group in groups for p in group["params"] if p.grad is not None]
+    return torch.nn.utils.get_total_norm(gradients)

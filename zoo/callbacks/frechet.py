@@ -1,4 +1,4 @@
-"""Frechet distance while training: small samples every epoch, to see which way it goes."""
+"""Frechet distance during training, of small samples: a trend, not a result."""
 
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities.seed import isolate_rng
@@ -16,19 +16,19 @@ from zoo.pretrained.extractors import load_extractor, metric_name
 
 
 class FrechetDistance(Callback):
-    """Logs `fd-lenet` and the like: `n` samples of the averaged weights against the first `n`
-    images of the data's reference split, in the space of `extractor`, by default the data's own.
+    """Logs `fd-lenet` or the name of another space: the Frechet distance between `n` samples of the
+    averaged weights and the first `n` images of the data's reference split.
 
-    Each rank draws its share with its number as the seed; alone, that is `zoo evaluate` with seed
-    0 on `n` images. Raises BadRecipe without a Sampler, and UnknownName or MissingData for the
-    extractor.
+    `extractor` is by default that of the data set. Each rank samples a share with its rank as the
+    seed; on one rank, that is `zoo evaluate` with seed 0 on `n` images. Raises BadRecipe without
+    `sample`, UnknownName or MissingData for the extractor.
     """
 
     def __init__(
         self, extractor: str | None = None, n: Count = 2000, every_n_epochs: Count = 1
     ) -> None:
         if n < 2:
-            raise BadRecipe(f"a Frechet distance needs two images or more, not {n}: make n larger")
+            raise BadRecipe(f"n must be >= 2, got {n}. The default is 2000")
         self.extractor, self.n, self.every_n_epochs = extractor, n, every_n_epochs
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -38,7 +38,7 @@ class FrechetDistance(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         data = require_image_data(self, trainer)
         self.space = self.extractor or data.extractor
-        with isolate_rng():  # a network is drawn at random before its weights are read
+        with isolate_rng():  # networks are initialized at random before their weights are loaded
             extractor = load_extractor(self.space, pl_module.device)
         self.metric = FeatureMetric(extractor, frechet_between).to(pl_module.device)
         features = real_features(extractor, data, data.reference, self.n)
@@ -55,4 +55,4 @@ class FrechetDistance(Callback):
         for chunk in to_uint8(images).split(CHUNK):
             self.metric.update(chunk, real=False)
         pl_module.log(metric_name("fd", self.space), self.metric.compute(), prog_bar=True)
-        self.metric.reset()  # the real side stays
+        self.metric.reset()  # keeps the features of real images

@@ -1,4 +1,4 @@
-"""The streams of random numbers that a training draws from, as tensors and plain data."""
+"""The states of all random number generators of a training, as tensors and plain data."""
 
 import random
 from typing import Any
@@ -11,42 +11,42 @@ State = dict[str, Any]
 
 
 def states(device: torch.device) -> list[State]:
-    """The state of every stream, for each rank; every rank calls it, with its own device."""
-    mine = state(device)
+    """The states of each rank, in order; a collective call, by each rank with its device."""
+    own = state(device)
     if not distributed.is_initialized():
-        return [mine]
-    everyones: list[State] = [{} for _ in range(distributed.get_world_size())]
-    distributed.all_gather_object(everyones, mine)
-    return everyones
+        return [own]
+    gathered: list[State] = [{} for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(gathered, own)
+    return gathered
 
 
 def state(device: torch.device) -> State:
-    """The streams of this process: torch's on the CPU and on the device, Python's, NumPy's."""
+    """The state of this process: of torch on the CPU and the device, of Python and of NumPy."""
     name, keys, *rest = np.random.get_state()
-    found: State = {
+    current: State = {
         "torch": torch.get_rng_state(),
         "python": random.getstate(),
         "numpy": ([name, *rest], torch.from_numpy(np.asarray(keys).astype(np.int64))),
     }
     if device.type == "cuda":
-        found["cuda"] = torch.cuda.get_rng_state(device)
-    return found
+        current["cuda"] = torch.cuda.get_rng_state(device)
+    return current
 
 
-def restore(kept: State, device: torch.device) -> None:
-    """Put this process's streams back to where they were."""
-    torch.set_rng_state(kept["torch"])
-    random.setstate(kept["python"])
-    words, keys = kept["numpy"]
-    np.random.set_state((words[0], keys.numpy().astype(np.uint32), *words[1:]))
-    if device.type == "cuda" and "cuda" in kept:
-        torch.cuda.set_rng_state(kept["cuda"], device)
+def restore(saved: State, device: torch.device) -> None:
+    """Set the generators of this process to a saved state."""
+    torch.set_rng_state(saved["torch"])
+    random.setstate(saved["python"])
+    rest, keys = saved["numpy"]
+    np.random.set_state((rest[0], keys.numpy().astype(np.uint32), *rest[1:]))
+    if device.type == "cuda" and "cuda" in saved:
+        torch.cuda.set_rng_state(saved["cuda"], device)
 
 
-def check(kept: State, device: torch.device) -> None:
-    """Raise what `restore` will raise, if it will; the streams stay where they are."""
+def check(saved: State, device: torch.device) -> None:
+    """Raise the error that `restore` would raise, and leave the generators unchanged."""
     before = state(device)
     try:
-        restore(kept, device)
+        restore(saved, device)
     finally:
         restore(before, device)

@@ -1,4 +1,4 @@
-"""A state of a training that can be gone back to while it runs."""
+"""Snapshots of a running training, and rollback to them."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from lightning.pytorch.callbacks import WeightAveraging
 
 
 def snapshot(trainer: Trainer, path: Path) -> None:
-    """Write a checkpoint that both `rollback` and `--ckpt_path` take."""
+    """Write a checkpoint for `rollback` and `--ckpt_path`."""
     trainer.save_checkpoint(path, weights_only=False)
 
 
 def rollback(trainer: Trainer, pl_module: LightningModule, path: Path) -> None:
-    """Restore weights, their average, optimizers and schedules in place.
+    """Restore weights, their average, optimizers and schedules from a snapshot, in place.
 
-    Steps, images seen and random numbers run on: they count what the training took, and a stream
-    that was not rewound draws other latents and batches than those that led astray.
+    Counts of steps and images, and random number generators, are not restored: the counts are the
+    cost of the training, and other random numbers avoid a repetition of the failure.
     """
     state = trainer.strategy.load_checkpoint(path, weights_only=True)
     state["images_seen"] = getattr(pl_module, "images_seen", 0)

@@ -1,4 +1,4 @@
-"""Commands for the models of the zoo: list, show, verify, leaderboard."""
+"""Commands for the catalog: `zoo list`, `show`, `verify` and `leaderboard`."""
 
 from argparse import Namespace
 from fnmatch import fnmatch
@@ -9,27 +9,29 @@ from zoo.errors import ZooError
 from zoo.pretrained import catalog
 from zoo.text import printable
 
-FILES = "names, FILEs with their cards beside them, folders of such, owner/name"
+FILES = "names, files with cards beside them, folders of such files, or owner/name"
 
 
 def register(verb: AddCommand) -> None:
-    add = verb(list_, "List the models that have trained weights.")
-    add("pattern", nargs="?", default="*", help="names that match, as '*-celeba', or a folder")
+    """Add the commands `list`, `show`, `verify` and `leaderboard`."""
+    add = verb(list_, "List the models with pretrained weights.")
+    add("pattern", nargs="?", default="*", help="pattern of names, as '*-celeba', or a folder")
     add("--recipes", action="store_true", help="list the recipes of `zoo fit` instead")
 
     add = verb(show, "Print the card of a model.")
     add("name", metavar="NAME|FILE")
 
-    add = verb(verify, "Check digest, strict loading and preview of models against their cards.")
-    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all installed)")
+    add = verb(verify, "Check digests and previews of weights files against their cards.")
+    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all models of `zoo list`)")
 
-    add = verb(leaderboard, "Write one table of all cards: .md, .csv and .html.")
-    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all)")
-    folder = "folder (the current one; benchmarks for all, in the sources)"
+    add = verb(leaderboard, "Write a leaderboard of all cards: .md, .csv and .html.")
+    add("names", nargs="*", metavar="NAME|FILE", help=f"{FILES} (all models of `zoo list`)")
+    folder = "folder (the current one; in a clone, for all models, benchmarks)"
     add("--to", type=Path, metavar="FOLDER", help=folder)
 
 
 def list_(options: Namespace) -> None:
+    """Print the names of models or recipes."""
     if options.recipes:
         print("\n".join(name for name in catalog.list_recipes() if fnmatch(name, options.pattern)))
         return
@@ -44,7 +46,8 @@ def list_(options: Namespace) -> None:
 
 
 def summary(name: str) -> str:
-    """Parameters, place of the weights and headline metric of a model, or why there are none."""
+    """The number of parameters, the place of the weights and the headline metric of a model, or
+    the error of its card."""
     try:
         card = catalog.card(name)
     except ZooError as error:
@@ -55,11 +58,13 @@ def summary(name: str) -> str:
 
 
 def show(options: Namespace) -> None:
+    """Print a card."""
     print(catalog.card(options.name))
 
 
 def verify(options: Namespace) -> None:
-    from zoo.publishing.verify import verify as check
+    """Print the result of each check; raises ZooError if one fails."""
+    from zoo.publishing.verify import verify as verify_model
 
     failed = []
     installed = filter(catalog.is_local, catalog.list_models())
@@ -67,7 +72,7 @@ def verify(options: Namespace) -> None:
     width = max(map(len, names), default=0)
     for name in names:
         try:
-            print(f"{printable(name):<{width}} {', '.join(check(name))}")
+            print(f"{printable(name):<{width}} {', '.join(verify_model(name))}")
         except ZooError as error:
             failed.append(printable(name))
             print(f"{printable(name):<{width}} FAILED: {error}")
@@ -77,6 +82,7 @@ def verify(options: Namespace) -> None:
 
 
 def leaderboard(options: Namespace) -> None:
+    """Write the files of the leaderboard, and print their paths."""
     from zoo.publishing.leaderboard import write
 
     folder = catalog.output_folder("benchmarks") if not options.names else Path()

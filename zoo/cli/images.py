@@ -72,7 +72,7 @@ def images_for(options: Namespace, model: "ZooModule", n: int | None = None) -> 
 def pictures_of_folder(options: Namespace, model: "ZooModule") -> "Examples":
     """All pictures below `--folder`, with the size and the channels of the model."""
     from zoo.data import ImageFolder
-    from zoo.data.inventory import named
+    from zoo.data.inventory import join_faults
 
     size, channels = model.hparams.get("size"), model.hparams.get("channels")
     if size is None or channels is None:
@@ -80,9 +80,9 @@ def pictures_of_folder(options: Namespace, model: "ZooModule") -> "Examples":
         size, channels = data_set.size, data_set.channels
     folder, unreadable = str(options.folder), options.unreadable
     data = ImageFolder(folder, size, channels=channels, unreadable=unreadable)
-    if data.everything and data.inventory.faults:
-        print(f"skipped: {named(data.inventory.faults)}", file=sys.stderr)
-    return data.everything
+    if data.all_images and data.inventory.faults:
+        print(f"skipped: {join_faults(data.inventory.faults)}", file=sys.stderr)
+    return data.all_images
 
 
 def load_codec(options: Namespace) -> tuple["ZooModule", "Codec"]:

@@ -1,4 +1,4 @@
-"""The verbs that adversarial training steps are written with."""
+"""Base classes of adversarial training: players and turns; then latents, labels, encoders."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
@@ -19,10 +19,10 @@ from zoo.layers.precision import at_least_float32
 class AdversarialModule(ZooModule, ABC):
     """Players, turns and step counting.
 
-    A subclass names its `players`, then writes `training_step` in the order of its paper's
-    algorithm: within `turn`, one player descends its loss while the others are frozen. However many
-    turns it takes, one `training_step` is one `trainer.global_step`. Latents, labels and encoders
-    are added by the classes below.
+    A subclass defines `players`, and writes `training_step` in the order of its paper's algorithm:
+    within `turn`, one player descends its loss while the others are frozen. One `training_step` is
+    one `trainer.global_step`, for any number of turns. The classes below add latents, labels and
+    encoders.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class AdversarialModule(ZooModule, ABC):
 
     @abstractmethod
     def players(self) -> dict[str, Optimizer]:
-        """Each player's optimizer, by name."""
+        """The optimizers of the players, by their names."""
 
     def configure_optimizers(self) -> list[Optimizer]:
         players = self.players()
@@ -43,24 +43,24 @@ class AdversarialModule(ZooModule, ABC):
         self.counted = False
 
     def optimizer(self, player: str) -> LightningOptimizer:
-        """A player's optimizer in a training."""
+        """The optimizer of a player, during training."""
         optimizers = self.optimizers()
-        several = optimizers if isinstance(optimizers, list) else [optimizers]
-        return several[self.player_names.index(player)]
+        of_players = optimizers if isinstance(optimizers, list) else [optimizers]
+        return of_players[self.player_names.index(player)]
 
     def progress(self) -> float:
-        """How much of the training is over, in [0, 1]; always 0 where its end is not known."""
-        steps = self.trainer.estimated_stepping_batches  # infinite or -1 where no end is known
+        """The completed share of the training, in [0, 1]; 0 for a training without a limit."""
+        steps = self.trainer.estimated_stepping_batches  # infinite or -1 without a limit
         return min(1.0, max(0.0, self.trainer.global_step / steps))
 
     def update_optimizer(self, player: str, **settings: float) -> None:
-        """Give a player another learning rate, as `lr`, or other settings of its optimizer."""
+        """Change settings of a player's optimizer, such as `lr`."""
         for group in self.optimizer(player).param_groups:
             group.update(settings)
 
     @contextmanager
     def turn(self, player: str) -> Iterator[Callable[[Tensor], None]]:
-        """Freeze the other players; yield `descend`, which takes one step down a loss."""
+        """Freeze the other players; yield `descend`, which takes an optimizer step on a loss."""
         optimizer = self.optimizer(player)
 
         def descend(loss: Tensor) -> None:
@@ -73,13 +73,13 @@ class AdversarialModule(ZooModule, ABC):
             yield descend
 
     def split_batch(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The images, or labels, of a batch in `sub_batches` parts, one for each step of the
-        discriminator; raises BadRecipe."""
+        """Images or labels of a batch in `sub_batches` parts, one for each discriminator step.
+        Raises BadRecipe for a batch that cannot be split."""
         self.check_batch(len(images))
         return images.chunk(self.sub_batches)
 
     def step(self, optimizer: LightningOptimizer) -> None:
-        """Lightning counts each `optimizer.step`; only the first of a batch goes that way."""
+        """Take an optimizer step. Only the first one of a batch is a step that Lightning counts."""
         if self.counted:
             self.trainer.strategy.optimizer_step(optimizer.optimizer, lambda: None)
         else:
@@ -105,20 +105,23 @@ class ConditionalAdversarialModule(LatentAdversarialModule, ConditionalModel):
     """Adversarial training of a generator of latents and labels (n,); batches must have labels."""
 
     def labeled_batch(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-        """Images and labels (n,) of a batch; raises ZooError for data with other labels."""
+        """Images and labels (n,) of a batch; raises BadRecipe without labels, BadInput for labels
+        that are not classes of the model."""
         images, labels = batch
         if labels.ndim != 1 and not labels.numel():
-            raise BadRecipe("the data gives no classes: set --data.init_args.labels true")
+            raise BadRecipe(
+                "batches must have class labels (n,), got none. Set --data.init_args.labels true"
+            )
         return images, self.validate_labels(len(images), labels)
 
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Latents (n, latent) and labels (n,), by default in turn, to images in [-1, 1]. Raises
-        ZooError for labels that do not fit."""
+        """Latents (n, latent) and labels (n,), by default `cyclic_labels`, to images in [-1, 1].
+        Raises BadInput for invalid labels."""
         z = self.validate_latents(z)
         y = self.validate_labels(len(z), labels)
-        each = torch.arange(len(z), device=z.device)
+        indices = torch.arange(len(z), device=z.device)  # chunks of them select latents and labels
         return at_least_float32(
-            eval_in_chunks(self.generator, each, lambda i: self.generator(z[i], y[i]))
+            eval_in_chunks(self.generator, indices, lambda i: self.generator(z[i], y[i]))
         )
 
 
@@ -134,5 +137,5 @@ class EncodingAdversarialModule(LatentAdversarialModule):
         return at_least_float32(eval_in_chunks(self.encoder, self.validate_images(x), self.encoder))
 
     def reconstruct(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] through their latents and back."""
+        """Reconstructions of images (n, channels, size, size) in [-1, 1]."""
         return self.decode(self.encode(x))

@@ -1,4 +1,4 @@
-"""What all classifiers of images share."""
+"""The base class of image classifiers."""
 
 from abc import ABC
 
@@ -11,8 +11,7 @@ from zoo.layers.precision import at_least_float32
 
 
 class ImageClassifier(ZooModule, ABC):
-    """It tells classes apart: a subclass builds `head`, and `forward` from images to what it
-    sees."""
+    """Image classifier: `forward` returns features (n, d) of images, `head` returns logits."""
 
     head: nn.Linear
 
@@ -24,11 +23,11 @@ class ImageClassifier(ZooModule, ABC):
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
-        right = (self.head(self(x)).argmax(1) == y).float()
-        self.log("val/accuracy", right.mean(), prog_bar=True, sync_dist=True)
+        correct = (self.head(self(x)).argmax(1) == y).float()
+        self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
 
     def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to what the last layer sees, (n, d)."""
+        """Images (n, channels, size, size) in [-1, 1] to the inputs (n, d) of the last layer."""
         return at_least_float32(eval_in_chunks(self, self.validate_images(x), self))
 
     def classify(self, x: Tensor) -> Tensor:

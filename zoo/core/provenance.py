@@ -1,4 +1,4 @@
-"""What a result came from: the commit, the versions, the machine."""
+"""Provenance of results: commit, versions and hardware."""
 
 import platform
 import subprocess
@@ -14,41 +14,41 @@ PACKAGES = (
 
 
 def commit() -> str:
-    """The commit of the clone that the zoo runs from, `unknown` outside of one or without git."""
+    """The commit of the clone that runs, 12 digits; `unknown` outside of a clone or without git."""
     return git("rev-parse", "--short=12", "HEAD") or "unknown"
 
 
 def changes() -> list[str]:
-    """The files of the clone that are not as they were committed."""
+    """The files of the clone with uncommitted changes."""
     return [line[3:] for line in git("status", "--porcelain").splitlines()]
 
 
-def git(*words: str) -> str:
-    """What git says of the clone; nothing outside of one, or where it is not installed or fails."""
+def git(*arguments: str) -> str:
+    """The output of a git command in the clone; empty outside of a clone and where it fails."""
     if not (HOME / ".git").exists():
         return ""
     try:
-        answer = subprocess.run(
-            ["git", "-C", str(HOME), *words], capture_output=True, text=True, check=False
+        result = subprocess.run(
+            ["git", "-C", str(HOME), *arguments], capture_output=True, text=True, check=False
         )
     except OSError:
         return ""
-    return answer.stdout.rstrip() if answer.returncode == 0 else ""
+    return result.stdout.rstrip() if result.returncode == 0 else ""
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the packages that numbers come from, as far as they are installed."""
-    found = {"python": platform.python_version()}
+    """The versions of Python and of the installed packages that metrics depend on."""
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def hardware(device: torch.device, count: int = 1) -> str:
-    """What trains or measures, so many devices of a kind, in words."""
+    """The hardware of `count` devices as text: `2 x NVIDIA H200`, or `4 CPU cores (x86_64)`."""
     if device.type == "cuda":
         return f"{count} x {torch.cuda.get_device_name(device)}"
     cores = count * torch.get_num_threads()

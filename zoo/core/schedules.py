@@ -1,4 +1,4 @@
-"""Learning-rate schedules that survive a resume."""
+"""Learning-rate schedules for resumed trainings."""
 
 import math
 from typing import Any
@@ -9,17 +9,20 @@ from zoo.errors import BadRecipe
 
 
 def finite_steps(steps: float) -> int:
-    """The steps of a training, as a schedule must know them; raises BadRecipe without an end."""
+    """The number of steps of a training; raises BadRecipe for a training without a limit."""
     if not 1 <= steps < math.inf:
-        raise BadRecipe("a learning-rate cycle needs an end: set trainer.max_epochs")
+        raise BadRecipe(
+            f"the number of steps must be finite for a learning-rate schedule, got {steps}. Set "
+            "trainer.max_epochs"
+        )
     return int(steps)
 
 
 class ResumableOneCycleLR(OneCycleLR):
-    """OneCycleLR whose length is that of the running training, not of the checkpoint's.
+    """OneCycleLR with the length of the current training, not that in its checkpoint: a training
+    resumed with more steps continues at its step of the longer cycle.
 
-    A training that resumes with more steps goes on at its step of the longer cycle. Smith & Topin,
-    2017, https://arxiv.org/abs/1708.07120
+    Smith & Topin, 2017, https://arxiv.org/abs/1708.07120
     """
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

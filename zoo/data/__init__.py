@@ -1,4 +1,4 @@
-"""Data sets as LightningDataModules, all with the same arguments."""
+"""Data sets as LightningDataModules with common arguments."""
 
 from zoo.data.celeba import CelebA
 from zoo.data.cifar10 import CIFAR10

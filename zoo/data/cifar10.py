@@ -11,7 +11,7 @@ from zoo.errors import BadRecipe
 class CIFAR10(ImageDataModule):
     """Images (n, 3, 32, 32), from torchvision's download or from `cifar10/{train,test}.npz`.
 
-    The latter hold `images` (n, 32, 32, 3) in uint8 and `labels` (n,).
+    The npz files contain `images` (n, 32, 32, 3) in uint8 and `labels` (n,).
     """
 
     source = DatasetInfo(
@@ -40,7 +40,7 @@ class CIFAR10(ImageDataModule):
 
     def read(self, split: Split) -> Examples:
         if self.size != 32:
-            raise BadRecipe(f"CIFAR-10 comes at size 32, not {self.size}")
+            raise BadRecipe(f"size of CIFAR-10 must be 32, got {self.size}. Set data.size to 32")
         self.prepare_data()
         arrays = self.root / "cifar10" / f"{split}.npz"
         if arrays.exists():

@@ -1,4 +1,4 @@
-"""Digits: scans at 8 x 8 in 17 grey levels, bundled with scikit-learn; no download.
+"""Digits: scans at 8 x 8 in 17 gray levels, bundled with scikit-learn; no download.
 
 Alpaydin & Kaynak, 1998, https://doi.org/10.24432/C50P49: the test part of that set.
 """
@@ -8,11 +8,12 @@ import torch
 from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import BadRecipe
 
-TRAIN = 1500  # of 1797, in their order: the last writers are the test split
+TRAIN = 1500  # of 1797 scans in file order: the last writers are the test split
 
 
 class Digits(ImageDataModule):
-    """Images (n, 1, 8, 8). The distance is to the training images, as few are held out."""
+    """Images (n, 1, 8, 8) with labels (n,). Distances are to the training split: the test split has
+    297 images."""
 
     source = DatasetInfo(
         "Digits",
@@ -21,7 +22,7 @@ class Digits(ImageDataModule):
         "Apache-2.0",
     )
     channels = 1
-    usual_size = 8
+    default_size = 8
     extractor = "pixels"
     reference = "train"
 
@@ -29,8 +30,8 @@ class Digits(ImageDataModule):
         from sklearn.datasets import load_digits
 
         if self.size != 8:
-            raise BadRecipe(f"Digits come at size 8, not {self.size}")
+            raise BadRecipe(f"size of Digits must be 8, got {self.size}. Set data.size to 8")
         part = slice(TRAIN) if split == "train" else slice(TRAIN, None)
         digits = load_digits()
-        pixels = torch.from_numpy(digits.images[part] * 255 / 16).round()
+        pixels = torch.from_numpy(digits.images[part] * 255 / 16).round()  # 0 to 16, to 0 to 255
         return Examples(pixels.to(torch.uint8)[:, None], torch.from_numpy(digits.target[part]))

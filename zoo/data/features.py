@@ -1,4 +1,4 @@
-"""Features of real images: extracted once, then kept beside the data."""
+"""Features of real images: extracted once, then cached beside the data."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -21,39 +21,39 @@ CHUNK = 250
 def extract(extractor: Extractor, pixels: Tensor, title: str) -> Tensor:
     """Features (n, d) in float64 of images (n, channels, h, w) in uint8, on the extractor's device,
     with a progress bar."""
-    place = next((tensor.device for tensor in extractor.state_dict().values()), pixels.device)
+    device = next((tensor.device for tensor in extractor.state_dict().values()), pixels.device)
     bar = tqdm(pixels.split(CHUNK), title, leave=False, disable=None)
-    return torch.cat([extractor(chunk.to(place)) for chunk in bar])
+    return torch.cat([extractor(chunk.to(device)) for chunk in bar])
 
 
 def real_features(extractor: Extractor, data: ZooDataModule, split: Split, n: int) -> Tensor:
-    """Features (n, d) of the first n images of a split, or of as many as there are.
+    """Features (n, d) in float64 of the first n images of a split, or of all if there are fewer.
 
-    They are kept in the data's folder `statistics`, named by the digests of images and
-    extractor; where that folder cannot be written, they are extracted each time.
+    They are cached in the folder `data.statistics` by the digests of the images and the extractor.
+    Without write access to that folder they are extracted at each call.
     """
     digests = data.digest(split)[:16], extractor.sha256()[:16]
     folder, name = data.statistics, f"features-{'-'.join(digests)}"
     pixels = data.examples(split).values[:n]
     for path in sorted(folder.glob(f"{name}-*.safetensors")):
-        if (found := kept_before(path)) is not None and len(found) >= len(pixels):
-            return found[:n]
+        if (cached := load_features(path)) is not None and len(cached) >= len(pixels):
+            return cached[:n]
     features = extract(extractor, pixels, f"{split} images")
-    keep({"features": features}, folder / f"{name}-{n}.safetensors")
+    save_features(features, folder / f"{name}-{n}.safetensors")
     return features
 
 
-def kept_before(path: Path) -> Tensor | None:
-    """Features (n, d) from a file; None where it is damaged, and they are extracted again."""
+def load_features(path: Path) -> Tensor | None:
+    """Features (n, d) in float64 from a file; None where the file is damaged."""
     try:
-        found = load_file(path)["features"]
+        features = load_file(path)["features"]
     except (*DAMAGE, SafetensorError):
         return None
-    is_whole = found.ndim == 2 and found.dtype == torch.float64 and bool(found.isfinite().all())
-    return found if is_whole else None
+    is_matrix = features.ndim == 2 and features.dtype == torch.float64
+    return features if is_matrix and bool(features.isfinite().all()) else None
 
 
-def keep(tensors: dict[str, Tensor], path: Path) -> None:
-    """Write what took long to compute; nothing happens in a folder that is not ours to write."""
-    with suppress(OSError, SafetensorError), atomic_write(path) as beside:
-        save_file(tensors, beside)
+def save_features(features: Tensor, path: Path) -> None:
+    """Write features (n, d) into a file, unless its folder is read-only."""
+    with suppress(OSError, SafetensorError), atomic_write(path) as temporary:
+        save_file({"features": features}, temporary)

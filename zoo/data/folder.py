@@ -1,4 +1,4 @@
-"""People's own pictures, in memory."""
+"""A user's own pictures, decoded into memory."""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
@@ -11,15 +11,15 @@ from tqdm import tqdm
 
 from zoo.data.arrays import every_tenth
 from zoo.data.images import Examples, Split
-from zoo.data.inventory import Inventory, flat, is_grey, repeated
+from zoo.data.inventory import Inventory, count_duplicates, count_uniform, is_gray
 from zoo.data.listing import Listing, list_files
-from zoo.data.user_images import UserImages, grey, memory
+from zoo.data.user_images import UserImages, available_memory, to_gray
 from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
 from zoo.errors import BadRecipe
 
 
 class Decoded(NamedTuple):
-    """Pictures (n, 3, size, size) in uint8, and which files they are of; others by their fault."""
+    """Pictures (n, 3, size, size) in uint8 with their files, and the faults of unreadable files."""
 
     pixels: np.ndarray
     headers: list[Header]
@@ -28,49 +28,52 @@ class Decoded(NamedTuple):
 
 
 class ImageFolder(UserImages):
-    """Every picture below `root`, decoded once and kept in memory.
+    """All pictures below `root` (n, channels, size, size), decoded once into memory.
 
-    The label is the folder, by number, in the order of the alphabet. Every tenth picture is held
-    out for the test split. The arguments are those of OwnPictures.
+    A label is the index of the picture's folder in alphabetical order. Every tenth picture is in
+    the test split. The arguments are those of UserImages; raises BadRecipe where the pictures need
+    more than the free memory.
     """
 
     def read(self, split: Split) -> Examples:
-        pixels, labels = self.everything
-        chosen = every_tenth(len(pixels), split)
-        return Examples(pixels[chosen], labels[chosen])
+        pixels, labels = self.all_images
+        indices = every_tenth(len(pixels), split)
+        return Examples(pixels[indices], labels[indices])
 
     @cached_property
-    def everything(self) -> Examples:
-        """Both splits, every picture decoded once."""
-        self.check(self.inventory)
+    def all_images(self) -> Examples:
+        """The images of both splits."""
+        self.check_inventory(self.inventory)
         decoded = self.decoded
         folders = {path: i for i, path in enumerate(sorted({p.parent for p in decoded.files}))}
         pixels = torch.from_numpy(decoded.pixels)
         labels = torch.tensor([folders[path.parent] for path in decoded.files])
-        return Examples(grey(pixels) if self.channels == 1 else pixels, labels)
+        return Examples(to_gray(pixels) if self.channels == 1 else pixels, labels)
 
     @cached_property
     def listing(self) -> Listing:
+        """The files below `root`; raises BadRecipe where they need more than the free memory."""
         self.check_root()
-        found = list_files(self.root)
-        needed = 2 * len(found.files) * 3 * self.size**2  # all, and a copy of them in two splits
-        free = memory()
-        if needed > free:
+        listing = list_files(self.root)
+        needed = 2 * len(listing.files) * 3 * self.size**2  # bytes: all, and copies in two splits
+        available = available_memory()
+        if needed > available:
             raise BadRecipe(
-                f"{len(found.files):,} pictures at {self.size} x {self.size} take "
-                f"{needed / 1e9:.1f} GB of memory, of which {free / 1e9:.1f} are free. Read them "
-                "when their turn has come: --data zoo.data.Shards --data.init_args.root "
-                f"{self.root}"
+                f"{len(listing.files):,} pictures at {self.size} x {self.size} must fit into "
+                f"{available / 1e9:.1f} GB of free memory, got {needed / 1e9:.1f} GB. Decode them "
+                f"on demand by --data zoo.data.Shards --data.init_args.root {self.root}"
             )
-        return found
+        return listing
 
     @property
     def decoded(self) -> Decoded:
-        stamps = tuple((str(path), *stamp(path)) for path in self.listing.files)
+        """The decoded files, from the cache while no file changes."""
+        stamps = tuple((str(path), *file_stamp(path)) for path in self.listing.files)
         return decode_files(stamps, self.size)
 
     @cached_property
     def inventory(self) -> Inventory:
+        """The inventory of the folder, of all its pictures."""
         decoded, listing = self.decoded, self.listing
         faults = {
             str(path.relative_to(self.root)): why
@@ -82,44 +85,44 @@ class ImageFolder(UserImages):
             len(decoded.files),
             decoded.headers,
             faults,
-            listing.passed_over,
-            is_grey(decoded.pixels) and bool(decoded.files),
-            flat(decoded.pixels),
-            repeated(decoded.pixels),
+            listing.unsupported,
+            is_gray(decoded.pixels) and bool(decoded.files),
+            count_uniform(decoded.pixels),
+            count_duplicates(decoded.pixels),
             len({path.parent for path in decoded.files}),
         )
 
 
-def stamp(path: Path) -> tuple[int, int]:
-    """What changes with a file's content."""
+def file_stamp(path: Path) -> tuple[int, int]:
+    """The size and the modification time in ns of a file; 0 and 0 where it cannot be read."""
     try:
-        facts = path.stat()
+        status = path.stat()
     except OSError:
         return 0, 0
-    return facts.st_size, facts.st_mtime_ns
+    return status.st_size, status.st_mtime_ns
 
 
 @lru_cache(maxsize=1)
 def decode_files(stamps: tuple[tuple[str, int, int], ...], size: int) -> Decoded:
-    """All pictures of files as they are now: the last folder stays decoded for the next reader."""
+    """Decode files with these stamps; the result of the last call is cached."""
     files = [Path(name) for name, *_ in stamps]
     pixels = np.empty((len(files), 3, size, size), np.uint8)
-    headers, read, faults = list[Header](), list[Path](), dict[Path, str]()
+    headers, readable, faults = list[Header](), list[Path](), dict[Path, str]()
     with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
-        found = pool.map(lambda path: attempt(path, size), files)
-        bar = tqdm(found, "decoding pictures", len(files), leave=False, disable=None)
+        results = pool.map(lambda path: decode_or_fault(path, size), files)
+        bar = tqdm(results, "decoding pictures", len(files), leave=False, disable=None)
         for path, result in zip(files, bar, strict=True):
             if isinstance(result, BadPicture):
                 faults[path] = str(result)
                 continue
-            pixels[len(read)], header = result
+            pixels[len(readable)], header = result  # without gaps for unreadable files
             headers.append(header)
-            read.append(path)
-    return Decoded(pixels[: len(read)], headers, read, faults)
+            readable.append(path)
+    return Decoded(pixels[: len(readable)], headers, readable, faults)
 
 
-def attempt(file: Path, size: int) -> tuple[np.ndarray, Header] | BadPicture:
-    """A picture, or why there is none."""
+def decode_or_fault(file: Path, size: int) -> tuple[np.ndarray, Header] | BadPicture:
+    """An image (3, size, size) in uint8 with its header, or the fault of an unreadable file."""
     try:
         return square(file, size)
     except BadPicture as fault:

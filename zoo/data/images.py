@@ -18,13 +18,13 @@ __all__ = ["DatasetInfo", "Examples", "ImageDataModule", "Split", "normalize"]
 class ImageDataModule(ZooDataModule, ABC):
     """Batches of images (n, channels, size, size) in [-1, 1] with labels, (n, 0) by default.
 
-    `size` is the usual one of the data set; `labels` adds the labels to the batches; `mirror` flips
-    half of the training images; `exclude_class` leaves one class out of them, as the anomaly of the
-    test split.
+    `size` is by default that of the data set; `labels` adds the labels to the batches; `mirror`
+    flips half of the training images; `exclude_class` leaves one class out of them, as the anomaly
+    of the test split.
     """
 
     channels: int = 3
-    usual_size: ClassVar[int] = 32
+    default_size: ClassVar[int] = 32
     recorded = ("size", "batch_size", "labels", "mirror", "exclude_class")
 
     def __init__(
@@ -38,8 +38,8 @@ class ImageDataModule(ZooDataModule, ABC):
     ) -> None:
         super().__init__(root, batch_size)
         if size is not None and size < 1:
-            raise BadRecipe(f"size must be >= 1, got {size}. The default is {self.usual_size}")
-        self.size = size or self.usual_size
+            raise BadRecipe(f"size must be >= 1, got {size}. The default is {self.default_size}")
+        self.size = size or self.default_size
         self.labels, self.mirror, self.exclude_class = labels, mirror, exclude_class
 
     @property

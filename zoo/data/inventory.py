@@ -1,4 +1,4 @@
-"""What a folder of pictures holds: printed before a training, and kept in its run folder."""
+"""The inventory of a folder of images: printed before a training, stored in its run folder."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,152 +9,167 @@ import numpy as np
 
 from zoo.decoding import Header
 
-NAMED = 20  # faults that a message lists; the inventory lists all
-GREY = {"black and white", "grey", "16-bit grey", "float grey"}
-FAR = 2.0  # long side over short side from which more than half of a picture is cut away
-KINDS = {
+LISTED = 20  # the most faults in a message; the inventory lists all
+GRAY = {"black and white", "gray", "16-bit gray", "float gray"}
+LONG = 2.0  # long side over short side, above which the crop removes more than half
+MODES = {
     "1": "black and white",
-    "L": "grey",
-    "LA": "grey",
+    "L": "gray",
+    "LA": "gray",
     "P": "palette",
     "PA": "palette",
     "CMYK": "CMYK",
-    "F": "float grey",
+    "F": "float gray",
 }
 
 
 @dataclass
 class Inventory:
-    """Facts of the pictures that were read, and the reasons why others could not be.
+    """Properties of the readable images below `root`, and the reasons why others are unreadable.
 
-    `looked_at` is less than `total` where only some were opened.
+    `headers` are those of the inspected images, which are fewer than `total` in large folders.
     """
 
-    place: str
+    root: str
     size: int
     total: int
     headers: list[Header]
     faults: dict[str, str]
-    passed_over: Counter[str] = field(default_factory=Counter)
-    grey: bool = False
-    flat: int = 0
-    repeated: int = 0
+    unsupported: Counter[str] = field(default_factory=Counter)
+    gray: bool = False  # whether all pixels are gray, in files of any mode
+    uniform: int = 0
+    duplicates: int = 0
     folders: int = 1
 
     @property
     def channels(self) -> int:
-        """1 where every file is of a grey kind, else 3; grey pictures in files of color count as
-        color here, and `grey` says so of the pixels."""
-        kinds = {kind(h) for h in self.headers}
-        return 1 if kinds and kinds <= GREY else 3
+        """1 where every file has a gray mode, else 3."""
+        modes = {mode_name(h) for h in self.headers}
+        return 1 if modes and modes <= GRAY else 3
+
+    @property
+    def short_sides(self) -> list[int]:
+        """The lengths of the short sides in pixels, sorted."""
+        return sorted(min(h.width, h.height) for h in self.headers)
 
     def lines(self) -> list[str]:
-        """A few lines for people, faults last."""
-        found = [line for line in (self.first(), self.modes(), self.cuts(), self.doubts()) if line]
-        if self.passed_over:
-            kinds = ", ".join(f"{n:,} {ending}" for ending, n in sorted(self.passed_over.items()))
-            found.append(f"not read, as their format is not known here: {kinds}")
+        """The inventory as lines of text, faults last."""
+        parts = (self.size_line(), self.mode_line(), self.crop_line(), self.content_line())
+        lines = [line for line in parts if line]
+        if self.unsupported:
+            kinds = ", ".join(f"{n:,} {ending}" for ending, n in sorted(self.unsupported.items()))
+            lines.append(f"left out, in unsupported formats: {kinds}")
         if self.faults:
-            found.append(f"{len(self.faults):,} cannot be read:")
-            found += [f"  {shown(name)} {why}" for name, why in sorted(self.faults.items())]
-        return found
+            lines.append(f"{len(self.faults):,} unreadable:")
+            lines += [
+                f"  {printable_name(name)} {why}" for name, why in sorted(self.faults.items())
+            ]
+        return lines
 
-    def first(self) -> str:
-        sides = sorted(min(h.width, h.height) for h in self.headers)
-        words = f"{shown(self.place)}: {count(self.total, 'picture')}"
+    def size_line(self) -> str:
+        """The number of images, their folders, formats and sides."""
+        sides = self.short_sides
+        line = f"{printable_name(self.root)}: {pluralize(self.total, 'picture')}"
         if not sides:
-            return words
+            return line
         if len(sides) < self.total:
-            words += f", {len(sides):,} of them looked at"
-        formats = listed(Counter(h.format for h in self.headers))
+            line += f", {len(sides):,} of them inspected"
+        formats = join_counts(Counter(h.format for h in self.headers))
         span = f"{sides[0]:,} to {sides[-1]:,} pixels (short side, median {median(sides):,.0f})"
         inside = f" in {self.folders:,} folders" if self.folders > 1 else ""
-        return f"{words}{inside} ({formats}), {span}"
+        return f"{line}{inside} ({formats}), {span}"
 
-    def modes(self) -> str:
-        kinds = Counter(kind(h) for h in self.headers)
+    def mode_line(self) -> str:
+        """The modes of the images, and how special ones are decoded."""
+        modes = Counter(mode_name(h) for h in self.headers)
         traits = {
-            "shown on white, as they are transparent": sum(h.transparent for h in self.headers),
-            "turned the way up that EXIF says": sum(h.turned for h in self.headers),
-            "read by their first frame or page": sum(h.frames > 1 for h in self.headers),
+            "transparent, composited on white": sum(h.transparent for h in self.headers),
+            "rotated as EXIF specifies": sum(h.turned for h in self.headers),
+            "with several frames or pages, of which the first is read": sum(
+                h.frames > 1 for h in self.headers
+            ),
         }
-        parts = [f"{n:,} {words}" for words, n in traits.items() if n]
-        if self.grey:
-            parts.append("all are grey")
-        return "; ".join([listed(kinds), *parts]) if kinds else ""
+        parts = [f"{n:,} {trait}" for trait, n in traits.items() if n]
+        if self.gray:
+            parts.append("all are gray")
+        return "; ".join([join_counts(modes), *parts]) if modes else ""
 
-    def cuts(self) -> str:
+    def crop_line(self) -> str:
+        """How images are cropped and resized, and what is lost."""
         small = sum(min(h.width, h.height) < self.size for h in self.headers)
-        long = sum(max(h.width, h.height) > FAR * min(h.width, h.height) for h in self.headers)
-        parts = [f"each is cut to its centre square and resized to {self.size} x {self.size}"]
+        long = sum(max(h.width, h.height) > LONG * min(h.width, h.height) for h in self.headers)
+        parts = [f"each is cropped to its center square and resized to {self.size} x {self.size}"]
         if small:
             parts.append(f"{small:,} are smaller and are enlarged, which blurs them")
         if long:
-            parts.append(f"{long:,} are more than twice as long as wide and lose over half")
+            parts.append(f"{long:,} are over twice as long as wide: the crop removes over half")
         return "; ".join(parts) if self.headers else ""
 
-    def doubts(self) -> str:
+    def content_line(self) -> str:
+        """The numbers of uniform images and of duplicates."""
         parts = []
-        if self.flat:
-            parts.append(f"{self.flat:,} show next to nothing: they are of one level")
-        if self.repeated:
-            parts.append(f"{self.repeated:,} repeat another one exactly")
+        if self.uniform:
+            parts.append(f"{self.uniform:,} are of nearly uniform color")
+        if self.duplicates:
+            parts.append(f"{self.duplicates:,} are exact duplicates")
         return "; ".join(parts)
 
     def as_data(self) -> dict[str, object]:
-        """The same for a file that programs read."""
-        sides = sorted(min(h.width, h.height) for h in self.headers)
+        """The inventory as plain data, for `pictures.yaml`."""
+        sides = self.short_sides
         return {
             "pictures": self.total,
-            "looked_at": len(self.headers),
+            "inspected": len(self.headers),
             "folders": self.folders,
             "formats": dict(Counter(h.format for h in self.headers).most_common()),
-            "modes": dict(Counter(kind(h) for h in self.headers).most_common()),
+            "modes": dict(Counter(mode_name(h) for h in self.headers).most_common()),
             "short_side": [sides[0], median(sides), sides[-1]] if sides else [],
-            "grey": self.grey,
-            "passed_over": dict(self.passed_over),
+            "gray": self.gray,
+            "unsupported": dict(self.unsupported),
             "unreadable": dict(sorted(self.faults.items())),
         }
 
 
-def kind(header: Header) -> str:
-    """A mode in words."""
+def mode_name(header: Header) -> str:
+    """The name of a mode of Pillow."""
     if header.mode.startswith("I"):
-        return "16-bit grey"
-    return KINDS.get(header.mode, "color")
+        return "16-bit gray"
+    return MODES.get(header.mode, "color")
 
 
-def listed(counts: Mapping[str, int]) -> str:
+def join_counts(counts: Mapping[str, int]) -> str:
+    """Counts in one line, the largest first: `12 PNG, 3 JPEG`."""
     return ", ".join(f"{n:,} {name}" for name, n in Counter(counts).most_common())
 
 
-def count(n: int, word: str) -> str:
-    return f"{n:,} {word}{'s' * (n != 1)}"
+def pluralize(n: int, noun: str) -> str:
+    """A number with its noun: `1 picture`, `2,000 pictures`."""
+    return f"{n:,} {noun}{'s' * (n != 1)}"
 
 
-def named(faults: Mapping[str, str]) -> str:
-    """Faults in one line: all of them, or the first twenty and how many more."""
-    words = [f"{shown(name)} {why}" for name, why in sorted(faults.items())]
-    more = [f"and {len(words) - NAMED:,} more"] if len(words) > NAMED else []
-    return "; ".join([*words[:NAMED], *more])
+def join_faults(faults: Mapping[str, str]) -> str:
+    """The faults in one line: all, or the first 20 and the number of the others."""
+    parts = [f"{printable_name(name)} {why}" for name, why in sorted(faults.items())]
+    more = [f"and {len(parts) - LISTED:,} more"] if len(parts) > LISTED else []
+    return "; ".join([*parts[:LISTED], *more])
 
 
-def shown(name: str) -> str:
-    """A file's name without what a terminal would obey."""
+def printable_name(name: str) -> str:
+    """A file name whose control characters are replaced by `?`."""
     return "".join(c if c.isprintable() else "?" for c in name)
 
 
-def is_grey(pixels: np.ndarray) -> bool:
+def is_gray(pixels: np.ndarray) -> bool:
     """Whether all images (n, 3, h, w) have three equal channels, up to one level of rounding."""
-    chunks = np.array_split(pixels, max(1, len(pixels) // 256))
+    chunks = np.array_split(pixels, max(1, len(pixels) // 256))  # np.ptp copies what it is given
     return all(np.ptp(chunk, axis=1).max(initial=0) <= 1 for chunk in chunks)
 
 
-def flat(pixels: Iterable[np.ndarray]) -> int:
-    """How many images (3, h, w) have all their levels within four of one another."""
+def count_uniform(pixels: Iterable[np.ndarray]) -> int:
+    """The number of images (3, h, w) in uint8 whose largest and smallest level differ by <= 4."""
     return sum(int(np.ptp(image)) <= 4 for image in pixels)
 
 
-def repeated(pixels: np.ndarray) -> int:
-    """How many images (n, 3, h, w) are equal to one before them."""
+def count_duplicates(pixels: np.ndarray) -> int:
+    """The number of images (n, 3, h, w) that equal an earlier one."""
     return len(pixels) - len({hash(image.tobytes()) for image in pixels})

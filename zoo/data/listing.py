@@ -1,4 +1,4 @@
-"""Which files below a folder are pictures: one rule for every reader."""
+"""The image files below a folder: one rule for every data module."""
 
 import os
 from collections import Counter
@@ -12,48 +12,48 @@ JUNK = {"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"}
 
 
 class Listing(NamedTuple):
-    """Files with wanted endings in the order of their names, why folders could not be listed, and
-    how many files of other picture formats were passed over, by ending."""
+    """Image files in the order of their paths, the reasons why folders cannot be listed, and the
+    numbers of files in unsupported image formats by ending."""
 
     files: list[Path]
     faults: dict[Path, str]
-    passed_over: Counter[str]
+    unsupported: Counter[str]
 
 
 def is_hidden(parts: Iterable[str]) -> bool:
-    """Whether one of the parts of a path below the root is hidden, or made by a file manager."""
+    """Whether a part of a path below the root is hidden, or made by a file manager."""
     return any((part[:1] == "." and part not in (".", "..")) or part in JUNK for part in parts)
 
 
 def is_picture(name: str) -> bool:
-    """Whether a name in a tar file, with its folders, is that of a picture."""
+    """Whether a path inside an archive is that of an image file."""
     path = PurePosixPath(name)
     return path.suffix.lower() in ENDINGS and not is_hidden(path.parts)
 
 
 def list_files(root: Path, endings: Iterable[str] = ENDINGS) -> Listing:
-    """All files below a folder whose names have one of the endings, in upper case or lower case.
+    """All files below a folder whose names have one of the endings, in either case.
 
-    Hidden ones and folders are left out; links to folders are followed, each folder once.
+    Hidden files and folders are left out. Links to folders are followed, each folder once.
     """
-    wanted, found, passed_over = set(endings), list[Path](), Counter[str]()
+    supported, files, unsupported = set(endings), list[Path](), Counter[str]()
     faults: dict[Path, str] = {}
-    seen: set[str] = set()
+    visited: set[str] = set()
 
-    def fault(error: OSError) -> None:
-        faults[Path(error.filename)] = "cannot be listed: " + (error.strerror or "no reason given")
+    def add_fault(error: OSError) -> None:
+        faults[Path(error.filename)] = "cannot be listed: " + (error.strerror or "unknown reason")
 
-    for folder, folders, names in os.walk(root, onerror=fault, followlinks=True):
-        real = os.path.realpath(folder)
-        if real in seen:
+    for folder, folders, names in os.walk(root, onerror=add_fault, followlinks=True):
+        real_path = os.path.realpath(folder)
+        if real_path in visited:  # by another link, or a link to a parent
             folders.clear()
             continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not is_hidden([name]))
+        visited.add(real_path)
+        folders[:] = sorted(name for name in folders if not is_hidden([name]))  # os.walk reads it
         for name in names:
             ending = Path(name).suffix.lower()
-            if ending in wanted and not is_hidden([name]):
-                found.append(Path(folder, name))
+            if ending in supported and not is_hidden([name]):
+                files.append(Path(folder, name))
             elif ending in UNREAD and not is_hidden([name]):
-                passed_over[ending] += 1
-    return Listing(sorted(found), faults, passed_over)
+                unsupported[ending] += 1
+    return Listing(sorted(files), faults, unsupported)

@@ -34,13 +34,13 @@ class ZooDataModule(LightningDataModule, ABC):
     reference: ClassVar[Split] = "test"  # the split to which they are measured
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
-    mend: ClassVar[str] = "Delete them to download them again"  # of damaged files
+    damage_remedy: ClassVar[str] = "Delete them to download them again"
 
     def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:
         super().__init__()
         if batch_size < 1:
             raise BadRecipe(f"batch_size must be >= 1, got {batch_size}. The default is 64")
-        self.given, self.offline = root, False
+        self.given_root, self.offline = root, False
         self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
         self.batch_size = batch_size
         self.splits: dict[Split, Examples] = {}
@@ -78,7 +78,7 @@ class ZooDataModule(LightningDataModule, ABC):
         """The error of files that cannot be read, with its remedy."""
         reason = " ".join(f"{error}".split()) or type(error).__name__
         place = f"{self.source.title} in {self.root.absolute()}"
-        return MissingData(f"the files of {place} are damaged ({reason}). {self.mend}")
+        return MissingData(f"the files of {place} are damaged ({reason}). {self.damage_remedy}")
 
     @property
     def statistics(self) -> Path:
@@ -105,7 +105,7 @@ class ZooDataModule(LightningDataModule, ABC):
         """Download the files to `root` unless they are there."""
 
     def prepare_data(self) -> None:
-        if self.given is not None and not self.root.is_dir():
+        if self.given_root is not None and not self.root.is_dir():
             raise MissingData(
                 f"root must be a folder, got {self.root.absolute()}, which does not exist. Make "
                 "it, or name the folder with the data by --data.init_args.root"
@@ -224,7 +224,7 @@ class ZooDataModule(LightningDataModule, ABC):
 
     def arguments(self) -> dict[str, object]:
         """The arguments that build this data module again."""
-        return {"root": self.given} | {name: getattr(self, name) for name in self.recorded}
+        return {"root": self.given_root} | {name: getattr(self, name) for name in self.recorded}
 
     def count(self, split: Split) -> int:
         """The number of examples of a split."""

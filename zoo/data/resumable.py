@@ -1,4 +1,4 @@
-"""In what order the images of an epoch come: a function of seed and epoch, from any batch on."""
+"""Resumable order of training batches: a function of seed and epoch, from any batch on."""
 
 from collections.abc import Iterator, Sized
 from itertools import islice
@@ -14,9 +14,12 @@ Batch = tuple[Tensor, Tensor]
 
 
 class ResumableSampler(DistributedSampler[int]):
-    """A rank's share of an epoch, shuffled in whole; the Trainer says which epoch it is."""
+    """The indices of a rank in a shuffled epoch; `Trainer` sets the epoch.
 
-    start = 0  # the first images of the next pass are left out: they were seen before a stop
+    The next pass leaves out the first `start` indices, which an interrupted epoch has used.
+    """
+
+    start = 0
 
     def __iter__(self) -> Iterator[int]:
         start, self.start = self.start, 0
@@ -24,14 +27,14 @@ class ResumableSampler(DistributedSampler[int]):
 
 
 class ResumableLoader(DataLoader[Batch]):
-    """Batches of an epoch in their order; it knows how many it has given, and goes on from there.
+    """Batches of an epoch in the order of a ResumableSampler; its state counts those yielded.
 
-    It draws nothing from torch's own stream of random numbers. Raises BadRecipe where a training
-    would go on in the middle of an epoch with batches of another size.
+    It uses no random numbers of torch's global generator. Raises BadRecipe where a training resumes
+    within an epoch with another number of examples, batch size or number of ranks.
     """
 
-    given = 0  # batches of this epoch
-    skipped = 0  # batches that the next pass leaves out
+    yielded = 0  # batches of this epoch
+    skip = 0  # batches that the next pass leaves out
 
     def __init__(
         self, images: Dataset[Batch], batch_size: int, order: ResumableSampler, workers: int = 0
@@ -48,33 +51,34 @@ class ResumableLoader(DataLoader[Batch]):
         self.order = order
 
     def __iter__(self) -> Iterator[Batch]:  # type: ignore[override]
-        """Begin when the first batch is asked for: only then is the epoch known."""
-        self.given, self.skipped = self.skipped, 0
-        self.order.start = self.given * cast(int, self.batch_size)
+        """A generator, so that it begins at the first batch: only then is the epoch set."""
+        self.yielded, self.skip = self.skip, 0
+        self.order.start = self.yielded * cast(int, self.batch_size)  # indices of skipped batches
         for batch in super().__iter__():
-            self.given += 1
+            self.yielded += 1
             yield batch
 
-    def share(self) -> list[int]:
-        """What must not change in the middle of an epoch."""
-        images = len(cast(Sized, self.dataset))
-        return [images, cast(int, self.batch_size), self.order.num_replicas]
+    def layout(self) -> list[int]:
+        """The numbers of examples, of examples in a batch and of ranks, fixed within an epoch."""
+        examples = len(cast(Sized, self.dataset))
+        return [examples, cast(int, self.batch_size), self.order.num_replicas]
 
     def state_dict(self) -> dict[str, Any]:
-        return {"given": self.given, "share": self.share()}
+        return {"yielded": self.yielded, "layout": self.layout()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        if state["given"] and state["share"] != self.share():
-            then, now = (
-                "{} images in batches of {} on {} devices".format(*s)
-                for s in (state["share"], self.share())
+        if state["yielded"] and state["layout"] != self.layout():
+            before, now = (
+                "{} images in batches of {} on {} devices".format(*layout)
+                for layout in (state["layout"], self.layout())
             )
             raise BadRecipe(
-                f"the training stopped in the middle of an epoch of {then}: go on with these, not "
-                f"with {now}, or from the checkpoint of an epoch's end"
+                f"a training resumed within an epoch must have {before}, got {now}. Restore these "
+                "settings, or resume from the checkpoint of an epoch's end"
             )
-        self.skipped = state["given"]
+        self.skip = state["yielded"]
 
 
 def identity_collate(batch: Any) -> Any:
+    """The batch, which the data set has collated already."""
     return batch

@@ -1,4 +1,4 @@
-"""Pictures too many for memory: loose files, and tar files as WebDataset writes them."""
+"""Pictures that exceed the memory: image files, and tar files in WebDataset's format."""
 
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
@@ -15,26 +15,26 @@ from zoo.data.images import Examples, Split
 from zoo.data.inventory import Inventory
 from zoo.data.listing import Listing, list_files
 from zoo.data.resumable import Batch
-from zoo.data.streaming import ImageEntry, Inside, StreamedImages, inside, look
+from zoo.data.streaming import ImageEntry, ImageIndex, StreamedImages, index_tar, inspect_entry
 from zoo.data.user_images import Unreadable, UserImages
 from zoo.decoding import ENDINGS, BadPicture, quiet_decoders, workers
 
-MOST = 20_000  # of the pictures of a split that measures and callbacks look at
+LIMIT = 20_000  # pictures of a split that metrics and callbacks use, and that are inspected
 CHUNK = 500
 
 
 class Shards(UserImages):
-    """Every picture below `root`, also those in its tar files, read and decoded by `workers`
-    processes when its turn has come; the other arguments are those of OwnPictures.
+    """All pictures below `root`, also those inside tar files, decoded on demand by `workers`
+    processes; the other arguments are those of UserImages.
 
-    Only places are kept in memory. Every rank and worker reads its own share of a shuffle of all,
-    and a resumed training goes on within it. The label is that of `NAME.cls` beside `NAME.jpg` in a
-    tar file, else the folder or tar file, by number. Every tenth picture is held out for the test
-    split. Before a training up to 20,000 pictures are looked at; by `skip` the next
-    picture takes the place of one that cannot be read.
+    Memory holds only the index. Each rank and worker reads a share of one shuffle of all pictures,
+    and a training resumes within it. A label is the class in `NAME.cls` beside `NAME.jpg` in a tar
+    file, else the index of the folder or tar file in alphabetical order. Every tenth picture is in
+    the test split. Up to 20,000 pictures are inspected before a training; `unreadable: skip`
+    replaces an unreadable picture by the next one.
     """
 
-    holds = "pictures and no tar files of pictures"
+    contents = "pictures and no tar files of pictures"
 
     def __init__(
         self,
@@ -51,102 +51,107 @@ class Shards(UserImages):
         self.workers = workers
 
     def read(self, split: Split) -> Examples:
-        """The first 20,000 pictures of a split, which is what measures look at."""
-        chosen = self.dataset(self.pieces(split)[:MOST], labels=True)
-        starts = tqdm(range(0, len(chosen), CHUNK), f"{split} images", leave=False, disable=None)
-        indices = [list(range(i, min(i + CHUNK, len(chosen)))) for i in starts]
-        parts = [chosen.__getitems__(some) for some in indices]
+        """The first 20,000 pictures of a split, for metrics and callbacks."""
+        dataset = self.dataset(self.entries(split)[:LIMIT], labels=True)
+        starts = tqdm(range(0, len(dataset), CHUNK), f"{split} images", leave=False, disable=None)
+        chunks = [list(range(i, min(i + CHUNK, len(dataset)))) for i in starts]
+        parts = [dataset.__getitems__(indices) for indices in chunks]
         return Examples(*(torch.cat(side) for side in zip(*parts, strict=True)))
 
-    def dataset(self, pieces: list[ImageEntry], labels: bool) -> StreamedImages:
-        return StreamedImages(pieces, self.size, labels, self.channels, self.unreadable, self.root)
+    def dataset(self, entries: list[ImageEntry], labels: bool) -> StreamedImages:
+        """A data set of some entries with the settings of this data module."""
+        return StreamedImages(entries, self.size, labels, self.channels, self.unreadable, self.root)
 
-    def pieces(self, split: Split) -> list[ImageEntry]:
-        self.check(self.inventory)
-        return [self.everything[i] for i in every_tenth(len(self.everything), split).tolist()]
+    def entries(self, split: Split) -> list[ImageEntry]:
+        """The entries of a split; raises BadRecipe for unreadable pictures."""
+        self.check_inventory(self.inventory)
+        return [self.all_entries[i] for i in every_tenth(len(self.all_entries), split).tolist()]
 
     @property
-    def everything(self) -> list[ImageEntry]:
-        """Where all pictures are, in the order of their names."""
-        return self.listed.pieces
+    def all_entries(self) -> list[ImageEntry]:
+        """The entries of both splits, in the order of their paths."""
+        return self.index.entries
 
     @cached_property
     def listing(self) -> Listing:
+        """The image files and tar files below `root`."""
         self.check_root()
         return list_files(self.root, {".tar", *ENDINGS})
 
     @cached_property
-    def listed(self) -> Inside:
-        """That, and by name why tar files, files in them and folders cannot be read."""
+    def index(self) -> ImageIndex:
+        """All entries, and the faults of tar files, of their members and of folders."""
         faults = {self.relative(path): why for path, why in self.listing.faults.items()}
-        places, found = self.listing.files, list[ImageEntry]()
-        parents = {p: i for i, p in enumerate(sorted({parent(path) for path in places}))}
-        for path in places:
-            label = parents[parent(path)]
+        files, entries = self.listing.files, list[ImageEntry]()
+        owners = {p: i for i, p in enumerate(sorted({label_path(path) for path in files}))}
+        for path in files:
+            label = owners[label_path(path)]
             if path.suffix.lower() != ".tar":
                 size = path.stat().st_size if path.is_file() else 0
-                found.append(ImageEntry(str(path), 0, size, label))
+                entries.append(ImageEntry(str(path), 0, size, label))
                 continue
             try:
-                pieces, bad = inside(path, label)
+                members, bad = index_tar(path, label)
             except BadPicture as fault:
-                pieces, bad = [], {}
+                members, bad = [], {}
                 faults[self.relative(path)] = str(fault)
-            found += pieces
+            entries += members
             faults |= {f"{self.relative(path)}:{name}": why for name, why in bad.items()}
-        return Inside(found, faults)
+        return ImageIndex(entries, faults)
 
     def relative(self, path: Path) -> str:
+        """A path relative to `root`."""
         return str(path.relative_to(self.root))
 
     @cached_property
     def inventory(self) -> Inventory:
-        """Of at most 20,000 pictures that are spread over all."""
-        chosen = self.everything[:: max(1, -(-len(self.everything) // MOST))]
+        """The inventory of at most 20,000 pictures at regular intervals."""
+        step = max(1, -(-len(self.all_entries) // LIMIT))  # rounded up
+        inspected = self.all_entries[::step]
         with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
-            bar = tqdm(chosen, "looking at pictures", leave=False, disable=None)
-            found = list(pool.map(lambda piece: look(piece, self.size), bar))
-        pairs = list(zip(chosen, found, strict=True))
-        broken = {p.name(self.root): str(f) for p, f in pairs if isinstance(f, BadPicture)}
-        seen = [pair for pair in found if not isinstance(pair, BadPicture)]
+            bar = tqdm(inspected, "inspecting pictures", leave=False, disable=None)
+            results = list(pool.map(lambda entry: inspect_entry(entry, self.size), bar))
+        pairs = list(zip(inspected, results, strict=True))
+        broken = {e.name(self.root): str(f) for e, f in pairs if isinstance(f, BadPicture)}
+        readable = [result for result in results if not isinstance(result, BadPicture)]
         return Inventory(
             str(self.root),
             self.size,
-            len(self.everything) - len(broken),
-            [header for header, _ in seen],
-            self.listed.faults | broken,
-            self.listing.passed_over,
-            bool(seen) and all(grey for _, grey in seen),
-            folders=len({piece.label for piece in chosen}),
+            len(self.all_entries) - len(broken),
+            [header for header, _ in readable],
+            self.index.faults | broken,
+            self.listing.unsupported,
+            bool(readable) and all(gray for _, gray in readable),
+            folders=len({entry.label for entry in inspected}),
         )
 
     def fingerprint(self) -> str:
-        """The sha256 of the places and sizes of all pictures: their pixels are never all here."""
+        """The sha256 of the paths, offsets and sizes of all pictures, instead of their pixels."""
         if self.offline:
             return super().fingerprint()
         digest = hashlib.sha256()
-        for piece in self.everything:
-            place = Path(piece.path).relative_to(self.root)
-            digest.update(f"{place} {piece.start} {piece.size}\n".encode(errors="surrogateescape"))
+        for entry in self.all_entries:
+            place = Path(entry.path).relative_to(self.root)
+            digest.update(f"{place} {entry.start} {entry.size}\n".encode(errors="surrogateescape"))
         return digest.hexdigest()
 
     def count(self, split: Split) -> int:
-        return super().count(split) if self.offline else len(self.pieces(split))
+        return super().count(split) if self.offline else len(self.entries(split))
 
     def arguments(self) -> dict[str, object]:
         return {k: v for k, v in super().arguments().items() if k != "exclude_class"}
 
-    def set_up(self) -> None:
+    def prepare_splits(self) -> None:
         if self.offline:  # a few images in memory
-            return super().set_up()
-        self.prepare(len(self.pieces("train")))
+            return super().prepare_splits()
+        self.prepare(len(self.entries("train")))
 
     def train_dataloader(self) -> DataLoader[Batch]:
         if self.offline:
             return super().train_dataloader()
-        return self.loader(self.dataset(self.pieces("train"), self.labels), self.workers)
+        return self.loader(self.dataset(self.entries("train"), self.labels), self.workers)
 
 
-def parent(path: Path) -> Path:
-    """What a picture's label is of: its folder; a tar file is one by itself."""
+def label_path(path: Path) -> Path:
+    """The path by which a file is labeled: the tar file itself, else the folder."""
     return path if path.suffix.lower() == ".tar" else path.parent

@@ -1,4 +1,4 @@
-"""Stacked-MNIST: three digits as red, green and blue, 1,000 modes that can be counted.
+"""Stacked-MNIST: three digits as red, green and blue; 1,000 modes that a classifier counts.
 
 Metz et al., 2017, https://arxiv.org/abs/1611.02163; Srivastava et al., 2017,
 https://arxiv.org/abs/1705.07761.
@@ -13,9 +13,10 @@ SIZES: dict[Split, int] = {"train": 128_000, "test": 26_000}
 
 
 class StackedMNIST(MNIST):
-    """Images (n, 3, size, size), 28 or 32; the label, 0 to 999, is the number that they write.
+    """Images (n, 3, size, size), 28 or 32, with labels (n,) from 0 to 999: red is the hundreds'
+    digit, green the tens', blue the units'.
 
-    The digits of a split are drawn at random from that split of MNIST, by a seed that is fixed.
+    The digits of a split are sampled from that split of MNIST with a fixed seed.
     """
 
     source = DatasetInfo(
@@ -29,6 +30,7 @@ class StackedMNIST(MNIST):
 
     def read(self, split: Split) -> Examples:
         pixels, digits = super().read(split)
-        draw = torch.Generator().manual_seed(0 if split == "train" else 1)
-        chosen = torch.randint(len(pixels), (SIZES[split], 3), generator=draw)
-        return Examples(pixels[chosen, 0], (digits[chosen] * torch.tensor([100, 10, 1])).sum(1))
+        generator = torch.Generator().manual_seed(0 if split == "train" else 1)
+        # (n, 3): the MNIST image of each channel
+        indices = torch.randint(len(pixels), (SIZES[split], 3), generator=generator)
+        return Examples(pixels[indices, 0], (digits[indices] * torch.tensor([100, 10, 1])).sum(1))

@@ -1,4 +1,4 @@
-"""Samples as a person must look at them: the likest pairs, and beside what was learned from."""
+"""Figures for a visual check: nearest pairs of samples, and samples beside training images."""
 
 from pathlib import Path
 
@@ -18,40 +18,46 @@ from zoo.metrics.support import nearest_pairs
 from zoo.plotting import pictures
 from zoo.pretrained.weights import load
 
-PAIRS, SAMPLES, NEIGHBOURS = 32, 24, 3
-GAP = 12
+PAIRS, SAMPLES, NEIGHBORS = 32, 24, 3
+GAP = 12  # pixels between two columns
 
 
-def draw_figures(
+def render_figures(
     path: Path, data: ZooDataModule, protocol: Protocol, folder: Path, device: str | None = None
 ) -> list[Path]:
-    """Two PNG files in a folder: the 32 nearest pairs among 2,000 samples, nearest first,
-    and the first 24 samples, each followed by the three training images nearest to it.
+    """Write two PNG files into a folder: NAME-pairs.png, the 32 nearest pairs among 2,000 samples
+    in the order of their distance, and NAME-neighbors.png, the first 24 samples, each followed by
+    its three nearest training images.
 
-    Nearest is meant in the extractor's space, among the training images that are measured. Raises
-    ZooError for a model that draws nothing.
+    Distances are in the feature space of the protocol; training images are those that it measures.
+    Raises ZooError for a model without `sample`.
     """
     model, name = load(path, device), path.stem
     if not isinstance(model, SupportsSampling):
-        raise ZooError(f"{name} draws no images: there are no pictures of them to be made")
+        raise ZooError(
+            f"a model must have `sample` for figures, got {type(model).__name__}. Leave out "
+            "--pictures"
+        )
     space = find_space(data, protocol, model.device)
     images = model.sample(SUPPORT, seed=0).cpu()
     features = extract(space.extractor, pictures.to_uint8(images), "samples")
     pairs = images[nearest_pairs(features, PAIRS).cpu()]
-    require_images("a picture of neighbours", NEIGHBOURS, space.sides["train"])
-    found = distances(features[:SAMPLES], space.sides["train"]).topk(NEIGHBOURS, largest=False)
-    trained = normalize(data.examples("train").values[found.indices.cpu().flatten()])
-    beside = torch.cat([images[:SAMPLES, None], trained.unflatten(0, (-1, NEIGHBOURS))], dim=1)
-    shown = {"pairs": strips(pairs, across=4), "neighbours": strips(beside, across=3)}
-    for kind, picture in shown.items():
-        pictures.save(picture, folder / f"{name}-{kind}.png")
-    return [folder / f"{name}-{kind}.png" for kind in shown]
+    require_images("a figure of neighbors", NEIGHBORS, space.features["train"])
+    # indices (24, 3) of training images
+    nearest = distances(features[:SAMPLES], space.features["train"]).topk(NEIGHBORS, largest=False)
+    real = normalize(data.examples("train").values[nearest.indices.cpu().flatten()])
+    groups = torch.cat([images[:SAMPLES, None], real.unflatten(0, (-1, NEIGHBORS))], dim=1)
+    figures = {"pairs": strips(pairs, columns=4), "neighbors": strips(groups, columns=3)}
+    for kind, figure in figures.items():
+        pictures.save(figure, folder / f"{name}-{kind}.png")
+    return [folder / f"{name}-{kind}.png" for kind in figures]
 
 
-def strips(images: Tensor, across: int) -> Tensor:
-    """Groups of images (groups, k, channels, size, size) in [-1, 1] to one picture: each group is a
-    strip, so many of them to a row, which is read from left to right."""
-    rows = [images[start::across] for start in range(across)]
-    columns = [pictures.grid(some.flatten(0, 1), images.shape[1]) for some in rows]
-    gap = columns[0].new_full((*columns[0].shape[:2], GAP), 255)
-    return torch.cat([part for column in columns for part in (gap, column)][1:], dim=2)
+def strips(images: Tensor, columns: int) -> Tensor:
+    """One image (channels, h, w) in uint8 of groups of images (groups, k, channels, size, size) in
+    [-1, 1]: each group is a strip of k images, with `columns` strips in a row, in reading order."""
+    # column c has the groups c, c + columns, c + 2 columns, ...
+    groups = [images[start::columns] for start in range(columns)]
+    grids = [pictures.grid(some.flatten(0, 1), images.shape[1]) for some in groups]
+    gap = grids[0].new_full((*grids[0].shape[:2], GAP), 255)
+    return torch.cat([part for grid in grids for part in (gap, grid)][1:], dim=2)

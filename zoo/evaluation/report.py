@@ -1,4 +1,4 @@
-"""`zoo evaluate`: what a weights file is worth, and all that the numbers depend on."""
+"""`zoo evaluate`: the metrics of a weights file, with everything that they depend on."""
 
 import sys
 import time
@@ -24,13 +24,13 @@ from zoo.files import atomic_write
 from zoo.pretrained import catalog
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import model_from_checkpoint, read_checkpoint
-from zoo.pretrained.extractors import load_extractor
+from zoo.pretrained.extractors import check_extractor, load_extractor
 from zoo.pretrained.training_modules import checkpoint_of
 from zoo.pretrained.weights import find_device, load, save, sha256
 
 
 class Report(TypedDict):
-    """The records, and all that they depend on."""
+    """Records of a weights file, with its digest and data."""
 
     name: str
     sha256: str
@@ -40,7 +40,7 @@ class Report(TypedDict):
 
 
 class Measured(TypedDict):
-    """How, where, how long and with which versions."""
+    """The protocol, hardware, duration and versions of a measurement."""
 
     protocol: str
     hardware: str
@@ -50,13 +50,16 @@ class Measured(TypedDict):
 
 @contextmanager
 def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ZooDataModule]]:
-    """The weights file behind a name, and the data of the recipe named or its own; of a run or a
-    checkpoint a file is made for as long as it is measured. Raises ZooError."""
+    """The weights file of a name, and the data of `recipe`, else of its own recipe. For a run or a
+    checkpoint, a temporary weights file within the context. Raises ZooError."""
     own, checkpoint = catalog.stem(name).removesuffix(".ckpt"), checkpoint_of(name)
     if checkpoint is None:
         path = catalog.weights_path(name)
         if recipe is None and own not in catalog.list_recipes():
-            raise ZooError(f"{name} has no recipe: say whose data to measure on with --recipe")
+            raise ZooError(
+                f"the name of a model must be that of a recipe, got {own}. Name the recipe of its "
+                "data by --recipe"
+            )
         data = data_of(recipe or own)
         if recipe is None:
             check_card(path, data.source.title)
@@ -66,20 +69,20 @@ def weights_of(name: str, recipe: str | None) -> Iterator[tuple[Path, ZooDataMod
     model = model_from_checkpoint(checkpoint, state)
     data = data_of(recipe) if recipe else find_training_data(checkpoint, state, None, Terms()).data
     fit_sampler(model, data)
-    with TemporaryDirectory(prefix="zoo-") as aside:
-        save(model, path := Path(aside) / f"{own}.safetensors")
+    with TemporaryDirectory(prefix="zoo-") as folder:
+        save(model, path := Path(folder) / f"{own}.safetensors")
         yield path, data
 
 
 def fit_sampler(model: LightningModule, data: ZooDataModule) -> None:
-    """Fit the density from which an autoencoder samples its codes, on the training examples."""
+    """Fit the density of an autoencoder's codes to those of the training examples."""
     if isinstance(model, Autoencoder):
         values = data.examples("train").values
         model.fit_sampler(map_batches(model, values, model.encode, "codes"))
 
 
 def check_card(path: Path, title: str) -> None:
-    """Raise ZooError where the card beside a weights file names another data set."""
+    """Raise ZooError if the card beside a weights file names another data set."""
     place = path.with_suffix(".md")
     facts = Card.read(place).facts.get("data") if place.is_file() else None
     name = facts.get("name") if isinstance(facts, dict) else None
@@ -91,13 +94,15 @@ def check_card(path: Path, title: str) -> None:
 
 
 def with_extractor(protocol: Protocol, data: ZooDataModule) -> Protocol:
-    """The protocol; for people's own pictures in the space of thumbnails, where SqueezeNet's
-    weights cannot be had, which is printed."""
-    if not protocol.extractor and isinstance(data, UserImages):
+    """The protocol, with the extractor `thumbnails` for own pictures where SqueezeNet's weights are
+    not available, which is printed. Raises UnknownName for an unknown extractor."""
+    if protocol.extractor:
+        check_extractor(protocol.extractor)
+    elif isinstance(data, UserImages):
         try:
             load_extractor(data.extractor)
         except MissingData as error:
-            print(f"distances are measured on thumbnails: {error}", file=sys.stderr)
+            print(f"using the extractor thumbnails: {error}", file=sys.stderr)
             return protocol._replace(extractor="thumbnails")
     return protocol
 
@@ -108,7 +113,8 @@ def evaluate(
     protocol: Protocol = PROTOCOLS["full"],
     device: str | None = None,
 ) -> list[Record]:
-    """Every metric that the model in a weights file can be measured by, headline first."""
+    """The records of all applicable metrics of a weights file, headline first. Raises ZooError if
+    none applies."""
     model = load(path, device)
     state = torch.get_rng_state()
     torch.manual_seed(0)
@@ -118,8 +124,8 @@ def evaluate(
         torch.set_rng_state(state)
     if not records:
         raise ZooError(
-            f"no metric applies to {type(model).__name__}: it neither samples, nor reconstructs, "
-            "nor classifies, or there are too few images"
+            f"no metric applies to {type(model).__name__} on {data.source.title}. Define a method "
+            "of a protocol, such as `sample`, or name data with more images by --recipe"
         )
     return records
 
@@ -127,7 +133,7 @@ def evaluate(
 def report(
     path: Path, data: ZooDataModule, protocol: Protocol, device: str | None = None
 ) -> Report:
-    """Evaluate, and say of what, where and with which versions."""
+    """The records of a weights file with the facts of their measurement."""
     start = time.monotonic()
     records = evaluate(path, data, protocol, device)
     return {
@@ -147,7 +153,7 @@ def report(
 def describe_duration(
     path: Path, data: ZooDataModule, protocol: Protocol, device: str | None
 ) -> str:
-    """How long that will take, in words."""
+    """The expected duration of `report` as text."""
     model = load(path, device)
     with torch.random.fork_rng(devices=[]):
         seconds = expected_seconds(model, data, protocol)
@@ -156,15 +162,22 @@ def describe_duration(
     return length + "s" * (minutes >= 1.5)
 
 
-def write_to_card(path: Path, found: Report) -> None:
-    """Write what was found into the card beside a weights file; raises BadCard without one."""
+def write_to_card(path: Path, report: Report) -> None:
+    """Write a report into the card beside a weights file; raises BadCard without a card or for that
+    of another file."""
     place = path.with_suffix(".md")
     if path.parent == catalog.WEIGHTS and not catalog.is_clone():
-        raise ZooError(f"{place} is a part of the installed package: copy both files elsewhere")
+        raise ZooError(
+            f"the card must be outside of the installed package, got {place}. Copy {path.name} and "
+            "its card to another folder"
+        )
     card = Card.read(place)
-    if card.facts["sha256"] != found["sha256"]:
-        raise BadCard(f"{place} is the card of another file: make a new one with `zoo export`")
-    check_card(path, found["data"])
-    facts = card.facts | {"metrics": found["metrics"], "measured": found["measured"]}
-    with atomic_write(place) as beside:
-        beside.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")
+    if card.facts["sha256"] != report["sha256"]:
+        raise BadCard(
+            f"sha256 of {place} must be that of {path.name}, {report['sha256']:.12}, got that of "
+            "another file. Make a new card by `zoo export`"
+        )
+    check_card(path, report["data"])
+    facts = card.facts | {"metrics": report["metrics"], "measured": report["measured"]}
+    with atomic_write(place) as temporary:
+        temporary.write_text(str(Card(card.name, facts, card.prose)), encoding="utf-8")

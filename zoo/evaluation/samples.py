@@ -1,4 +1,4 @@
-"""What is measured of samples: how near to real images, how many of them, how many kinds."""
+"""Metrics of samples: distances to real images, coverage, memorization, support and modes."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -31,85 +31,87 @@ from zoo.metrics.support import support_size
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, metric_name
 
-STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017, and after
+STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017
+SUPPORT = 2_000  # samples among which duplicates are counted
 Distance = Callable[[Tensor, Tensor], Tensor]
-
-SUPPORT = 2_000  # samples among which duplicates are sought
 
 
 class Space(NamedTuple):
-    """Real images in the space of an extractor, (n, d) of each split, one of which is compared with
-    samples."""
+    """Features (n, d) of real images of each split by an extractor; samples are compared with
+    `split`."""
 
     name: str
     extractor: Extractor
     split: Split
-    sides: dict[Split, Tensor]
+    features: dict[Split, Tensor]
 
     @property
     def real(self) -> Tensor:
-        return self.sides[self.split]
+        """Features (n, d) of the split that samples are compared with."""
+        return self.features[self.split]
 
     def metric(self, kind: str) -> str:
+        """The name of a kind of metric in this space."""
         return metric_name(kind, self.name)
 
 
 def find_space(data: ZooDataModule, protocol: Protocol, device: torch.device) -> Space:
-    """That of the protocol, or of the data; raises UnknownName and MissingData."""
+    """The space of the protocol's or the data's extractor; raises UnknownName and MissingData."""
     name = protocol.extractor or data.extractor
     extractor = load_extractor(name, device)
     splits: tuple[Split, ...] = ("train", "test")
-    sides = {s: real_features(extractor, data, s, protocol.images).to(device) for s in splits}
-    return Space(name, extractor, protocol.against or data.reference, sides)
+    features = {s: real_features(extractor, data, s, protocol.images).to(device) for s in splits}
+    return Space(name, extractor, protocol.against or data.reference, features)
 
 
 def sample_metrics(
     model: LightningModule, data: ZooDataModule, protocol: Protocol
 ) -> Iterator[Record]:
-    """Distances, coverage, memorisation and modes: the mean over seeds, and their spread."""
+    """Records of all metrics of samples: means over seeds, with standard deviations as `spread`."""
     space = find_space(data, protocol, model.device)
     is_stacked = isinstance(data, StackedMNIST) and isinstance(space.extractor, ClassifierFeatures)
     n = STACKED if is_stacked and protocol.name == "full" else protocol.images
-    runs, few, right = [], torch.empty(0), []
+    runs, first, correct = [], torch.empty(0), []
     for seed in range(protocol.seeds):
         fake = sample_features(model, space, n, seed)
-        few = fake[:SUPPORT] if seed == 0 else few
-        found = chain(
+        first = fake[:SUPPORT] if seed == 0 else first
+        records = chain(
             distance_metrics(space, fake[: protocol.images], protocol),
             classifier_metrics(space, fake),
         )
-        runs.append([*tqdm(found, f"metrics of seed {seed}", leave=False, disable=None)])
+        runs.append([*tqdm(records, f"metrics of seed {seed}", leave=False, disable=None)])
         if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
-            right.append(space.extractor.classes(fake).flatten() == model.cyclic_labels(len(fake)))
+            predicted = space.extractor.classes(fake).flatten()
+            correct.append(predicted == model.cyclic_labels(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
     shared |= {"extractor": space.name, "extractor_sha256": space.extractor.sha256()}
-    for same in zip(*runs, strict=True):
+    for same in zip(*runs, strict=True):  # the records of one metric, one for each seed
         values = torch.tensor([record["value"] for record in same], dtype=torch.float64)
         spread: Record = {"spread": rounded(values.std())} if len(values) > 1 else {}
         yield {**same[0], "value": rounded(values.mean()), **spread, **shared}
-    if right:
+    if correct:
         names = data.classes or tuple(map(str, range(int(model.hparams["classes"]))))
-        yield conditional_accuracy(torch.stack(right), names) | shared
+        yield conditional_accuracy(torch.stack(correct), names) | shared
     with skip_if_not_measurable(space.metric("support")):
-        yield support(space, few) | shared | {"seeds": 1}
+        yield support(space, first) | shared | {"seeds": 1}
 
 
 def sample_features(model: LightningModule, space: Space, n: int, seed: int) -> Tensor:
-    """Features (n, d) of what the model samples."""
+    """Features (n, d) of n samples."""
     assert isinstance(model, SupportsSampling)
     chunks = model.sample_chunks(n, seed) if isinstance(model, SupportsChunkedSampling) else None
     if chunks is None:
         pixels = to_uint8(model.sample(n, seed))
     else:
-        bar = tqdm(chunks, f"drawing seed {seed}", -(-n // CHUNK), leave=False, disable=None)
+        bar = tqdm(chunks, f"sampling with seed {seed}", -(-n // CHUNK), leave=False, disable=None)
         pixels = torch.cat([to_uint8(images).cpu() for images in bar]).to(space.real.device)
     return extract(space.extractor, pixels, f"samples of seed {seed}")
 
 
 def distance_metrics(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:
-    """One draw of samples (m, d) beside the real side; balls are of as many images on each side, as
-    in their papers."""
-    real, train, held_out = space.real, space.sides["train"], space.sides["test"]
+    """Records of distances, precision, recall, density, coverage and memorization for features
+    (m, d) of samples. The metrics of balls use equal numbers of images, as their papers do."""
+    real, train, held_out = space.real, space.features["train"], space.features["test"]
     distances: dict[str, Distance] = {"fd": frechet_between, "kd": kernel_distance}
     if protocol.name == "full":
         distances["fd-infinity"] = frechet_infinity
@@ -127,55 +129,60 @@ def distance_metrics(space: Space, fake: Tensor, protocol: Protocol) -> Iterator
 
 
 def to_records(space: Space, values: dict[str, float], real: int, fake: int) -> Iterator[Record]:
-    """Records of metrics by their kinds."""
+    """Records of values by their kinds of metric."""
     for kind, value in values.items():
         shared: Record = {"split": space.split, "real": real, "fake": fake}
         yield {"metric": space.metric(kind), "value": value, **shared}
 
 
 def classifier_metrics(space: Space, fake: Tensor) -> Iterator[Record]:
-    """What a classifier finds in one draw of samples, where the extractor is one."""
+    """Records of the predicted classes of samples (m, d), where the extractor is a classifier."""
     values: dict[str, float] = {}
     if isinstance(space.extractor, Inception):
         with skip_if_not_measurable("is"):
             values = {"is": inception_score(space.extractor.logits(fake))}
     if isinstance(space.extractor, ClassifierFeatures):
-        found = space.extractor.classes(fake)
-        if found.shape[1] == 3:
-            modes = count_modes(stacked(found), classes=1000)
+        predicted = space.extractor.classes(fake)  # (m, 1), or (m, 3) of stacked digits
+        if predicted.shape[1] == 3:
+            modes = count_modes(stacked(predicted), classes=1000)
             values = {"modes": modes.captured, "modes-divergence": modes.divergence}
         else:
             classes = int(space.extractor.classifier.hparams["classes"])
-            modes = count_modes(found.flatten(), classes)
+            modes = count_modes(predicted.flatten(), classes)
             values = {"missing-classes": modes.missing, "class-entropy": modes.entropy}
-            even = modes.histogram * classes  # shares of the samples, as multiples of a fair one
-            values |= {"rarest-class": even.min().item(), "commonest-class": even.max().item()}
+            relative = modes.histogram * classes  # 1 for each class if classes are uniform
+            values |= {
+                "rarest-class": relative.min().item(),
+                "commonest-class": relative.max().item(),
+            }
     for metric, value in values.items():
         yield {"metric": metric, "value": value, "fake": len(fake)}
 
 
-def conditional_accuracy(right: Tensor, names: Sequence[str]) -> Record:
-    """How often a classifier of the data finds the class that was asked for, and how often of each
-    class; right (seeds, n) in bool, the classes having been asked for in turn."""
-    right = right.double()
-    shares, turns = right.mean(1), range(len(names))
-    each = [f"{names[i]} {right[:, i :: len(names)].mean():.3f}" for i in turns]
+def conditional_accuracy(correct: Tensor, names: Sequence[str]) -> Record:
+    """The record of the accuracy of conditional samples, in total and by class: the share that a
+    classifier assigns to the class of the condition. `correct` is (seeds, n) in bool, with classes
+    that cycle along n."""
+    correct = correct.double()
+    shares, k = correct.mean(1), len(names)
+    each = [f"{name} {correct[:, i::k].mean():.3f}" for i, name in enumerate(names)]
     record: Record = {"metric": "class-accuracy", "value": rounded(shares.mean())}
     spread: Record = {"spread": rounded(shares.std())} if len(shares) > 1 else {}
-    return record | spread | {"by_class": ", ".join(each), "fake": right.shape[1]}
+    return record | spread | {"by_class": ", ".join(each), "fake": correct.shape[1]}
 
 
 def support(space: Space, fake: Tensor) -> Record:
-    """How many different images the extractor sees, at least; duplicates are nearer to one another
-    than any two of as many real images, copies aside. A person has to judge the likest pairs."""
-    apart = radii(real := space.real[: len(fake)], k=1)
-    if not (apart > 0).any():
-        raise NotEnough("duplicates need two real images that differ, and all are alike")
-    distance = float(apart[apart > 0].min())
-    found = support_size(fake, distance)
-    record: Record = {"metric": space.metric("support"), "value": rounded(found.low)}
+    """The record of the support size, by the birthday paradox (Arora et al., 2018,
+    https://arxiv.org/abs/1706.08224). Duplicates are samples (m, d) nearer than the nearest two of
+    as many real images that are not copies; a visual check of the nearest pairs must follow."""
+    nearest = radii(real := space.real[: len(fake)], k=1)
+    if not (nearest > 0).any():
+        raise NotEnough("real images must differ for a count of duplicates, got copies of one")
+    distance = float(nearest[nearest > 0].min())
+    result = support_size(fake, distance)
+    record: Record = {"metric": space.metric("support"), "value": rounded(result.low)}
     for key in ("estimate", "low", "high"):
-        size = getattr(found, key)
+        size = getattr(result, key)
         record[key] = rounded(size) if math.isfinite(size) else "unbounded"
-    record |= {"pairs": found.pairs, "distance": rounded(distance), "split": space.split}
+    record |= {"pairs": result.pairs, "distance": rounded(distance), "split": space.split}
     return record | {"real": len(real), "fake": len(fake)}

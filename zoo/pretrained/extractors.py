@@ -16,23 +16,29 @@ from zoo.metrics.extractors import (
 from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
 
+LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
+    "inception": Inception,
+    "squeezenet": SqueezeNet,
+    "pixels": Pixels,
+    "thumbnails": Thumbnails,
+}
+
 
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     """`inception`, `squeezenet`, `pixels`, `thumbnails` or a classifier of the zoo, on `device`
     (CPU); raises UnknownName, and MissingData where weights cannot be downloaded."""
-    others: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
-        "inception": Inception,
-        "squeezenet": SqueezeNet,
-        "pixels": Pixels,
-        "thumbnails": Thumbnails,
-    }
-    if name in others:
-        return others[name]().to(device)
-    ours = [*catalog.list_models("lenet-*"), *catalog.list_models("resnet-*")]
-    if name in ours:
-        return ClassifierFeatures(catalog.load(name, device), sha256(catalog.weights_path(name)))
-    raise UnknownName("extractor", name, [*others, *ours])
+    check_extractor(name)
+    if name in LIBRARY:
+        return LIBRARY[name]().to(device)
+    return ClassifierFeatures(catalog.load(name, device), sha256(catalog.weights_path(name)))
+
+
+def check_extractor(name: str) -> None:
+    """Raise UnknownName for an unknown extractor."""
+    classifiers = [*catalog.list_models("lenet-*"), *catalog.list_models("resnet-*")]
+    if name not in (*LIBRARY, *classifiers):
+        raise UnknownName("extractor", name, [*LIBRARY, *classifiers])
 
 
 def metric_name(kind: str, extractor: str) -> str:

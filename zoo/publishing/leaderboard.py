@@ -1,4 +1,4 @@
-"""`zoo leaderboard`: all cards in one table, generated, as Markdown, CSV and a page."""
+"""`zoo leaderboard`: the metrics of all cards as Markdown, CSV and an HTML page."""
 
 import ast
 import csv
@@ -37,22 +37,24 @@ COLUMNS = (
     "commit",
 )
 
-SMALLER = re.compile(r"fd|fid|kd|kid|mse|nll|bits|missing|memorised|commonest|modes-divergence")
+SMALLER_IS_BETTER = re.compile(
+    r"fd|fid|kd|kid|mse|nll|bits|missing|memorised|commonest|modes-divergence"
+)
 
 Row = dict[str, str | int | float]
 
 
 def rows(cards: Sequence[Card] | None = None) -> list[Row]:
-    """One for every metric of every card, all that ship unless given: by data set, then metric, the
-    best first."""
+    """A row for each metric of each card, by default of all models, sorted by data set, metric and
+    rank."""
     if cards is None:
         cards = [catalog.card(name) for name in catalog.list_models()]
-    found = [row for card in cards for row in rows_of(card)]
-    return sorted(found, key=lambda row: (row["data"], row["metric"], rank(row)))
+    unsorted = [row for card in cards for row in rows_of(card)]
+    return sorted(unsorted, key=lambda row: (row["data"], row["metric"], rank(row)))
 
 
 def rows_of(card: Card) -> list[Row]:
-    """A card's metrics."""
+    """A row for each metric of a card."""
     facts, training, paper = card.facts, card.within("training"), card.within("paper")
     class_path = str(facts.get("class", "zoo.unknown.unknown.Unknown"))
     shared: Row = {
@@ -69,62 +71,62 @@ def rows_of(card: Card) -> list[Row]:
         "recipe": str(facts["recipe"]),
         "commit": str(facts["commit"]),
     }
-    scores = ({"metric": m["metric"], "value": m["value"]} for m in card.metrics)
-    return [{key: (shared | score)[key] for key in COLUMNS} for score in scores]
+    values = ({"metric": m["metric"], "value": m["value"]} for m in card.metrics)
+    return [{key: (shared | value)[key] for key in COLUMNS} for value in values]
 
 
 def rank(row: Row) -> float:
-    """The best first."""
+    """A key that sorts the best value first."""
     return float(row["value"]) * (1 if is_smaller_better(str(row["metric"])) else -1)
 
 
 def is_smaller_better(metric: str) -> bool:
-    """Of distances, errors and prices; larger is better, or at least comes first, of the rest."""
-    return SMALLER.match(metric) is not None
+    """Whether smaller values are better: of distances, errors and code lengths."""
+    return SMALLER_IS_BETTER.match(metric) is not None
 
 
 def year(class_path: str) -> int:
-    """That of the paper, which the first line of its file names."""
+    """The year of a class's paper, from the first line of its module; 0 without one."""
     module = catalog.CLONE / (class_path.rpartition(".")[0].replace(".", "/") + ".py")
     if not module.is_file():
         return 0
     first = (ast.get_docstring(ast.parse(module.read_text(encoding="utf-8"))) or "").split("\n")[0]
-    found = re.search(r"\b(?:19|20)\d\d\b", first)
-    return int(found[0]) if found else 0
+    match = re.search(r"\b(?:19|20)\d\d\b", first)
+    return int(match[0]) if match else 0
 
 
-Links = dict[str, str]  # a relative path or address, by a model's name or a recipe's
+Links = dict[str, str]  # relative paths or addresses by the names of models and recipes
 
 
 def links(names: Sequence[str], cards: Sequence[Card], folder: Path) -> Links:
-    """Where, seen from a folder, cards lie, and their recipes if they are here."""
-    found: Links = {}
+    """Links from a folder to cards, and to their recipes if those are in the zoo."""
+    targets: Links = {}
     for name, card in zip(names, cards, strict=True):
-        place = RepoRef.parse(name)
+        reference = RepoRef.parse(name)
         file = Path(name) if catalog.is_path(name) else catalog.WEIGHTS / name
         relative = os.path.relpath(file.with_name(f"{catalog.stem(name)}.md").resolve(), folder)
-        if place and not catalog.is_path(name):
-            relative = f"https://huggingface.co/{place.repository}"
+        if reference and not catalog.is_path(name):
+            relative = f"https://huggingface.co/{reference.repository}"
         recipe = str(card.facts["recipe"])
-        found[card.name] = relative
+        targets[card.name] = relative
         if (catalog.HOME / recipe).resolve() in catalog.RECIPES.glob("*.yaml"):
-            found[recipe] = os.path.relpath(catalog.HOME / recipe, folder)
-    return found
+            targets[recipe] = os.path.relpath(catalog.HOME / recipe, folder)
+    return targets
 
 
-def linked(text: object, to: str | None) -> str:
-    """Text that links, in Markdown; as it is where there is nothing to link to."""
+def link(text: object, to: str | None) -> str:
+    """A Markdown link; the text alone without a target."""
     return f"[{escaped(text)}]({quote(to, safe='/:.')})" if to else escaped(text)
 
 
-def markdown(table: list[Row], there: Links) -> str:
-    """All models, then a section for each data set, in it a table for each metric."""
-    lines = ["# Leaderboard", "", "Generated by `zoo leaderboard` from the cards, which hold the"]
-    lines += ["protocol of each number; compare only what is in one table.", ""]
+def markdown(table: list[Row], targets: Links) -> str:
+    """A table of all models, then a section for each data set with a table for each metric."""
+    lines = ["# Leaderboard", "", "Generated by `zoo leaderboard` from the cards, which state the"]
+    lines += ["protocol of each number. Compare numbers only within a table.", ""]
     lines += ["| Model | Family | Data | Parameters | Training | Images seen | Commit | Paper |"]
     lines += ["|---|---|---|---:|---|---:|---|---|"]
-    of_models = {str(row["name"]): row for row in table}
-    lines += [model_line(row, there) for _, row in sorted(of_models.items())] + [""]
+    models = {str(row["name"]): row for row in table}
+    lines += [model_line(row, targets) for _, row in sorted(models.items())] + [""]
     for data, of_data in groupby(table, key=itemgetter("data")):
         lines += [f"## {escaped(data)}", ""]
         for metric, of_metric in groupby(of_data, key=itemgetter("metric")):
@@ -142,12 +144,12 @@ def markdown(table: list[Row], there: Links) -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def model_line(row: Row, there: Links) -> str:
-    """What is known of a model beside its numbers."""
-    minutes = linked(f"{row['minutes']} min", there.get(str(row["recipe"])))
+def model_line(row: Row, targets: Links) -> str:
+    """The line of a model in the table of all models."""
+    minutes = link(f"{row['minutes']} min", targets.get(str(row["recipe"])))
     paper = f"{row['paper']} ({row['source']})" if row["source"] else str(row["paper"])
     cells = [
-        linked(row["name"], there.get(str(row["name"]))),
+        link(row["name"], targets.get(str(row["name"]))),
         f"{row['family']}, {row['year']}",
         escaped(row["data"]),
         f"{row['parameters']:,}",
@@ -157,7 +159,8 @@ def model_line(row: Row, there: Links) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def comma_separated(table: list[Row]) -> str:
+def to_csv(table: list[Row]) -> str:
+    """The rows as CSV."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -165,35 +168,36 @@ def comma_separated(table: list[Row]) -> str:
     return text.getvalue()
 
 
-def page(table: list[Row], headlines: dict[str, str]) -> str:
-    """One file that needs no server and no network; what cards say is data in it, never markup."""
+def to_html(table: list[Row], headlines: dict[str, str]) -> str:
+    """An HTML page without external resources; text from cards is JSON in it, never markup.
+    `headlines` are the first metrics by the names of models."""
     template = files("zoo.publishing").joinpath("leaderboard.html").read_text(encoding="utf-8")
-    marked = []
+    entries = []
     for row in table:
         name, metric = str(row["name"]), str(row["metric"])
-        marked += [
+        entries += [
             row | {"headline": headlines.get(name) == metric, "smaller": is_smaller_better(metric)}
         ]
-    data = json.dumps(marked, ensure_ascii=False).replace("<", "\\u003c")
+    data = json.dumps(entries, ensure_ascii=False).replace("<", "\\u003c")
     return template.replace("/* rows */ []", data)
 
 
 def contents(folder: Path = FOLDER, names: Sequence[str] = ()) -> dict[str, str]:
-    """The three files, by name, for a folder; of all models that ship unless named."""
+    """The texts of the three files by their names, for a folder; by default of all models."""
     chosen = list(names) or catalog.list_models()
     cards = [catalog.card(name) for name in chosen]
     table = rows(cards)
     headlines = {card.name: str(card.metrics[0]["metric"]) for card in cards}
     return {
         "leaderboard.md": markdown(table, links(chosen, cards, folder.resolve())),
-        "leaderboard.csv": comma_separated(table),
-        "leaderboard.html": page(table, headlines),
+        "leaderboard.csv": to_csv(table),
+        "leaderboard.html": to_html(table, headlines),
     }
 
 
 def write(folder: Path = FOLDER, names: Sequence[str] = ()) -> list[Path]:
-    """Write the three files; return their paths."""
+    """Write the three files into a folder; return their paths."""
     for name, text in contents(folder, names).items():
-        with atomic_write(folder / name) as beside:
-            beside.write_text(text, encoding="utf-8")
+        with atomic_write(folder / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
     return [folder / name for name in ("leaderboard.md", "leaderboard.csv", "leaderboard.html")]

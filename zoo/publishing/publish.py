@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zoo.core.protocols import SupportsSampling
 from zoo.errors import BadCard, ZooError
-from zoo.evaluation.comparison import check_comparable, shown, verdict
+from zoo.evaluation.comparison import check_comparable, format_value, verdict
 from zoo.pretrained.cards import Card
 from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.errors import API, translate_errors
@@ -87,8 +87,8 @@ def check_progress(card: Card, repo: RepoRef) -> str:
         raise ZooError(f"{error}. Publish without this comparison by --force") from error
     if rank(new) > rank(same[0]) and verdict(same[0], new) != "not distinguishable":
         raise ZooError(
-            f"{new['metric']} of this model, {shown(new)}, is worse than {shown(same[0])} of "
-            f"{repo}. Publish under another name, or by --force"
+            f"{new['metric']} of this model, {format_value(new)}, is worse than "
+            f"{format_value(same[0])} of {repo}. Publish under another name, or by --force"
         )
     return commit
 

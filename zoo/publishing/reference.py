@@ -1,4 +1,4 @@
-"""The recipe that an exported model is compared with."""
+"""The reference recipe of an exported model, and the arguments in which the model differs."""
 
 import inspect
 from pathlib import Path
@@ -15,35 +15,35 @@ from zoo.pretrained.trust import names_class
 def recipe_of(
     checkpoint: Path, name: str, model: LightningModule, data: ZooDataModule
 ) -> Path | None:
-    """The zoo's recipe of that name where it names the same data set, else that of the run.
+    """The recipe `name` of the zoo if it has the same data set, else the recipe of the run.
 
-    Raises BadWeights for a model of another class than the zoo's recipe of that name.
+    Raises BadWeights if the recipe `name` trains a model of another class.
     """
-    begun = run_recipe(checkpoint)
+    own = run_recipe(checkpoint)
     if name not in catalog.list_recipes():
-        return begun
-    theirs = catalog.recipe_path(name)
-    differences(model, theirs)
-    return theirs if data_of(name).class_path == data.class_path else begun
+        return own
+    reference = catalog.recipe_path(name)
+    differences(model, reference)
+    return reference if data_of(name).class_path == data.class_path else own
 
 
 def differences(model: LightningModule, recipe: Path) -> dict[str, object]:
-    """Arguments in which a model is not that of the recipe; raises BadWeights for another class."""
-    wanted = catalog.read_recipe(recipe)["model"]
+    """The arguments of a model that differ from its recipe; raises BadWeights for another class."""
+    section = catalog.read_recipe(recipe)["model"]
     kind = type(model)
-    path = str(wanted["class_path"])
+    path = str(section["class_path"])
     if not names_class(path, kind):
         raise BadWeights(
-            f"the checkpoint holds a {kind.__name__}, the recipe {recipe.stem} trains a "
-            f"{path.rpartition('.')[2]}. Export it under another name"
+            f"the class of {recipe.stem} must be {path.rpartition('.')[2]}, as in its recipe, got "
+            f"{kind.__name__}. Export the checkpoint by another name"
         )
     parameters = inspect.signature(kind).parameters
     arguments = {key: value.default for key, value in parameters.items()}
-    arguments |= wanted.get("init_args") or {}  # type: ignore[call-overload]
+    arguments |= section.get("init_args") or {}  # type: ignore[call-overload]
     pairs = [(k, plain(v), plain(arguments[k])) for k, v in model.hparams.items() if k in arguments]
-    return {key: ours for key, ours, theirs in pairs if ours != theirs}
+    return {key: value for key, value, in_recipe in pairs if value != in_recipe}
 
 
 def plain(value: object) -> object:
-    """As JSON has it, where a tuple is a list."""
+    """A value as JSON stores it: tuples become lists."""
     return list(value) if isinstance(value, tuple) else value

@@ -1,9 +1,10 @@
-"""Classes that a recipe names by their import path, and near names of those that are missing."""
+"""Classes that a recipe names by import path, with similar names for unknown ones."""
 
 import inspect
 import traceback
 from importlib import import_module
 from pkgutil import iter_modules
+from typing import Any
 
 from zoo.errors import BadRecipe, UnknownName
 from zoo.text import brief
@@ -11,49 +12,60 @@ from zoo.text import brief
 OURS = ("zoo", "lightning", "pytorch_lightning", "torch", "torchvision", "torchmetrics")
 
 
+def class_and_arguments(section: object) -> tuple[str, dict[str, Any]]:
+    """The class path and the `init_args` of a section of a recipe: `CLASS`, or a mapping of both.
+    Empty where the section names none."""
+    if isinstance(section, str):
+        return section, {}
+    if not isinstance(section, dict):
+        return "", {}
+    arguments = section.get("init_args")
+    return str(section.get("class_path") or ""), arguments if isinstance(arguments, dict) else {}
+
+
 def class_at(class_path: str) -> type:
-    """The class of a path that was judged, or that the caller's own recipe names; raises BadRecipe
-    for what is no class or cannot be imported, UnknownName for what is not there."""
-    module, _, name = class_path.rpartition(".")
+    """Import the class at a path, which the caller trusts; raises BadRecipe where the import fails
+    or the path is not that of a class, UnknownName where it does not exist."""
+    module_path, _, name = class_path.rpartition(".")
     try:
-        home = import_module(module)
+        module = import_module(module_path)
     except ModuleNotFoundError as error:
-        if error.name and f"{module}.".startswith(f"{error.name}."):
+        if error.name and f"{module_path}.".startswith(f"{error.name}."):
             raise unknown_module(error.name) from error
-        raise not_imported(class_path, error) from error
-    except Exception as error:  # importing runs code, which may raise anything
-        raise not_imported(class_path, error) from error
-    found = getattr(home, name, None)
-    if found is None:
-        raise unknown_class(module, name)
-    if not inspect.isclass(found):
-        raise BadRecipe(f"{class_path} must be a class, got {brief(found)}. Name a class in it")
-    return found
+        raise import_failed(class_path, error) from error  # of a module that it imports
+    except Exception as error:  # importing runs code, which may raise any exception
+        raise import_failed(class_path, error) from error
+    target = getattr(module, name, None)
+    if target is None:
+        raise unknown_class(module_path, name)
+    if not inspect.isclass(target):
+        raise BadRecipe(f"{class_path} must be a class, got {brief(target)}. Name a class in it")
+    return target
 
 
-def arguments(class_path: str) -> list[str]:
-    """The arguments of a class."""
+def argument_names(class_path: str) -> list[str]:
+    """The names of a class's arguments."""
     return list(inspect.signature(class_at(class_path)).parameters)
 
 
-def not_imported(class_path: str, error: Exception) -> BadRecipe:
-    """What a module raised, and at which line."""
+def import_failed(class_path: str, error: Exception) -> BadRecipe:
+    """The error of a class whose module raised during import, with the file and line."""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    where = f"{last.filename}, line {last.lineno}"
+    place = f"{last.filename}, line {last.lineno}"
     if isinstance(error, SyntaxError):
-        where = f"{error.filename}, line {error.lineno}"
+        place = f"{error.filename}, line {error.lineno}"
     return BadRecipe(
-        f"the class {class_path!r} cannot be imported: {type(error).__name__}: {error} ({where})"
+        f"the class {class_path!r} cannot be imported: {type(error).__name__}: {error} ({place})"
     )
 
 
 def unknown_class(module: str, name: str) -> UnknownName:
-    """A class that an imported module lacks."""
+    """The error of a class that an importable module lacks."""
     return UnknownName(f"class in {module}", name, dir(import_module(module)))
 
 
 def unknown_module(name: str) -> UnknownName:
-    """A module that is not there; its siblings are known."""
+    """The error of a missing module, with the modules beside it as known names."""
     parent = name.rpartition(".")[0]
     if not parent:
         return UnknownName("module", name, OURS)

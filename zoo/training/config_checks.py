@@ -1,4 +1,4 @@
-"""Recipes that cannot be followed are refused before the first step, in words."""
+"""Checks of a recipe and its overrides before training, with readable errors."""
 
 import inspect
 import json
@@ -18,27 +18,28 @@ from lightning.pytorch.loggers import Logger
 
 from zoo.callbacks import DivergenceGuard
 from zoo.core.arguments import AtLeast, marked
-from zoo.errors import BadRecipe, UnknownName
+from zoo.errors import BadRecipe
 from zoo.pretrained.arguments import check_arguments
 from zoo.pretrained.checkpoints import read_checkpoint
 from zoo.pretrained.recipes import read_recipe
 from zoo.pretrained.trust import names_class
-from zoo.text import brief
-from zoo.training.class_paths import OURS, arguments, class_at, unknown_class, unknown_module
+from zoo.training.class_paths import OURS, class_at
+from zoo.training.parser_errors import translate_parser_error
 from zoo.training.precision import check_precision, device_of, resolve_precision
 
+GUARD = "divergence_guard"  # the option group of DivergenceGuard
 SHARDING = ("fsdp", "deepspeed", "model_parallel")
-LIGHTNINGS = ("_class_path", "_instantiator")  # what it adds to a model's arguments
+LIGHTNING_KEYS = ("_class_path", "_instantiator")  # which Lightning adds to hyperparameters
 IMPORT_PATH = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 class Parser(LightningArgumentParser):
-    """A parser that says what it does not know, and what is near; under it no logger needs a
-    folder, as `zoo.training.loggers.place_loggers` gives it that of the run."""
+    """A parser whose errors are one line with similar names for unknown ones. No logger requires
+    `save_dir`, which `zoo.training.loggers.place_loggers` sets to the run folder."""
 
     def add_class_arguments(self, class_type: type, *args: Any, **kwargs: Any) -> list[str]:
-        needs = inspect.isclass(class_type) and issubclass(class_type, Logger)
-        folder = inspect.signature(class_type).parameters.get("save_dir") if needs else None
+        is_logger = inspect.isclass(class_type) and issubclass(class_type, Logger)
+        folder = inspect.signature(class_type).parameters.get("save_dir") if is_logger else None
         if folder is None or folder.default is not folder.empty:
             return super().add_class_arguments(class_type, *args, **kwargs)
         kwargs["skip"] = {*kwargs.get("skip", ()), "save_dir"}
@@ -47,73 +48,25 @@ class Parser(LightningArgumentParser):
         return [*added, "save_dir"]
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
-        if not self.exit_on_error:  # an inner one, whose words become part of ours
+        if not self.exit_on_error:  # a nested parser, whose message becomes part of ours
             super().error(message, ex)
         parsers = [self]
         for action in self._actions:
             parsers += action.choices.values() if isinstance(action.choices, dict) else []
-        words = [word for p in parsers for action in p._actions for word in action.option_strings]
-        raise translated(message, [word.lstrip("-") for word in words]) from None
-
-
-def translated(message: str, options: list[str]) -> BadRecipe | UnknownName:
-    """What jsonargparse says on many lines, in one, with near names for unknown ones."""
-    if known := unknown_name(message, options) or wrong_value(message):
-        return known
-    return BadRecipe(" ".join(message.split()))
-
-
-def unknown_name(message: str, options: list[str]) -> BadRecipe | UnknownName | None:
-    """A name that jsonargparse does not find: of an argument, a class, a module or a setting."""
-    found = re.search(r"given class_path '([\w.]+)':\s*Option '([\w.]+)' is not accepted", message)
-    if found:
-        return UnknownName("argument of " + found[1], found[2], arguments(found[1]))
-    if found := re.search(r"module '([\w.]+)' has no attribute '(\w+)'", message):
-        return unknown_class(found[1], found[2])
-    if found := re.search(r"No module named '([\w.]+)'", message):
-        return unknown_module(found[1])
-    found = re.search(r"does not accept (?:option|nested key) '([\w.]+)'", message)
-    found = found or re.search(r"nrecognized arguments: --([\w.]+)", message)
-    if found:
-        return UnknownName("setting", found[1], options)
-    if found := re.search(r"Expected a dot import path string: (\w+)", message):
-        return BadRecipe(f"there is no class called {found[1]!r}: say in which module it is")
-    return None
-
-
-def wrong_value(message: str) -> BadRecipe | UnknownName | None:
-    """A value, or a class, that is not of the type which a setting takes."""
-    if found := re.search(r"Import path (\S+) does not correspond to a subclass of (\w+)", message):
-        return BadRecipe(f"{found[1]} must be a subclass of {found[2]}. Name another class")
-    keys = re.findall(r'Parser key "([\w.]+)":', message)
-    given = re.search(r"(?:Got|Given) value: (\S+)", message)
-    choices = re.findall(r"'([\w-]+)'", " ".join(re.findall(r"Literal\[(.*?)\]", message)))
-    kind = re.search(r"Expected a <class '(\w+)'>\. Got", message)
-    if keys and given and choices:
-        return UnknownName(keys[-1], given[1], set(choices))
-    if keys and given and kind:
-        return BadRecipe(f"{keys[-1]} must be {kind[1]}, not {given[1]!r}")
-    found = re.search(
-        r"given class_path '([\w.]+)':\s*(.*?)\s*(?:\n  ?- Expected|$)", message, re.S
-    )
-    if found:
-        return BadRecipe(" ".join(f"{found[1]}: {found[2]}".split()))
-    kinds = re.search(r"the Union subtypes\s+Subtypes: \[(.*?)\]\s+Errors:", message, re.S)
-    if keys and given and kinds:
-        named = re.findall(r"(\w+)(?:'>|\]?(?:,|$))", kinds[1])
-        allowed = " or ".join(sorted(named, key="NoneType".__eq__))  # whose place varies, last
-        return BadRecipe(f"{keys[-1]} must be {allowed}, got {brief(given[1])}")
-    return None
+        options = [option for p in parsers for action in p._actions
+                   for option in action.option_strings]  # fmt: skip
+        raise translate_parser_error(message, [option.lstrip("-") for option in options]) from None
 
 
 def foreign_code(recipe: Path) -> list[str]:
-    """What a recipe file names outside of zoo, lightning and torch, and training would import."""
-    paths = {word for word in strings(read_recipe(recipe, ())) if IMPORT_PATH.fullmatch(word)}
+    """The import paths in a recipe file outside of zoo, lightning and torch, which training would
+    import; raises BadRecipe."""
+    paths = {text for text in strings(read_recipe(recipe, ())) if IMPORT_PATH.fullmatch(text)}
     return sorted(p for p in paths if (top := p.partition(".")[0]) not in OURS and is_module(top))
 
 
 def strings(node: object) -> Iterator[str]:
-    """All strings of nested lists and dictionaries."""
+    """All strings in nested lists and dictionaries."""
     if isinstance(node, dict):
         node = list(node.values())
     for part in node if isinstance(node, list) else []:
@@ -123,24 +76,27 @@ def strings(node: object) -> Iterator[str]:
 
 
 def is_module(name: str) -> bool:
-    """Whether a top-level name could be imported, from the current folder too; imports nothing."""
+    """Whether a top-level name is importable, also from the current folder; imports nothing."""
     spec = find_spec(name)
     is_folder = spec is not None and spec.origin is None
     return (spec is not None and not is_folder) or Path(f"{name}.py").is_file()
 
 
-def check(settings: Any) -> None:
-    """Refuse what could only fail later, or mean something else than it says; raises BadRecipe.
+def check_settings(settings: Any) -> None:
+    """Raise BadRecipe for parsed arguments of `zoo fit` that would fail later or be ignored.
 
-    `settings` are the parsed arguments of `zoo fit`. Under torchrun it decides on the devices, and
-    several devices get the strategy that lets players rest.
+    Resolves the precision `auto`; under torchrun, sets the devices to its processes; for several
+    devices, sets a strategy that allows frozen players.
     """
     trainer = settings.trainer
-    for part in (settings.model, settings.data, *(trainer.callbacks or ())):
-        check_numbers(class_at(part.class_path), part.get("init_args") or {})
-    check_numbers(DivergenceGuard, settings.get("guard") or {})
+    for section in (settings.model, settings.data, *(trainer.callbacks or ())):
+        check_numbers(class_at(section.class_path), section.get("init_args") or {})
+    check_numbers(DivergenceGuard, settings.get(GUARD) or {})
     if trainer.check_val_every_n_epoch == 0:
-        raise BadRecipe("check_val_every_n_epoch must be 1 or more, or null for never by epochs")
+        raise BadRecipe(
+            "check_val_every_n_epoch must be >= 1 or null, got 0. With null, val_check_interval "
+            "counts steps across epochs"
+        )
     device = device_of(str(trainer.accelerator))
     trainer.precision = resolve_precision(str(trainer.precision or "32-true"), device)
     check_precision(trainer.precision, device)
@@ -149,26 +105,26 @@ def check(settings: Any) -> None:
     check_length(trainer.max_steps, trainer.max_epochs, settings.get("checkpoint"))
     check_strategy(str(trainer.strategy).lower())
     if trainer.sync_batchnorm and device == "cpu":
-        raise BadRecipe("SyncBatchNorm is made for GPUs: leave out --trainer.sync_batchnorm")
+        raise BadRecipe("sync_batchnorm must be false on a CPU, got true. Leave it out")
     if "TORCHELASTIC_RUN_ID" in os.environ:
         trainer.devices = int(os.environ["LOCAL_WORLD_SIZE"])
         trainer.num_nodes = int(os.environ["WORLD_SIZE"]) // trainer.devices
-    several = count(trainer.devices, device) * trainer.num_nodes > 1
+    several = count_devices(trainer.devices, device) * trainer.num_nodes > 1
     if several and trainer.strategy in ("auto", "ddp", "ddp_spawn"):
-        trainer.strategy = "ddp_find_unused_parameters_true"  # in a turn the others are frozen
+        trainer.strategy = "ddp_find_unused_parameters_true"  # frozen players have no gradients
 
 
 def check_resumed(path: Path, model: Namespace) -> None:
-    """Refuse a checkpoint of another class than that of the parsed `model`, and arguments that
-    could make jsonargparse import what they name; raises BadRecipe and BadWeights."""
-    found: dict[str, object] = read_checkpoint(path)["hyper_parameters"]  # type: ignore[assignment]
-    kind, given = class_at(model.class_path), found.get("_class_path")
-    if not names_class(given, kind):
+    """Raise BadRecipe for a checkpoint of another class or other arguments than the parsed `model`,
+    BadWeights for arguments that could make jsonargparse import code."""
+    stored: dict[str, object] = read_checkpoint(path)["hyper_parameters"]  # type: ignore[assignment]
+    kind, class_path = class_at(model.class_path), stored.get("_class_path")
+    if not names_class(class_path, kind):
         raise BadRecipe(
-            f"{path} holds a model of class {given!r:.80}, and the recipe trains "
-            f"{model.class_path}: resume with the recipe that the checkpoint comes from"
+            f"the model of {path} must be a {model.class_path}, as in the recipe, got "
+            f"{class_path!r:.80}. Resume with the recipe of the checkpoint"
         )
-    arguments = {key: value for key, value in found.items() if key not in LIGHTNINGS}
+    arguments = {key: value for key, value in stored.items() if key not in LIGHTNING_KEYS}
     if kind.__module__.startswith("zoo."):
         check_arguments(path, kind, arguments)
         return
@@ -176,7 +132,7 @@ def check_resumed(path: Path, model: Namespace) -> None:
     as_json = partial(json.dumps, default=repr)  # where a tuple is a list
     if changed := [k for k, v in arguments.items() if as_json(known.get(k)) != as_json(v)]:
         raise BadRecipe(
-            f"{path} was trained with another {', '.join(changed)}: set "
+            f"{', '.join(changed)} must be as in {path}, got other values. Set "
             f"--model.init_args.{changed[0]} as in the run's recipe.yaml, or resume that recipe"
         )
 
@@ -190,37 +146,43 @@ def check_numbers(kind: type, arguments: Mapping[str, object]) -> None:
         for number in value if isinstance(value, list | tuple) else [value]:
             smallest = least.get(name, floor)
             if isinstance(number, int | float) and number < smallest:
-                raise BadRecipe(f"{name} of {kind.__name__} must be >= {smallest}, got {number}")
+                raise BadRecipe(
+                    f"{name} of {kind.__name__} must be >= {smallest}, got {number}. Increase it"
+                )
 
 
-def count(devices: object, device: str) -> int:
-    """How many devices of this machine a training uses: 2, "2", "0,1", [0, 1], "auto" or -1."""
+def count_devices(devices: object, device: str) -> int:
+    """The number of local devices for 2, "2", "0,1", [0, 1], "auto" or -1; raises BadRecipe."""
     if str(devices) in ("auto", "-1"):
         return torch.cuda.device_count() if device == "cuda" else 1
-    named = str(devices).strip("[]").split(",")
-    if not all(part.strip().removeprefix("-").isdigit() for part in named):
-        raise BadRecipe(f"devices {devices} is no number: take 2, as 0,1 those to use, or auto")
-    return len(named) if len(named) > 1 or isinstance(devices, list) else int(named[0])
+    parts = str(devices).strip("[]").split(",")
+    if not all(part.strip().removeprefix("-").isdigit() for part in parts):
+        raise BadRecipe(
+            f"devices must be a number, a list of indices or auto, got {devices}. For example 2, "
+            "or 0,1"
+        )
+    return len(parts) if len(parts) > 1 or isinstance(devices, list) else int(parts[0])
 
 
 def check_length(max_steps: int, max_epochs: int | None, checkpoint: Any) -> None:
-    """A training that ends before it began, or before its first checkpoint."""
-    if max_steps == 0 or max_epochs == 0:
-        raise BadRecipe("max_steps and max_epochs of 0 train nothing: make them larger, or -1")
-    for every, end in (("every_n_train_steps", max_steps), ("every_n_epochs", max_epochs)):
+    """Raise BadRecipe for a training without a step or without a checkpoint."""
+    for name, limit in (("max_steps", max_steps), ("max_epochs", max_epochs)):
+        if limit == 0:
+            raise BadRecipe(f"{name} must be > 0, or -1 for no limit, got 0. Increase it")
+    for every, limit in (("every_n_train_steps", max_steps), ("every_n_epochs", max_epochs)):
         interval = checkpoint and checkpoint.get(every)
-        if interval and end and 0 < end < interval:
-            limit = "max_steps" if every == "every_n_train_steps" else "max_epochs"
+        if interval and limit and 0 < limit < interval:
+            name = "max_steps" if every == "every_n_train_steps" else "max_epochs"
             raise BadRecipe(
-                f"{limit} {end} ends before the first checkpoint, which {every} {interval} asks "
-                f"for: make --checkpoint.{every} {end} or less"
+                f"{name} must be >= {interval}, the interval of checkpoints, got {limit}. Increase "
+                f"it, or set --checkpoint.{every} {limit}"
             )
 
 
 def check_strategy(strategy: str) -> None:
-    """Sharded players: Lightning neither averages their weights nor frees them from each other."""
+    """Raise BadRecipe for strategies that shard weights: Lightning can neither average the weights
+    nor freeze single players there."""
     if any(kind in strategy for kind in SHARDING):
         raise BadRecipe(
-            "players whose weights are sharded can neither take turns nor be averaged: take "
-            "--trainer.strategy ddp, which keeps every model whole on every device"
+            f"strategy must not shard the weights, got {strategy}. Set --trainer.strategy ddp"
         )

@@ -1,12 +1,7 @@
-"""`zoo fit`: a LightningCLI that trains from a recipe and keeps all it makes in one run folder."""
+"""`zoo fit`: a LightningCLI that trains a recipe and writes all files into one run folder."""
 
-import logging
 import os
 import sys
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
@@ -18,29 +13,40 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from zoo.callbacks import Checkpoint, DivergenceGuard, RunMetadata, ThroughputMonitor
+from zoo.data.user_images import UserImages
 from zoo.errors import BadRecipe, ZooError
 from zoo.files import atomic_write
 from zoo.pretrained.training_modules import init_from_pretrained
-from zoo.training.config_checks import Parser, check, check_resumed, foreign_code, translated
-from zoo.training.loggers import add_csv, default_loggers, place_loggers
+from zoo.training.class_paths import class_at
+from zoo.training.config_checks import (
+    GUARD,
+    Parser,
+    check_resumed,
+    check_settings,
+    foreign_code,
+)
+from zoo.training.folder_option import split_options
+from zoo.training.loggers import add_csv_logger, default_loggers, place_loggers
+from zoo.training.message_filter import filter_messages
+from zoo.training.parser_errors import translate_parser_error, unknown_metric
 from zoo.training.resuming import CheckedRestore
 from zoo.training.run_folders import (
     RUN,
     Run,
+    disk_error,
     lock_folder,
     prepare_run,
     remove_unstarted,
-    stopped_by,
 )
 from zoo.training.smoke_test import shrink, smoke_test_overrides
 
 CHECKPOINTS = {"save_last": True, "save_top_k": 0, "enable_version_counter": False}
 CONFIG = ("--config", "-c")
-FROM = "start from the weights, and opponents, of a NAME, a FILE, a run or owner/name of the Hub"
+INIT_FROM = "initialize from the weights of a NAME, a FILE, a run folder or owner/name of the Hub"
 
 
 class Stopped(SystemExit):
-    """A training that Ctrl-C or SIGTERM stopped; `resumable` where it left a checkpoint."""
+    """A training that Ctrl-C or SIGTERM stopped; `resumable` if there is a checkpoint."""
 
     def __init__(self, resumable: bool) -> None:
         super().__init__(1)
@@ -48,9 +54,9 @@ class Stopped(SystemExit):
 
 
 class AutoTrainer(Trainer):
-    """Lightning's Trainer, whose precision may also be `auto`: bf16-mixed where the device computes
-    in bfloat16, else 32-true. `config_checks.check` puts one of them in its place. A checkpoint
-    that does not fit the training is rejected."""
+    """Lightning's Trainer with the precision `auto`: bf16-mixed where the device has native
+    bfloat16, else 32-true; `config_checks.check_settings` resolves it. Checks checkpoints before
+    they are restored."""
 
     def __init__(
         self,
@@ -63,31 +69,33 @@ class AutoTrainer(Trainer):
 
 
 class SaveRecipe(SaveConfigCallback):
-    """Writes `recipe.yaml` into the run folder, wherever the loggers write."""
+    """Writes `recipe.yaml` into the run folder, independent of the loggers."""
 
     def save_config(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        with atomic_write(Path(trainer.default_root_dir) / "recipe.yaml") as beside:
-            self.parser.save(self.config, beside, skip_none=False, overwrite=True, multifile=False)
+        with atomic_write(Path(trainer.default_root_dir) / "recipe.yaml") as temporary:
+            self.parser.save(
+                self.config, temporary, skip_none=False, overwrite=True, multifile=False
+            )
 
 
 class FitCLI(LightningCLI):
-    """LightningCLI with checkpoints, a logbook from which a card is written, and a guard."""
+    """LightningCLI with checkpoints, run metadata for cards, and a divergence guard."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
-        """Only `fit` is used here: to describe the others takes as long again each."""
+        """Only `fit`: building the parser of each other command would take as long again."""
         return {"fit": LightningCLI.subcommands()["fit"]}
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_lightning_class_args(Checkpoint, "checkpoint")
-        parser.add_lightning_class_args(RunMetadata, "logbook")
-        parser.add_lightning_class_args(DivergenceGuard, "guard")
-        parser.add_lightning_class_args(ThroughputMonitor, "pace")
+        parser.add_lightning_class_args(RunMetadata, "metadata")
+        parser.add_lightning_class_args(DivergenceGuard, GUARD)
+        parser.add_lightning_class_args(ThroughputMonitor, "throughput")
         parser.set_defaults({f"checkpoint.{key}": value for key, value in CHECKPOINTS.items()})
-        parser.add_argument("--init_from", type=str | None, help=FROM)
+        parser.add_argument("--init_from", type=str | None, help=INIT_FROM)
 
     def _parse_ckpt_path(self) -> None:
-        """Judge a checkpoint before Lightning takes the model's class and arguments from it."""
+        """Check a checkpoint before Lightning takes the model's class and arguments from it."""
         settings = self.config.get("fit", self.config)
         if settings.get("ckpt_path"):
             check_resumed(Path(settings.ckpt_path), settings.model)
@@ -95,112 +103,129 @@ class FitCLI(LightningCLI):
 
     def before_instantiate_classes(self) -> None:
         settings = self.config.get("fit", self.config)
-        check(settings)
+        check_settings(settings)
+        make_root_absolute(settings.data)
         place_loggers(settings.trainer)
 
     def instantiate_classes(self) -> None:
-        """Say in words what a class refused: jsonargparse buries it under its own errors."""
+        """Build all classes; raises the ZooError of a class, which jsonargparse wraps in others."""
         try:
             super().instantiate_classes()
         except ValueError as error:
             cause: BaseException | None = error
             while cause is not None and not isinstance(cause, ZooError):
                 cause = cause.__cause__
-            raise cause or translated(str(error), []) from error
+            raise cause or translate_parser_error(str(error), []) from error
         settings = self.config.get("fit", self.config)
-        if settings["init_from"] and not settings.get("ckpt_path"):  # which has gone on from there
-            self.begin(settings["init_from"])
+        if settings["init_from"] and not settings.get("ckpt_path"):  # a checkpoint has its weights
+            self.init_weights(settings["init_from"])
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         try:
             trainer = super().instantiate_trainer(**kwargs)
-        except (RuntimeError, ImportError) as error:  # of two callbacks of a kind, or no package
-            raise BadRecipe(
-                f"the trainer cannot be built: {' '.join(str(error).split())}"
-            ) from error
-        add_csv(trainer)
+        except (RuntimeError, ImportError) as error:  # duplicate callbacks, or a missing package
+            reason = " ".join(str(error).split())
+            raise BadRecipe(f"the trainer cannot be built: {reason}") from error
+        add_csv_logger(trainer)
         return trainer
 
-    def begin(self, origin: str) -> None:
-        """Start from weights that are there, and note from which."""
-        origin, anew = init_from_pretrained(self.model, origin)
-        print(f"begun from {origin}" + (f"; new: the {' and the '.join(anew)}" if anew else ""))
+    def init_weights(self, origin: str) -> None:
+        """Initialize the model from pretrained weights, and record their origin."""
+        origin, new = init_from_pretrained(self.model, origin)
+        print(f"initialized from {origin}" + (f"; new: {', '.join(new)}" if new else ""))
         for callback in self.trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, RunMetadata):
                 callback.entries["init_from"] = origin
 
 
 class SmokeTest(FitCLI):
-    """The same on a few images: a check that everything runs."""
+    """A training on a few images, as a check that everything runs."""
 
     def before_fit(self) -> None:
         shrink(self.datamodule, self.trainer)
 
 
 def fit(name: str, recipe: Path, overrides: list[str], smoke_test: bool = False) -> Path:
-    """Train a recipe with Lightning's overrides; return the run folder.
+    """Train a recipe with overrides in the form of LightningCLI; return the run folder.
 
-    `--ckpt_path last` goes on with the newest run, by the recipe and the overrides that it began
-    with; else a run never writes over another. `smoke_test` trains for seconds, at toy size. Raises
-    BadRecipe and BadWeights, and SystemExit when interrupted.
+    `--ckpt_path last` resumes the newest run of that name with its own recipe and overrides; else
+    the run has a new folder. `smoke_test` trains a small model for seconds. Raises BadRecipe and
+    BadWeights, and SystemExit when interrupted.
     """
-    overrides = [
-        part for word in overrides for part in (word.split("=", 1) if word[:2] == "--" else [word])
-    ]
+    overrides = split_options(overrides)
     warn_of_code(recipe, *(Path(file) for word, file in pairwise(overrides) if word in CONFIG))
     if not {"", os.getcwd()} & set(sys.path):
-        sys.path.append(os.getcwd())  # a recipe of one's own may name a class of this folder
+        sys.path.append(os.getcwd())  # for classes that a recipe names in the current folder
     run = prepare_run(f"{name}-smoke-test" if smoke_test else name, recipe, overrides)
     if smoke_test:
         run = run._replace(overrides=[*smoke_test_overrides(recipe, run.overrides), *run.overrides])
-    with quiet(), lock_folder(run.folder):
+    with filter_messages(), lock_folder(run.folder):
         os.environ[RUN] = str(run.folder)
         try:
-            train(SmokeTest if smoke_test else FitCLI, run)
-        except MisconfigurationException as error:
-            raise BadRecipe(" ".join(str(error).split())) from error
+            run_cli(SmokeTest if smoke_test else FitCLI, run)
+        except (MisconfigurationException, RuntimeError) as error:
+            if (translated := translate_training_error(error)) is None:
+                raise
+            raise translated from error
         except OSError as error:
-            raise stopped_by(error, run.folder) from error
+            raise disk_error(error, run.folder) from error
         except (SIGTERMException, KeyboardInterrupt, SystemExit) as stop:
-            raise stopped(stop, run.folder) from None
+            raise translate_stop(stop, run.folder) from None
         finally:
             del os.environ[RUN]
             remove_unstarted(run.folder)
     return run.folder
 
 
-def stopped(stop: BaseException, folder: Path) -> BaseException:
-    """Stopped by Ctrl-C or SIGTERM, of which Lightning makes exits; any other exit as it is."""
-    asked = (SIGTERMException, KeyboardInterrupt)
-    if isinstance(stop, asked) or isinstance(stop.__context__, KeyboardInterrupt):
+def translate_training_error(error: Exception) -> BadRecipe | None:
+    """The error of an unknown metric or of an invalid configuration; None for others."""
+    if unknown := unknown_metric(error):
+        return unknown
+    is_configuration = isinstance(error, MisconfigurationException)
+    return BadRecipe(" ".join(str(error).split())) if is_configuration else None
+
+
+def translate_stop(stop: BaseException, folder: Path) -> BaseException:
+    """Stopped for Ctrl-C and SIGTERM, for which Lightning exits; other exits unchanged."""
+    signals = (SIGTERMException, KeyboardInterrupt)
+    if isinstance(stop, signals) or isinstance(stop.__context__, KeyboardInterrupt):
         return Stopped(any(folder.glob("*.ckpt")))
     return stop
 
 
+def make_root_absolute(data: Any) -> None:
+    """Make the root of parsed arguments of a data module of own pictures absolute, so that the
+    recipe of the run is valid in any folder."""
+    arguments = data.get("init_args") or {}
+    root = arguments.get("root")
+    if root and issubclass(class_at(data.class_path), UserImages):
+        arguments["root"] = str(Path(root).absolute())
+
+
 def warn_of_code(*recipes: Path) -> None:
-    """Print what recipes import that is part of neither zoo, lightning nor torch."""
+    """Print the import paths in recipes outside of zoo, lightning and torch."""
     for recipe in recipes:
         if foreign := foreign_code(recipe):
             print(
                 f"{recipe} imports and runs code outside of zoo, lightning and torch: "
-                f"{', '.join(foreign)}. A recipe is a program: train only with those that you "
-                "trust.",
+                f"{', '.join(foreign)}. Train only with recipes that you trust.",
                 file=sys.stderr,
             )
 
 
-def train(kind: type[FitCLI], run: Run, at_once: bool = True) -> FitCLI:
-    """Parse, build and fit, with all that is made in the run's folder; or parse and build alone."""
+def run_cli(cli: type[FitCLI], run: Run, fit: bool = True) -> FitCLI:
+    """Parse and build a run, and, unless `fit` is false, train it."""
     folder = str(run.folder)
     settings = ["--config", str(run.recipe), "--checkpoint.dirpath", folder]
     settings += ["--trainer.default_root_dir", folder]
-    safety = ["--weights_only", "true"]  # a checkpoint may be a stranger's
-    anew = ["--ckpt_path", "null"]  # what the recipe of a resumed run names is not this one's
-    words = ["fit", *settings, *safety, *anew] if at_once else settings
-    return kind(
+    if fit:
+        settings = ["fit", *settings]
+        settings += ["--weights_only", "true"]  # a checkpoint may be untrusted
+        settings += ["--ckpt_path", "null"]  # not that in the recipe of a resumed run
+    return cli(
         LightningModule,
         LightningDataModule,
-        run=at_once,
+        run=fit,
         subclass_mode_model=True,
         subclass_mode_data=True,
         parser_class=Parser,
@@ -208,35 +233,5 @@ def train(kind: type[FitCLI], run: Run, at_once: bool = True) -> FitCLI:
         save_config_callback=SaveRecipe,
         save_config_kwargs={"save_to_log_dir": False},
         trainer_defaults={"logger": default_loggers(folder)},
-        args=[*words, *run.overrides],
+        args=[*settings, *run.overrides],
     )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep back what Lightning says of things that are as they should be, and its advertising."""
-    shop = logging.getLogger("lightning.pytorch.utilities.rank_zero")
-    shop.addFilter(is_no_tip)
-    before, threading.excepthook = threading.excepthook, report_unless_disk
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*exists and is not empty")
-        warnings.filterwarnings("ignore", ".*have no `validation_step`")  # GANs have none
-        warnings.filterwarnings("ignore", ".*does not have many workers")  # one array needs none
-        warnings.filterwarnings("ignore", ".*no pre-optimization state")  # after the step is right
-        warnings.filterwarnings("ignore", ".*LeafSpec.*")
-        warnings.filterwarnings("ignore", module="lightning.pytorch.cli")  # of its own calls
-        try:
-            yield
-        finally:
-            shop.removeFilter(is_no_tip)
-            threading.excepthook = before
-
-
-def report_unless_disk(args: threading.ExceptHookArgs) -> None:
-    """A logger's thread that cannot write: the training meets the same error, and reports it."""
-    if not isinstance(args.exc_value, OSError):
-        threading.__excepthook__(args)
-
-
-def is_no_tip(record: logging.LogRecord) -> bool:
-    return "Tip:" not in record.getMessage()

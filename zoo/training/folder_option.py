@@ -5,69 +5,71 @@ from pathlib import Path
 
 import yaml
 
-from zoo.data import __all__ as DATA
+from zoo.data import __all__ as DATA_MODULES
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
+from zoo.training.class_paths import class_and_arguments
 
-ROOTS = ("--data.init_args.root", "--data.root")
-OWN = "zoo.data.ImageFolder"
-
-Settings = dict[str, object]
-
-
-def arguments(settings: Settings) -> Settings:
-    """The `init_args` of a class in a recipe."""
-    found = settings.get("init_args")
-    return found if isinstance(found, dict) else {}
+ROOT_OPTIONS = ("--data.init_args.root", "--data.root")
+IMAGE_FOLDER = "zoo.data.ImageFolder"
 
 
-def folder_in(recipe: Path, words: list[str]) -> tuple[str | None, list[str]]:
-    """The folder that `--data` names, or the root given to a recipe that waits for one, and the
-    other words; None where data is a class."""
-    if "--data" in words[:-1]:
-        at = words.index("--data")
-        value, rest = words[at + 1], [*words[:at], *words[at + 2 :]]
+def split_options(overrides: list[str]) -> list[str]:
+    """Overrides in which `--name=value` is two words."""
+    pairs = (word.split("=", 1) if word.startswith("--") else [word] for word in overrides)
+    return [part for pair in pairs for part in pair]
+
+
+def split_folder(recipe: Path, overrides: list[str]) -> tuple[str | None, list[str]]:
+    """The absolute path of the folder that `--data` names, or the root of a recipe that needs one,
+    and the other overrides; None where `--data` names a class. Raises BadRecipe for other values.
+    """
+    if "--data" in overrides[:-1]:
+        at = overrides.index("--data")
+        value, rest = overrides[at + 1], [*overrides[:at], *overrides[at + 2 :]]
         if value and (folder := Path(value).expanduser()).is_dir():
-            if second := next((key for key in rest if key in ROOTS), None):
+            if second := next((key for key in rest if key in ROOT_OPTIONS), None):
                 raise BadRecipe(
-                    f"--data {value} must be the only folder, got {second}: leave it out"
+                    f"--data {value} must be the only folder, got {second}. Leave one of them out"
                 )
-            return root_of(folder), rest
-        is_class = value in DATA or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
-        if Path(value).is_file() or not is_class:
-            what = "a file" if Path(value).is_file() else "neither"
-            raise BadRecipe(
-                f"--data must be a folder of pictures or a class, got {value!r}, which is {what}. "
-                f"Classes are {', '.join(f'zoo.data.{name}' for name in DATA[:3])}, ..."
-            )
-        return None, words
-    found = [i for i, word in enumerate(words[:-1]) if word in ROOTS]
-    if not found or not words[found[-1] + 1] or not waits(recipe):
-        return None, words
-    at = found[-1]
-    return root_of(Path(words[at + 1]).expanduser()), [*words[:at], *words[at + 2 :]]
+            return folder_argument(folder), rest
+        check_class(value)
+        return None, overrides
+    roots = [i for i, word in enumerate(overrides[:-1]) if word in ROOT_OPTIONS]
+    if not roots or not overrides[roots[-1] + 1] or not needs_folder(recipe):
+        return None, overrides
+    at = roots[-1]  # the last one takes precedence
+    folder = Path(overrides[at + 1]).expanduser()
+    return folder_argument(folder), [*overrides[:at], *overrides[at + 2 :]]
 
 
-def root_of(folder: Path) -> str:
-    """A folder as it was named, or its whole path where the parser of overrides, which reads YAML,
-    takes the name for another value; raises BadRecipe for one that it takes for a mapping."""
-    for name in (str(folder), str(folder.absolute())):
-        if is_text(name):
-            return name
-    raise BadRecipe(
-        f"a folder must have no colon before a space in its path, got {name!r}: rename it"
-    )
+def check_class(value: str) -> None:
+    """Raise BadRecipe unless a value of `--data` is the name or the import path of a class."""
+    is_class = value in DATA_MODULES or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
+    if Path(value).is_file() or not is_class:
+        kind = "a file" if Path(value).is_file() else "neither"
+        raise BadRecipe(
+            f"--data must be a folder of pictures or a class, got {value!r}, {kind}. "
+            f"Classes are {', '.join(f'zoo.data.{name}' for name in DATA_MODULES[:3])}, ..."
+        )
 
 
-def is_text(name: str) -> bool:
-    """Whether YAML reads a name as a text, and no variant of YAML as a number."""
+def folder_argument(folder: Path) -> str:
+    """The absolute path of a folder; raises BadRecipe for one that the parser of overrides, which
+    reads YAML, takes for a mapping."""
+    path = str(folder.absolute())
     try:
-        return isinstance(yaml.safe_load(name), str) and not re.fullmatch(r"[\d.eE+_-]+", name)
+        is_text = isinstance(yaml.safe_load(path), str)
     except yaml.YAMLError:
-        return False
+        is_text = False
+    if not is_text:
+        raise BadRecipe(
+            f"the path of a folder must have no colon before a space, got {path!r}. Rename it"
+        )
+    return path
 
 
-def waits(recipe: Path) -> bool:
+def needs_folder(recipe: Path) -> bool:
     """Whether a recipe is for a folder that it does not name."""
-    data = catalog.read_recipe(recipe)["data"]
-    return data["class_path"] == OWN and not arguments(data).get("root")
+    class_path, arguments = class_and_arguments(catalog.read_recipe(recipe)["data"])
+    return class_path == IMAGE_FOLDER and not arguments.get("root")

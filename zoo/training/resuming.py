@@ -1,4 +1,4 @@
-"""States of a checkpoint that do not fit the training are refused before its first step."""
+"""Checks of a checkpoint's states against the resumed training, before its first step."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,21 +13,21 @@ from torch.optim import Optimizer
 from zoo.errors import BadWeights
 from zoo.text import brief, printable
 
-UNFIT = (RuntimeError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
+RESTORE_ERRORS = (RuntimeError, LookupError, TypeError, ValueError, AttributeError, AssertionError)
 
 
 class CheckedRestore(_CheckpointConnector):
-    """Lightning's way to restore a checkpoint; raises BadWeights for a state of another shape or
-    type than that of the training, and for one that is missing."""
+    """Lightning's restore of a checkpoint; raises BadWeights for a missing state and for a state of
+    another shape or type than that of the training."""
 
     def _restore_modules_and_callbacks(
         self, checkpoint_path: str | Path | None = None, weights_only: bool | None = None
     ) -> None:
-        with fitting(checkpoint_path):
+        with translate_restore_errors(checkpoint_path):
             super()._restore_modules_and_callbacks(checkpoint_path, weights_only)
 
     def restore_training_state(self) -> None:
-        with fitting(self._ckpt_path):
+        with translate_restore_errors(self._ckpt_path):
             super().restore_training_state()
 
     def restore_datamodule(self) -> None:
@@ -50,60 +50,62 @@ class CheckedRestore(_CheckpointConnector):
         self.compare("optimizer_states", [each.state_dict() for each in self.trainer.optimizers])
         super().restore_optimizers()
         for optimizer in self.trainer.optimizers:
-            check_moments(optimizer)
+            check_optimizer_state(optimizer)
 
     def restore_lr_schedulers(self) -> None:
         schedules = [each.scheduler.state_dict() for each in self.trainer.lr_scheduler_configs]
         self.compare("lr_schedulers", schedules)
         super().restore_lr_schedulers()
 
-    def compare(self, key: str, wanted: object) -> None:
-        """Refuse a part of the loaded checkpoint that is unlike that of the new training."""
+    def compare(self, key: str, expected: object) -> None:
+        """Check a part of the loaded checkpoint against that of the new training."""
         if key in self._loaded_checkpoint:
-            check_same_types(self._loaded_checkpoint[key], wanted, key)
+            check_same_types(self._loaded_checkpoint[key], expected, key)
 
 
 @contextmanager
-def fitting(path: str | Path | None) -> Iterator[None]:
-    """Raise BadWeights for what restoring from a checkpoint raises."""
+def translate_restore_errors(path: str | Path | None) -> Iterator[None]:
+    """Raise BadWeights for errors of restoring a checkpoint within the context."""
     try:
         yield
-    except UNFIT as error:
-        words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    except RESTORE_ERRORS as error:
+        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
         raise BadWeights(
-            f"{path} does not fit this training ({printable(words, 200)}). Resume it with the "
-            "recipe and overrides of its own training, or leave out --ckpt_path to start anew"
+            f"the states of {path} must be those of this training, got {printable(reason, 200)}. "
+            "Resume with the recipe and overrides of its own training, or leave out --ckpt_path "
+            "for a new training"
         ) from error
 
 
-def check_same_types(found: object, wanted: object, name: str) -> None:
-    """Raise TypeError for a state of other types than those `wanted`; None and lists of other
-    lengths are left to whose they are, and so are names that only one of both has."""
-    if isinstance(wanted, list) and name in ("optimizer_states", "lr_schedulers"):
-        require(isinstance(found, list) and len(found) == len(wanted), found, wanted, name)
-    if isinstance(wanted, Mapping):
-        require(isinstance(found, Mapping), found, wanted, name)
-        for key in wanted.keys() & found.keys():  # type: ignore[attr-defined]
-            check_same_types(found[key], wanted[key], f"{name}.{key}")  # type: ignore[index]
-    elif isinstance(wanted, list | tuple):
-        require(isinstance(found, list | tuple), found, wanted, name)
-        for part in found if wanted else []:  # type: ignore[attr-defined]
-            check_same_types(part, wanted[0], name)
-    elif isinstance(wanted, int | float):
-        require(isinstance(found, int | float), found, wanted, name)
-    elif isinstance(wanted, str | Tensor):
-        require(isinstance(found, type(wanted)), found, wanted, name)
+def check_same_types(loaded: object, expected: object, name: str) -> None:
+    """Raise TypeError for a loaded state of other types than the expected one. None, lists of other
+    lengths and names in only one of both are left to the owner of the state."""
+    if isinstance(expected, list) and name in ("optimizer_states", "lr_schedulers"):
+        require(isinstance(loaded, list) and len(loaded) == len(expected), loaded, expected, name)
+    if isinstance(expected, Mapping):
+        require(isinstance(loaded, Mapping), loaded, expected, name)
+        for key in expected.keys() & loaded.keys():  # type: ignore[attr-defined]
+            check_same_types(loaded[key], expected[key], f"{name}.{key}")  # type: ignore[index]
+    elif isinstance(expected, list | tuple):
+        require(isinstance(loaded, list | tuple), loaded, expected, name)
+        for part in loaded if expected else []:  # type: ignore[attr-defined]
+            check_same_types(part, expected[0], name)
+    elif isinstance(expected, int | float):
+        require(isinstance(loaded, int | float), loaded, expected, name)
+    elif isinstance(expected, str | Tensor):
+        require(isinstance(loaded, type(expected)), loaded, expected, name)
 
 
-def require(fits: bool, found: object, wanted: object, name: str) -> None:
-    if not fits:
-        kind = type(wanted).__name__
-        size = f" of {len(wanted)}" if isinstance(wanted, list) else ""
-        raise TypeError(f"{name} must be {kind}{size}, got {brief(found)}")
+def require(matches: bool, loaded: object, expected: object, name: str) -> None:
+    """Raise TypeError unless a loaded state matches the expected one."""
+    if not matches:
+        kind = type(expected).__name__
+        size = f" of {len(expected)}" if isinstance(expected, list) else ""
+        raise TypeError(f"{name} must be {kind}{size}, got {brief(loaded)}")
 
 
-def check_moments(optimizer: Optimizer) -> None:
-    """Raise ValueError for averages of gradients that are not of their parameter's shape."""
+def check_optimizer_state(optimizer: Optimizer) -> None:
+    """Raise ValueError for tensors that have neither their parameter's shape nor one element."""
     for parameter, state in optimizer.state.items():
         for name, value in state.items():
             fits = isinstance(value, Tensor) and value.shape in (parameter.shape, torch.Size())

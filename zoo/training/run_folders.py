@@ -1,4 +1,4 @@
-"""Run folders: where a training keeps all that it makes, and where it goes on."""
+"""Run folders: the files of a training, from its start and through its resumes."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ from zoo.pretrained.checkpoints import newest_checkpoint, read_checkpoint
 
 RUNS = Path("runs")
 LOCK = ".lock"
-RUN = "ZOO_RUN"  # tells the processes that Lightning starts where the first one works
+RUN = "ZOO_RUN"  # environment variable: the run folder, for processes that Lightning starts
 
 
 class Run(NamedTuple):
-    """A folder, the recipe to follow, and the overrides with `--ckpt_path last` a path."""
+    """A run folder, its recipe, and overrides in which `--ckpt_path last` is a path."""
 
     folder: Path
     recipe: Path
@@ -25,40 +25,41 @@ class Run(NamedTuple):
 
 
 def prepare_run(name: str, recipe: Path, overrides: list[str]) -> Run:
-    """Where to train; with `--ckpt_path last`, where the newest run can go on, as it began.
+    """A new run folder; with `--ckpt_path last`, the newest run of that name with its own recipe.
 
-    Raises BadRecipe where there is none, or for overrides that a resumed model cannot follow, and
-    BadWeights for a checkpoint that cannot be read.
+    Raises BadRecipe where there is no such run and for overrides of a resumed model, BadWeights for
+    an unreadable checkpoint.
     """
     if "--ckpt_path" not in overrides:
-        return Run(agree_on_folder(lambda: fresh_run(name)), recipe, overrides)
+        return Run(agree_on_folder(lambda: make_run_folder(name)), recipe, overrides)
     at = overrides.index("--ckpt_path") + 1
-    refuse_another_model(overrides)
+    check_same_model(overrides)
     if overrides[at : at + 1] != ["last"]:
         read_checkpoint(Path(*overrides[at : at + 1]))
-        return Run(agree_on_folder(lambda: fresh_run(name)), recipe, overrides)
+        return Run(agree_on_folder(lambda: make_run_folder(name)), recipe, overrides)
     folder = agree_on_folder(lambda: newest_run(name))
     overrides = [*overrides[:at], str(newest_checkpoint([folder])), *overrides[at + 1 :]]
-    begun = folder / "recipe.yaml"
-    return Run(folder, begun if begun.is_file() else recipe, overrides)
+    own_recipe = folder / "recipe.yaml"
+    return Run(folder, own_recipe if own_recipe.is_file() else recipe, overrides)
 
 
-def refuse_another_model(overrides: list[str]) -> None:
-    """Lightning takes the model's arguments from the checkpoint, and overrides would be lost."""
-    if lost := [word for word in overrides if word.startswith("--model")]:
+def check_same_model(overrides: list[str]) -> None:
+    """Raise BadRecipe for overrides of the model: Lightning takes its arguments from the
+    checkpoint."""
+    if of_model := [word for word in overrides if word.startswith("--model")]:
         raise BadRecipe(
-            f"a training goes on with the model that it began with: leave out {' '.join(lost)}, or "
-            "leave out --ckpt_path to start anew"
+            f"the model of a resumed training must be that of its checkpoint, got overrides "
+            f"{' '.join(of_model)}. Leave them out, or leave out --ckpt_path for a new training"
         )
 
 
 def is_first() -> bool:
-    """Whether this is the first of a training's processes, or the only one."""
+    """Whether this process has rank 0 of the training, or is the only one."""
     return os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")) == "0"
 
 
 def agree_on_folder(choose: Callable[[], Path]) -> Path:
-    """The folder that the first of a training's processes chooses; the others are told."""
+    """The folder that rank 0 chooses, sent to all processes of the training."""
     if RUN in os.environ:
         return Path(os.environ[RUN])
     if "TORCHELASTIC_RUN_ID" not in os.environ:
@@ -66,18 +67,18 @@ def agree_on_folder(choose: Callable[[], Path]) -> Path:
     from torch import distributed
     from torch.distributed.rendezvous import rendezvous
 
-    if distributed.is_initialized():  # by a training before this one
-        box = [str(choose()) if is_first() else ""]
-        distributed.broadcast_object_list(box)
-        return Path(box[0])
+    if distributed.is_initialized():  # by an earlier training in these processes
+        message = [str(choose()) if is_first() else ""]
+        distributed.broadcast_object_list(message)
+        return Path(message[0])
     store, rank, _ = next(iter(rendezvous("env://")))
     if rank == 0:
         store.set(RUN, str(choose()))
     return Path(store.get(RUN).decode())
 
 
-def fresh_run(name: str) -> Path:
-    """Make the first of runs/name, runs/name.2, ... that is not there; no other process gets it."""
+def make_run_folder(name: str) -> Path:
+    """Make the first missing one of runs/name, runs/name.2, ...; atomic among processes."""
     RUNS.mkdir(parents=True, exist_ok=True)
     folder, count = RUNS / name, 1
     while True:
@@ -92,7 +93,7 @@ def fresh_run(name: str) -> Path:
 
 @contextmanager
 def lock_folder(folder: Path) -> Iterator[None]:
-    """Hold a run folder against other trainings; raises BadRecipe while one is at work in it."""
+    """Lock a run folder within the context; raises BadRecipe while another training locks it."""
     if not is_first():
         yield
         return
@@ -102,8 +103,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
             lock(file.fileno())
         except BlockingIOError as error:
             raise BadRecipe(
-                f"{folder} is in use by another training: wait for its end, or leave out "
-                "--ckpt_path to start anew"
+                f"{folder} must not be in use, got a training that runs in it. Wait for its end, "
+                "or leave out --ckpt_path for a new training"
             ) from error
         clean_up(folder)
         try:
@@ -114,8 +115,8 @@ def lock_folder(folder: Path) -> Iterator[None]:
 
 
 def lock(descriptor: int) -> None:
-    """Lock an open file until it is closed or its process ends, where the system can; raises
-    BlockingIOError for one that is locked."""
+    """Lock an open file until it is closed or its process ends, where the system supports it;
+    raises BlockingIOError for a locked file."""
     with suppress(ImportError):
         import fcntl
 
@@ -127,36 +128,36 @@ def lock(descriptor: int) -> None:
             return
 
 
-def stopped_by(error: OSError, folder: Path) -> ZooError:
-    """What a file system error in a training means for its run folder."""
-    kept = sorted(folder.glob("*.ckpt"))
-    rest = (
-        f"{kept[-1]} is whole: continue with --ckpt_path last" if kept else "no checkpoint is kept"
-    )
+def disk_error(error: OSError, folder: Path) -> ZooError:
+    """The error of a training that an OSError stopped, with the last checkpoint of its run."""
+    checkpoints = sorted(folder.glob("*.ckpt"))
+    rest = "There is no checkpoint"
+    if checkpoints:
+        rest = f"Then resume from {checkpoints[-1]} by --ckpt_path last"
     return ZooError(
-        f"the training stopped, as {error.filename or folder} cannot be written or read "
-        f"({error.strerror or error}). Free or mount the space that it needs; {rest}"
+        f"training stopped: {error.filename or folder} cannot be written or read "
+        f"({error.strerror or error}). Free or mount the disk space. {rest}"
     )
 
 
 def remove_unstarted(folder: Path) -> None:
-    """Take away the folder of a run that was refused before its first step."""
+    """Remove a run folder whose training took no step and has no checkpoint."""
     log = folder / "log.txt"
-    begun = log.is_file() and " begins at step " in log.read_text("utf-8")
-    if is_first() and not begun and not any(folder.glob("*.ckpt")):
+    started = log.is_file() and " starts at step " in log.read_text("utf-8")
+    if is_first() and not started and not any(folder.glob("*.ckpt")):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def newest_run(name: str) -> Path:
-    """The run of `name` with the newest checkpoint that can be read; raises BadRecipe."""
+    """The run of `name` with the newest readable checkpoint; raises BadRecipe without one."""
     return newest_checkpoint([RUNS / name, *RUNS.glob(f"{escape(name)}.[0-9]*")]).parent
 
 
 def clean_up(folder: Path) -> None:
-    """Clear away what a kill in the middle of a save left, and keep the log of the run so far as
-    metrics-1.csv and on: CSVLogger begins a new one."""
-    for half in folder.glob(".*.part"):
-        half.unlink()
+    """Remove the partial files of a killed process; rename metrics.csv, which CSVLogger would
+    overwrite, to metrics-1.csv and so on."""
+    for partial in folder.glob(".*.part"):
+        partial.unlink()
     log = folder / "metrics.csv"
     if log.exists():
         count = len(list(folder.glob("metrics-*.csv"))) + 1
