@@ -40,7 +40,7 @@ def test_monitors_skip_batches_without_variance(tmp_path: Path) -> None:
             warnings.simplefilter("always")
             trainer.fit(model, DataLoader(images, batch_size=1))
         assert not [w for w in caught if issubclass(w.category, CollapseWarning)]
-        assert monitor.watch.recent == []
+        assert monitor.alarm.recent == []
 
 
 def test_compilation_of_gradient_penalties_raises() -> None:
