@@ -15,7 +15,7 @@ from studio.text import VOCABULARY, CharLSTM
 import zoo
 from zoo.cli import main
 from zoo.core.modality import Images, Modality, Text
-from zoo.core.preview import no_inputs, preview
+from zoo.core.preview import preview, rendered_inputs
 from zoo.errors import BadWeights, ZooError
 from zoo.plotting import pictures
 from zoo.pretrained import catalog
@@ -196,7 +196,8 @@ def test_a_text_model_is_published_with_its_text(
     torch.manual_seed(0)
     zoo.save(CharLSTM(), path := tmp_path / "writer.safetensors")
     with trusting(classes=[CharLSTM]):
-        preview(zoo.load(path), Text(VOCABULARY, 16), no_inputs).render(path)
+        text = Text(VOCABULARY, 16)
+        preview(zoo.load(path), text, rendered_inputs(path, text)).render(path)
         facts = FACTS | {"sha256": sha256(path), "name": "writer"}
         facts["class"] = class_path_of(CharLSTM)
         path.with_suffix(".md").write_text(str(Card("writer", facts, "# writer")))
@@ -261,7 +262,7 @@ def test_a_model_that_draws_one_thing_is_not_published(hub: Hub, mine: Path) -> 
     with torch.no_grad():
         model.decoder[0].weight.zero_()
     zoo.save(model, mine)
-    preview(zoo.load(mine), Images(), no_inputs).render(mine)
+    preview(zoo.load(mine), Images(), rendered_inputs(mine, Images())).render(mine)
     change(mine, zoo.card("vae-digits").facts["sha256"], sha256(mine))
     assert "mine has collapsed" in fails("publish", "mine.safetensors", NAME, "--force")
 

@@ -15,6 +15,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from zoo.callbacks import rng_state
 from zoo.files import atomic_write
+from zoo.pretrained.trust import class_path_of
 
 Batch = tuple[torch.Tensor, ...]
 
@@ -102,10 +103,8 @@ class Checkpoint(ModelCheckpoint):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         checkpoint["rng_states"] = rng_state.states(pl_module.device)
-        kind = type(pl_module)  # a LightningModule of other people's code may store neither
-        checkpoint.setdefault("images_seen", 0)
-        checkpoint.setdefault(
-            "hyper_parameters", {"_class_path": f"{kind.__module__}.{kind.__qualname__}"}
+        checkpoint.setdefault(  # a LightningModule of other people's code may store none
+            "hyper_parameters", {"_class_path": class_path_of(type(pl_module))}
         )
         align_progress(checkpoint["loops"]["fit_loop"], trainer.num_training_batches)
 

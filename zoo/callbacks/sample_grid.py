@@ -1,5 +1,6 @@
 """Samples and reconstructions during training: files in the run folder, and TensorBoard."""
 
+from functools import partial
 from pathlib import Path
 
 from lightning import Callback, LightningModule, Trainer
@@ -15,8 +16,9 @@ from zoo.callbacks.requirements import (
     require_reconstruction,
 )
 from zoo.core.arguments import Count
-from zoo.core.modality import modality_of, normalize
+from zoo.core.modality import modality_of
 from zoo.core.preview import preview
+from zoo.data.module import ZooDataModule
 from zoo.plotting.pictures import grid, read, rows, save
 
 COLUMNS = 8
@@ -34,20 +36,20 @@ class SampleGrid(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             require_output(self, pl_module)
+            self.data: ZooDataModule | None = None  # until a model needs inputs
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
-
-        def inputs(n: int) -> Tensor:
-            data = require_data(self, trainer)
-            return data.modality.normalize(data.examples("test").values[:n])
-
-        declared = getattr(pl_module, "modality", None)
-        modality = modality_of(pl_module, declared or require_data(self, trainer).modality)
+        modality = modality_of(pl_module, modality_of(trainer.datamodule))  # type: ignore[attr-defined]
         with averaged(trainer, pl_module), isolate_rng():
-            found = preview(pl_module, modality, inputs, self.n, self.seed)
+            found = preview(pl_module, modality, partial(self.inputs, trainer), self.n, self.seed)
         log_file(trainer, found.render(epoch_file(trainer, "samples")), "samples")
+
+    def inputs(self, trainer: Trainer, n: int) -> Tensor:
+        """The first n test inputs; data of other people's code is collected once."""
+        self.data = self.data or require_data(self, trainer)
+        return self.data.inputs(n)
 
 
 class Reconstructions(Callback):
@@ -61,13 +63,12 @@ class Reconstructions(Callback):
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         if stage == "fit":
             require_reconstruction(self, pl_module)
-            require_image_data(self, trainer)
+            self.data = require_image_data(self, trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         if (trainer.current_epoch + 1) % self.every_n_epochs or not trainer.is_global_zero:
             return
-        values = require_image_data(self, trainer).examples("test").values[: self.n]
-        images = normalize(values.to(pl_module.device))
+        images = self.data.inputs(self.n).to(pl_module.device)
         with averaged(trainer, pl_module), isolate_rng():
             reconstruction = require_reconstruction(self, pl_module).reconstruct(images)
         path = epoch_file(trainer, "reconstructions")

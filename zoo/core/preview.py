@@ -92,11 +92,6 @@ PREVIEWS: tuple[tuple[type, Callable[..., Preview]], ...] = (
 )
 
 
-def no_inputs(n: int) -> Tensor:
-    """The inputs of a model that needs none."""
-    raise ZooError(f"{n} inputs are needed to preview a translation. Name data by --recipe")
-
-
 def rendered_inputs(path: Path, modality: Modality) -> Inputs:
     """The inputs that an earlier preview shows."""
 

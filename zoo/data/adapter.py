@@ -11,6 +11,7 @@ from zoo.core.modality import Images, Modality
 from zoo.data.arrays import DatasetInfo, Examples, Split
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe
+from zoo.pretrained.trust import class_path_of
 
 LOADERS = {  # of a split, the first that a data module has
     "train": ("train_dataloader",),
@@ -86,7 +87,7 @@ class AdaptedDataModule(ZooDataModule):
     @property
     def class_path(self) -> str:
         """The import path of the class of the data module that is adapted."""
-        return f"{type(self.data).__module__}.{type(self.data).__qualname__}"
+        return class_path_of(type(self.data))
 
     def arguments(self) -> dict[str, object]:
         return {key: value for key, value in self.data.hparams.items() if key[0] != "_"}

@@ -19,6 +19,7 @@ from zoo.data.arrays import BatchSlicingDataset, DatasetInfo, Examples, Split
 from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.decoding import DAMAGE
 from zoo.errors import BadRecipe, MissingData
+from zoo.pretrained.trust import class_path_of
 
 
 class ZooDataModule(LightningDataModule, ABC):
@@ -64,6 +65,10 @@ class ZooDataModule(LightningDataModule, ABC):
         if split not in self.splits:
             self.splits[split] = self.load(split)
         return self.splits[split]
+
+    def inputs(self, n: int) -> Tensor:
+        """The first n test examples as a model takes them."""
+        return self.modality.normalize(self.examples("test").values[:n])
 
     def load(self, split: Split) -> Examples:
         """Read and check a split; raises MissingData for damaged files."""
@@ -220,7 +225,7 @@ class ZooDataModule(LightningDataModule, ABC):
     @property
     def class_path(self) -> str:
         """The import path of the class of this data module."""
-        return f"{type(self).__module__}.{type(self).__qualname__}"
+        return class_path_of(type(self))
 
     def arguments(self) -> dict[str, object]:
         """The arguments that build this data module again."""

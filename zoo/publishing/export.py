@@ -8,7 +8,6 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from lightning import LightningModule
-from torch import Tensor
 
 from zoo.core.modality import Images, modality_of
 from zoo.core.preview import preview
@@ -20,7 +19,7 @@ from zoo.evaluation.report import describe_duration, fit_sampler, report, with_e
 from zoo.evaluation.training_data import UNKNOWN, Terms, TrainingData, find_training_data
 from zoo.pretrained.cards import Card
 from zoo.pretrained.checkpoints import model_from_checkpoint, newest_checkpoint, read_checkpoint
-from zoo.pretrained.trust import trusting
+from zoo.pretrained.trust import class_path_of, trusting
 from zoo.pretrained.weights import inference_state_dict, load, save, sha256
 from zoo.publishing.reference import differences, recipe_of
 
@@ -92,11 +91,7 @@ def write_preview(model: LightningModule, data: ZooDataModule, path: Path) -> No
             f"{type(model).__name__} must declare its `modality`, as its data are "
             f"{data.modality.noun}. Define it as a property of the class"
         )
-
-    def inputs(n: int) -> Tensor:
-        return modality.normalize(data.examples("test").values[:n])
-
-    preview(model, modality, inputs).render(path)
+    preview(model, modality, data.inputs).render(path)
 
 
 def usable_protocol(
@@ -133,7 +128,7 @@ def kept_of_old_card(path: Path, model: LightningModule, data: object, force: bo
         raise ZooError(
             f"{path.with_suffix('')}.* cannot be replaced, as {error}. {remedy}"
         ) from error
-    kind = f"{type(model).__module__}.{type(model).__qualname__}"
+    kind = class_path_of(type(model))
     old_data = card.within("data").get("name")
     if (card.facts.get("class", kind), old_data) == (kind, data):
         return KeptFacts(card.prose, card.facts.get("paper"))
@@ -154,12 +149,11 @@ def card_facts(
 ) -> dict[str, object]:
     """The front matter of a card."""
     model = load(path)
-    kind = type(model)
     parameters = {name for name, _ in model.named_parameters()}
     found = report(path, trained_on.data, protocol)
     return {
         "name": path.stem,
-        "class": f"{kind.__module__}.{kind.__qualname__}",
+        "class": class_path_of(type(model)),
         "recipe": f"{recipe.parent.name}/{recipe.name}" if recipe else UNKNOWN,
         "commit": run_metadata(state).get("commit", commit()),
         "license": trained_on.license,

@@ -5,8 +5,6 @@ rendered files and the check of one against the other belong to the modality. Tr
 callbacks and the command line go through it, so that a new one needs no change there.
 """
 
-from torch import nn
-
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import ImagePairs, Images, normalize
 from zoo.core.modality.text import Text
@@ -14,7 +12,7 @@ from zoo.core.modality.text import Text
 __all__ = ["ImagePairs", "Images", "Mismatch", "Modality", "Text", "modality_of", "normalize"]
 
 
-def modality_of(model: nn.Module, default: Modality | None = None) -> Modality:
-    """The modality that a model declares, else the default; images for a model without either."""
+def modality_of(model: object, default: Modality | None = None) -> Modality:
+    """The modality that a model, or a data module, declares, else the default, else images."""
     found = getattr(model, "modality", None)
     return found if isinstance(found, Modality) else default or Images()

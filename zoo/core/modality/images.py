@@ -13,23 +13,34 @@ from zoo.errors import ZooError
 from zoo.plotting import pictures
 
 
-@dataclass(frozen=True)
-class Images(Modality):
-    """Images (n, channels, size, size) in [-1, 1], stored as gray levels in uint8. `shapes` are
-    those that a model takes or a data set has; none means any."""
+class Pixels(Modality):
+    """Images (n, channels, h, w) in [-1, 1], stored as gray levels in uint8, rendered as PNG."""
 
-    shapes: tuple[Shape, ...] = ()
-    noun: ClassVar[str] = "images"
     suffix: ClassVar[str] = ".png"
 
     def normalize(self, values: Tensor) -> Tensor:
         return normalize(values)
 
-    def to_array(self, values: Tensor) -> Tensor:
-        return values.permute(0, 2, 3, 1)  # (n, h, w, channels)
-
     def store(self, samples: Tensor) -> Tensor:
         return pictures.to_uint8(samples)
+
+    def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
+        pictures.save(pictures.grid(samples, columns), path)
+
+    def compare(self, path: Path, other: Path) -> str:
+        return compare_pictures(path, other)
+
+
+@dataclass(frozen=True)
+class Images(Pixels):
+    """Images (n, channels, size, size) in [-1, 1], stored as gray levels in uint8. `shapes` are
+    those that a model takes or a data set has; none means any."""
+
+    shapes: tuple[Shape, ...] = ()
+    noun: ClassVar[str] = "images"
+
+    def to_array(self, values: Tensor) -> Tensor:
+        return values.permute(0, 2, 3, 1)  # (n, h, w, channels)
 
     def toy(self, n: int) -> tuple[Tensor, Tensor]:
         return noise(n, self.shapes[0] if self.shapes else (1, 8, 8)), torch.arange(n) % 10
@@ -41,28 +52,15 @@ class Images(Modality):
             return None
         return shape_mismatch(self.shapes, data.shapes[0])
 
-    def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
-        pictures.save(pictures.grid(samples, columns), path)
-
-    def compare(self, path: Path, other: Path) -> str:
-        return compare_pictures(path, other)
-
 
 @dataclass(frozen=True)
-class ImagePairs(Modality):
+class ImagePairs(Pixels):
     """Pairs of images (n, channels, h, w) in [-1, 1], an input and its target, both stored as gray
     levels in uint8: batches are (inputs, targets)."""
 
     input: Shape
     target: Shape
     noun: ClassVar[str] = "pairs of images"
-    suffix: ClassVar[str] = ".png"
-
-    def normalize(self, values: Tensor) -> Tensor:
-        return normalize(values)
-
-    def store(self, samples: Tensor) -> Tensor:
-        return pictures.to_uint8(samples)
 
     def normalize_labels(self, labels: Tensor) -> Tensor:
         return normalize(labels)
@@ -78,12 +76,6 @@ class ImagePairs(Modality):
         if data.target != self.target:
             return shape_mismatch((self.target,), data.target, "the targets")
         return None
-
-    def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
-        pictures.save(pictures.grid(samples, columns), path)
-
-    def compare(self, path: Path, other: Path) -> str:
-        return compare_pictures(path, other)
 
     def inputs(self, path: Path) -> Tensor:
         tiles = pictures.tiles(pictures.read(path), self.input[1:])  # (rows, columns, 3, h, w)
