@@ -20,6 +20,16 @@ def test_replay_pool_returns_half_earlier_fakes() -> None:
     assert int(loaded.filled) == 10
 
 
+def test_the_deviation_within_groups() -> None:
+    """Image i is in group i mod (n / group); a group that does not divide n shrinks."""
+    x = torch.randn(8, 3, 2, 2)
+    appended = MinibatchStdDev(group=4)(x)[:, 3, 0, 0]
+    for i in range(8):
+        expected = x[i % 2 :: 2].std(0, unbiased=False).mean()
+        assert appended[i].allclose(expected, atol=1e-5)
+    assert MinibatchStdDev(group=4)(x[:6]).shape == (6, 4, 2, 2)
+
+
 def test_minibatch_layers_equal_loops() -> None:
     x = torch.randn(6, 3, 4, 4)
     appended = MinibatchStdDev()(x)[:, 3]

@@ -14,6 +14,7 @@ from zoo.gans.projection_gan import ProjectionGAN
 from zoo.gans.ragan import RaGAN
 from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
+from zoo.gans.stylegan2 import StyleGAN2
 from zoo.gans.vae_gan import VAEGAN
 from zoo.gans.wgan import WGAN
 from zoo.gans.wgan_gp import WGANGP
@@ -36,4 +37,5 @@ __all__ = [
     "InfoGAN",
     "ProjectionGAN",
     "RaGAN",
+    "StyleGAN2",
 ]

@@ -1,20 +1,33 @@
 """Layers that compare the images of a batch, and a pool of earlier images."""
 
+from math import gcd
+
 import torch
 from torch import Tensor, nn
 
+from zoo.layers.precision import at_least_float32
+
 
 class MinibatchStdDev(nn.Module):
-    """Append the standard deviation of the batch as a channel: (n, c, h, w) to (n, c + 1, h, w).
+    """Append the standard deviation within each group of images as a channel: (n, c, h, w) to
+    (n, c + 1, h, w).
 
-    The deviation is averaged over channels and positions.
+    The deviation is averaged over channels and positions. `group` is the number of images in a
+    group, by default the batch; if it does not divide n, their greatest common divisor is used.
 
     Karras et al., 2018, section 3, https://arxiv.org/abs/1710.10196
     """
 
+    def __init__(self, group: int | None = None) -> None:
+        super().__init__()
+        self.group = group
+
     def forward(self, x: Tensor) -> Tensor:
-        std = x.float().var(0, unbiased=False).add(1e-8).sqrt().mean()
-        return torch.cat([x, std.to(x.dtype).expand_as(x[:, :1])], 1)
+        group = gcd(len(x), self.group) if self.group else len(x)
+        groups = at_least_float32(x).unflatten(0, (group, -1))  # (images, groups, c, h, w)
+        std = groups.var(0, unbiased=False).add(1e-8).sqrt().mean((1, 2, 3))
+        std = std.repeat(group).to(x.dtype).view(-1, 1, 1, 1)  # image i is in group i mod groups
+        return torch.cat([x, std.expand_as(x[:, :1])], 1)
 
 
 class MinibatchDiscrimination(nn.Module):

@@ -59,3 +59,17 @@ def r2(critic: Critic, fake: Tensor) -> Tensor:
     Mescheder et al., 2018, equation 10.
     """
     return r1(critic, fake)
+
+
+def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
+    """Norms |J^T y| (n,) of the gradients of images with respect to their styles w (n, layers, d),
+    in directions y ~ N(0, I) of the images, divided by the root of the number of pixels.
+
+    The norms are root mean squares over the layers. Karras et al., 2020, section 3.2,
+    https://arxiv.org/abs/1912.04958
+    """
+    with torch.autocast(w.device.type, enabled=False):
+        images = synthesis(at_least_float32(w))
+        y = torch.randn_like(images) / (images.shape[2] * images.shape[3]) ** 0.5
+        (grad,) = torch.autograd.grad((images * y).sum(), w, create_graph=True)
+    return grad.square().sum(2).mean(1).sqrt()

@@ -1,0 +1,232 @@
+"""StyleGAN2. Karras et al., 2020, https://arxiv.org/abs/1912.04958
+
+A mapping network turns latents z into styles w, which scale the channels of every convolution;
+demodulation replaces StyleGAN's instance norm. The generator sums images of all resolutions, the
+discriminator is residual, and both regularizers are lazy.
+"""
+
+from functools import partial
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from zoo.core.adversarial import LatentAdversarialModule
+from zoo.core.arguments import Count, Depth, Width
+from zoo.core.module import eval_in_chunks
+from zoo.layers.augment import augmented
+from zoo.layers.convnets import widening
+from zoo.layers.equalized import EqualizedConv2d, EqualizedLinear, PixelNorm, ScaledLeakyReLU
+from zoo.layers.minibatch import MinibatchStdDev
+from zoo.layers.modulated import ModulatedConv, StyledLayer
+from zoo.layers.precision import at_least_float32
+from zoo.layers.resample import blur, downsample, upsample
+from zoo.losses.adversarial import non_saturating
+from zoo.losses.penalties import path_lengths, r1
+
+R1_INTERVAL, PATH_LENGTH_INTERVAL = 16, 4  # steps, appendix B
+MIXING, DECAY = 0.9, 0.995  # probability of two styles in an image; decay of the mean style
+
+
+def stages(width: int, size: int, most: int) -> list[int]:
+    """Channels at 4, 8, ..., `size` pixels: `width` at the last, doubling down to `most`."""
+    return [min(w, most) for w in [*widening(width, size), widening(width, size)[-1] * 2]][::-1]
+
+
+class Mapping(nn.Sequential):
+    """Map latents z (n, latent) to styles w (n, latent)."""
+
+    def __init__(self, latent: int, depth: int) -> None:
+        dense = partial(EqualizedLinear, latent, latent, lr_scale=0.01)
+        super().__init__(
+            PixelNorm(), *(nn.Sequential(dense(), ScaledLeakyReLU()) for _ in range(depth))
+        )
+
+
+class ToImage(nn.Module):
+    """Map features (n, a, h, w) to images by a modulated 1 x 1 convolution, not demodulated."""
+
+    def __init__(self, a: int, channels: int, latent: int) -> None:
+        super().__init__()
+        self.conv = ModulatedConv(a, channels, 1, latent)
+        self.bias = nn.Parameter(torch.zeros(channels, 1, 1))
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        return self.conv(x, w, demodulate=False) + self.bias
+
+
+class Synthesis(nn.Module):
+    """Map styles (n, layers, latent), one for each layer, to images (n, channels, size, size)."""
+
+    def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        widths = stages(width, size, latent)
+        layer = partial(StyledLayer, latent=latent)
+        self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
+        self.first = layer(widths[0], widths[0], 4)
+        self.grow = nn.ModuleList(
+            layer(a, b, 8 << i, up=True) for i, (a, b) in enumerate(pairwise(widths))
+        )
+        self.refine = nn.ModuleList(layer(b, b, 8 << i) for i, b in enumerate(widths[1:]))
+        self.images = nn.ModuleList(ToImage(a, channels, latent) for a in widths)
+        self.layers = 2 * len(widths)
+
+    def forward(self, w: Tensor) -> Tensor:
+        first, *styles = w.unbind(1)
+        x = self.first(self.constant.expand(len(w), -1, -1, -1), first)
+        image = self.images[0](x, styles[0])
+        for i, (grow, refine) in enumerate(zip(self.grow, self.refine, strict=True)):
+            x = refine(grow(x, styles[2 * i]), styles[2 * i + 1])
+            image = upsample(image) + self.images[i + 1](x, styles[2 * i + 2])
+        return image
+
+
+class Generator(nn.Module):
+    """Map latents z (n, latent) to images (n, channels, size, size) without bounds."""
+
+    mean_style: Tensor  # (latent,), a moving average
+
+    def __init__(self, latent: int, depth: int, width: int, size: int, channels: int) -> None:
+        super().__init__()
+        self.mapping = Mapping(latent, depth)
+        self.synthesis = Synthesis(latent, width, size, channels)
+        self.register_buffer("mean_style", torch.zeros(latent))
+
+    def styles(self, z: Tensor) -> Tensor:
+        """Styles (n, layers, latent); in training mode, from a random layer on those of other
+        latents, for nine batches of ten (StyleGAN, section 3.1)."""
+        w = self.mapping(z)
+        if not self.training:
+            return w[:, None].expand(-1, self.synthesis.layers, -1)
+        self.mean_style.lerp_(w.detach().mean(0).to(self.mean_style), 1 - DECAY)
+        other = self.mapping(torch.randn_like(z))
+        mixed = torch.rand((), device=z.device) < MIXING
+        crossover = torch.randint(1, self.synthesis.layers, (), device=z.device)
+        layer = torch.arange(self.synthesis.layers, device=z.device)
+        swap = (mixed & (layer >= crossover))[:, None]
+        return torch.where(swap, other[:, None], w[:, None])
+
+    def forward(self, z: Tensor) -> Tensor:
+        return self.synthesis(self.styles(z))
+
+
+class ResBlock(nn.Module):
+    """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2)."""
+
+    def __init__(self, a: int, b: int) -> None:
+        super().__init__()
+        self.first, self.second = EqualizedConv2d(a, a, 3), EqualizedConv2d(a, b, 3, stride=2)
+        self.skip, self.activation = EqualizedConv2d(a, b, 1, bias=False), ScaledLeakyReLU()
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.activation(self.first(x))
+        h = self.activation(self.second(blur(h, padding=2)))
+        return (h + self.skip(downsample(x))) / 2**0.5
+
+
+class Discriminator(nn.Sequential):
+    """Map images (n, channels, size, size) to logits (n,) that each image is real."""
+
+    def __init__(self, width: int, size: int, channels: int, most: int) -> None:
+        widths = stages(width, size, most)[::-1]
+        last = widths[-1]
+        super().__init__(
+            EqualizedConv2d(channels, widths[0], 1),
+            ScaledLeakyReLU(),
+            *(ResBlock(a, b) for a, b in pairwise(widths)),
+            MinibatchStdDev(group=4),
+            EqualizedConv2d(last + 1, last, 3),
+            ScaledLeakyReLU(),
+            nn.Flatten(),  # 4 x 4
+            EqualizedLinear(last * 16, last),
+            ScaledLeakyReLU(),
+            EqualizedLinear(last, 1),
+            nn.Flatten(0),
+        )
+
+
+class StyleGAN2(LatentAdversarialModule):
+    """StyleGAN2 with the authors' networks for 64 pixels; `path_length_weight` 0 omits the penalty.
+
+    Latents, styles and the widest maps have `latent` channels, the maps at full resolution `width`.
+    `r1_weight` is gamma. `augment` lists policies of zoo.layers.augment (color, translation,
+    cutout), which help with small data sets. Raises UnknownName for another policy and BadRecipe
+    unless `size` is a power of two >= 8.
+    """
+
+    double_backward = True
+    generator: Generator
+    mean_path: Tensor  # a moving average of path lengths
+
+    def __init__(
+        self,
+        size: Count = 64,
+        channels: Count = 3,
+        latent: Width = 512,
+        width: Width = 256,
+        mapping_depth: Depth = 8,
+        r1_weight: float = 0.1,
+        path_length_weight: float = 2.0,
+        lr: float = 2.5e-3,
+        augment: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.generator = Generator(latent, mapping_depth, width, size, channels)
+        discriminator = Discriminator(width, size, channels, latent)
+        self.discriminator = augmented(discriminator, augment)
+        self.register_buffer("mean_path", torch.zeros(()))
+        self.to(memory_format=torch.channels_last)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], with fixed noise."""
+        return super().decode(z).clamp(-1, 1)
+
+    def styles(self, z: Tensor) -> Tensor:
+        """Latents (n, latent) to styles (n, layers, latent), the same for all layers."""
+        z = self.validate_latents(z)
+        return at_least_float32(eval_in_chunks(self, z, self.generator.styles))
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        """Styles (n, layers, latent) to images (n, channels, size, size) in [-1, 1]."""
+        w = w.to(self.parameter_dtype)
+        return at_least_float32(eval_in_chunks(self, w, self.generator.synthesis)).clamp(-1, 1)
+
+    def mean_style(self) -> Tensor:
+        """The mean style (latent,), toward which truncation moves styles."""
+        return self.generator.mean_style
+
+    def players(self) -> dict[str, Optimizer]:
+        def lazy(player: nn.Module, interval: int) -> Adam:  # appendix B
+            c = interval / (interval + 1)
+            return Adam(player.parameters(), lr=c * self.hparams["lr"], betas=(0.0, 0.99**c))
+
+        return {
+            "discriminator": lazy(self.discriminator, R1_INTERVAL),
+            "generator": lazy(self.generator, PATH_LENGTH_INTERVAL),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Take a step of each player on the logistic loss; then, at their intervals, one on R1 and
+        one on the path length penalty. Both players use the same fake images."""
+        D, G = self.discriminator, self.generator
+        step, (real, _) = self.global_step, batch
+        fake = G(self.prior(len(real)))
+
+        with self.turn("discriminator") as descend:
+            descend(non_saturating.discriminator(D(real), D(fake.detach())))
+            if step % R1_INTERVAL == 0:  # section 3.1
+                descend(R1_INTERVAL * self.hparams["r1_weight"] * r1(D, real))
+
+        with self.turn("generator") as descend:
+            descend(non_saturating.generator(D(fake)))
+            if (weight := self.hparams["path_length_weight"]) and step % PATH_LENGTH_INTERVAL == 0:
+                descend(PATH_LENGTH_INTERVAL * weight * self.path_length_penalty(len(real) // 2))
+
+    def path_length_penalty(self, n: int) -> Tensor:
+        """Penalize path lengths of n images other than their moving average: equation 4."""
+        G = self.generator
+        lengths = path_lengths(G.synthesis, G.styles(self.prior(max(n, 1))))
+        self.mean_path.lerp_(lengths.detach().mean(), 0.01)
+        return (lengths - self.mean_path).square().mean()
