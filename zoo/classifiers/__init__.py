@@ -1,6 +1,7 @@
 """Image classifiers, one paper per file; their features serve as spaces for metrics."""
 
+from zoo.classifiers.attribute_resnet import AttributeResNet
 from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
 
-__all__ = ["LeNet", "ResNet"]
+__all__ = ["AttributeResNet", "LeNet", "ResNet"]

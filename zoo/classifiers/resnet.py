@@ -41,6 +41,12 @@ def convolution(a: int, b: int, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm2d(b))
 
 
+def body(channels: int, widths: list[int]) -> nn.Sequential:
+    """A convolution to widths[0] maps, and a block for each pair of neighboring widths."""
+    blocks = (Block(a, b) for a, b in pairwise(widths))
+    return nn.Sequential(convolution(channels, widths[0]), nn.ReLU(), *blocks)
+
+
 class ResNet(ImageClassifier):
     """ResNet with 6 * blocks + 2 layers for images (n, channels, size, size) in [-1, 1].
 
@@ -61,11 +67,7 @@ class ResNet(ImageClassifier):
         super().__init__()
         self.save_hyperparameters()
         widths = [width << stage for stage in range(3) for _ in range(blocks)]
-        self.body = nn.Sequential(
-            convolution(channels, width),
-            nn.ReLU(),
-            *(Block(a, b) for a, b in pairwise([width, *widths])),
-        )
+        self.body = body(channels, [width, *widths])
         self.head = nn.Linear(4 * width, classes)
         self.apply(initialize).to(memory_format=torch.channels_last)
 

@@ -1,19 +1,37 @@
-"""The base class of image classifiers."""
+"""Base classes of image classifiers, of classes and of attributes."""
 
 from abc import ABC
 
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from zoo.checks import check_features
 from zoo.core.module import ZooModule, eval_in_chunks
 from zoo.layers.precision import at_least_float32
 
 
-class ImageClassifier(ZooModule, ABC):
-    """Image classifier: `forward` returns features (n, d) of images, `head` returns logits."""
+class FeatureNetwork(ZooModule, ABC):
+    """A network of images: `forward` returns features (n, d), `head` returns logits."""
 
     head: nn.Linear
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to the inputs (n, d) of the last layer."""
+        return at_least_float32(eval_in_chunks(self, self.validate_images(x), self))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (..., d) to logits (..., classes)."""
+        check_features(features, self.head.in_features)
+        return at_least_float32(self.head(features.to(self.parameter_dtype)))
+
+    def predict_logits(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        logits = eval_in_chunks(self, self.validate_images(x), lambda chunk: self.head(self(chunk)))
+        return at_least_float32(logits)
+
+
+class ImageClassifier(FeatureNetwork):
+    """A classifier of images with one label each, (n,)."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
@@ -26,16 +44,25 @@ class ImageClassifier(ZooModule, ABC):
         correct = (self.head(self(x)).argmax(1) == y).float()
         self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
 
-    def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to the inputs (n, d) of the last layer."""
-        return at_least_float32(eval_in_chunks(self, self.validate_images(x), self))
-
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
-        logits = eval_in_chunks(self, self.validate_images(x), lambda chunk: self.head(self(chunk)))
-        return at_least_float32(logits)
+        return self.predict_logits(x)
 
-    def logits(self, features: Tensor) -> Tensor:
-        """Features (..., d) to logits (..., classes)."""
-        check_features(features, self.head.in_features)
-        return at_least_float32(self.head(features.to(self.parameter_dtype)))
+
+class AttributeClassifier(FeatureNetwork):
+    """A classifier of images with several labels each, (n, attributes), of 0 or 1."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = binary_cross_entropy_with_logits(self.head(self(x)), y.to(x.dtype))
+        self.log_on_interval({"cross_entropy": loss})
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        correct = ((self.head(self(x)) > 0) == y).float()
+        self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
+
+    def predict_attributes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to the probabilities (n, attributes)."""
+        return self.predict_logits(x).sigmoid()

@@ -194,3 +194,20 @@ class Classifier(Protocol):
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
         ...
+
+
+@runtime_checkable
+class PredictsAttributes(Protocol):
+    """Predicts attributes of images, of which each has any number."""
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
+        ...
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (..., d) to logits (..., attributes)."""
+        ...
+
+    def predict_attributes(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to probabilities (n, attributes)."""
+        ...

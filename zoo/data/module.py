@@ -32,6 +32,7 @@ class ZooDataModule(LightningDataModule, ABC):
 
     source: DatasetInfo
     extractor: ClassVar[str] = ""  # the space in which distances to this data set are measured
+    further_extractors: ClassVar[tuple[str, ...]] = ()  # other spaces, measured beside it
     reference: ClassVar[Split] = "test"  # the split to which they are measured
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root

@@ -12,6 +12,7 @@ from zoo.core.protocols import (
     Clusterer,
     Denoiser,
     HasSparseCode,
+    PredictsAttributes,
     Quantizes,
     SupportsELBO,
     SupportsEncoding,
@@ -23,6 +24,7 @@ from zoo.core.protocols import (
 from zoo.data.arrays import Examples
 from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError
+from zoo.evaluation.attributes import attribute_accuracy
 from zoo.evaluation.latent_codes import (
     activity,
     anomaly_detection,
@@ -97,6 +99,7 @@ def on_test(function: Callable[[LightningModule, Examples], Record]) -> Measure:
 
 METRICS: tuple[Metrics, ...] = (
     Metrics(Classifier, Images, on_test(accuracy)),
+    Metrics(PredictsAttributes, Images, attribute_accuracy),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, bits_per_character),
     Metrics(SupportsScoring, Modality, nll),

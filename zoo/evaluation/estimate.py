@@ -51,15 +51,21 @@ def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Prot
 
 
 def distances_seconds(data: ZooDataModule, protocol: Protocol, pixels: Tensor) -> float:
-    """The seconds of all features and of all distances between images."""
-    name = protocol.extractor or data.extractor
-    extractor = load_extractor(name, pixels.device)
+    """The seconds of all features and of all distances between images, in all spaces."""
+    usual = (data.extractor, *data.further_extractors)
+    names = (protocol.extractor,) if protocol.extractor else usual
     split = data.examples(protocol.against or data.reference)
     images = protocol.images + min(protocol.images, len(split.values))
+    return sum(seconds_in_space(name, pixels, images) for name in names) * protocol.seeds
+
+
+def seconds_in_space(name: str, pixels: Tensor, images: int) -> float:
+    """The seconds of features and distances of as many images in the space of an extractor."""
+    extractor = load_extractor(name, pixels.device)
     features = extractor(pixels)
     once = timed(lambda: torch.cdist(features, features).topk(min(8, len(features)), largest=False))
     pairs = PAIRINGS * (images / len(pixels)) ** 2 * once
-    return protocol.seeds * (images / len(pixels) * timed(lambda: extractor(pixels)) + pairs)
+    return images / len(pixels) * timed(lambda: extractor(pixels)) + pairs
 
 
 @torch.no_grad()

@@ -38,7 +38,7 @@ def render_figures(
             f"a model must have `sample` for figures, got {type(model).__name__}. Leave out "
             "--pictures"
         )
-    space = find_space(data, protocol, model.device)
+    space = find_space(protocol.extractor or data.extractor, data, protocol, model.device)
     images = model.sample(SUPPORT, seed=0).cpu()
     features = extract(space.extractor, pictures.to_uint8(images), "samples")
     pairs = images[nearest_pairs(features, PAIRS).cpu()]

@@ -15,11 +15,13 @@ from zoo.core.module import CHUNK
 from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 from zoo.data.arrays import Split
 from zoo.data.features import extract, real_features
+from zoo.data.images import ImageDataModule
 from zoo.data.module import ZooDataModule
 from zoo.data.stacked import StackedMNIST
+from zoo.evaluation.attributes import attribute_gap
 from zoo.evaluation.records import Protocol, Record, rounded, skip_if_not_measurable
 from zoo.metrics.checks import NotEnough
-from zoo.metrics.extractors import ClassifierFeatures, Extractor, Inception
+from zoo.metrics.extractors import AttributeFeatures, ClassifierFeatures, Extractor, Inception
 from zoo.metrics.extrapolation import frechet_infinity
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
@@ -55,9 +57,8 @@ class Space(NamedTuple):
         return metric_name(kind, self.name)
 
 
-def find_space(data: ZooDataModule, protocol: Protocol, device: torch.device) -> Space:
-    """The space of the protocol's or the data's extractor; raises UnknownName and MissingData."""
-    name = protocol.extractor or data.extractor
+def find_space(name: str, data: ZooDataModule, protocol: Protocol, device: torch.device) -> Space:
+    """The space of an extractor; raises UnknownName and MissingData."""
     extractor = load_extractor(name, device)
     splits: tuple[Split, ...] = ("train", "test")
     features = {s: real_features(extractor, data, s, protocol.images).to(device) for s in splits}
@@ -67,8 +68,18 @@ def find_space(data: ZooDataModule, protocol: Protocol, device: torch.device) ->
 def sample_metrics(
     model: LightningModule, data: ZooDataModule, protocol: Protocol
 ) -> Iterator[Record]:
+    """Records of all metrics of samples in the space of the protocol, else in those of the data.
+    Raises UnknownName and MissingData for the extractors."""
+    usual = (data.extractor, *data.further_extractors)
+    for name in (protocol.extractor,) if protocol.extractor else usual:
+        space = find_space(name, data, protocol, model.device)
+        yield from metrics_in_space(space, model, data, protocol)
+
+
+def metrics_in_space(
+    space: Space, model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
     """Records of all metrics of samples: means over seeds, with standard deviations as `spread`."""
-    space = find_space(data, protocol, model.device)
     is_stacked = isinstance(data, StackedMNIST) and isinstance(space.extractor, ClassifierFeatures)
     n = STACKED if is_stacked and protocol.name == "full" else protocol.images
     runs, first, correct = [], torch.empty(0), []
@@ -78,6 +89,7 @@ def sample_metrics(
         records = chain(
             distance_metrics(space, fake[: protocol.images], protocol),
             classifier_metrics(space, fake),
+            attribute_metrics(space, fake, data),
         )
         runs.append([*tqdm(records, f"metrics of seed {seed}", leave=False, disable=None)])
         if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
@@ -157,6 +169,14 @@ def classifier_metrics(space: Space, fake: Tensor) -> Iterator[Record]:
             }
     for metric, value in values.items():
         yield {"metric": metric, "value": value, "fake": len(fake)}
+
+
+def attribute_metrics(space: Space, fake: Tensor, data: ZooDataModule) -> Iterator[Record]:
+    """The record of the shares of attributes, where the extractor is an attribute classifier."""
+    if isinstance(space.extractor, AttributeFeatures):
+        names = data.attributes if isinstance(data, ImageDataModule) else ()
+        real, fakes = (space.extractor.attributes(x) for x in (space.real, fake))
+        yield attribute_gap(real, fakes, names) | {"split": space.split}
 
 
 def conditional_accuracy(correct: Tensor, names: Sequence[str]) -> Record:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from zoo.core.module import ZooModule
-from zoo.core.protocols import Classifier
+from zoo.core.protocols import Classifier, PredictsAttributes
 from zoo.errors import BadWeights, MissingData
 
 
@@ -85,6 +85,26 @@ class ClassifierFeatures(Extractor):
         width = self.classifier.get_parameter("head.weight").shape[1]
         by_channel = features.float().unflatten(1, (-1, width))  # (n, 1 or 3, width)
         return cast(Classifier, self.classifier).logits(by_channel).argmax(2)
+
+
+class AttributeFeatures(Extractor):
+    """Features of an attribute classifier of the zoo, such as an AttributeResNet."""
+
+    def __init__(self, classifier: ZooModule, sha256: str) -> None:
+        super().__init__()
+        self.classifier, self.digest = classifier.eval(), sha256
+
+    def sha256(self) -> str:
+        """SHA-256 digest of the classifier's weights file."""
+        return self.digest
+
+    def extract(self, x: Tensor) -> Tensor:
+        return cast(PredictsAttributes, self.classifier).features(x)
+
+    @torch.no_grad()
+    def attributes(self, features: Tensor) -> Tensor:
+        """Which attributes are more probable than not, (n, attributes), from features (n, d)."""
+        return cast(PredictsAttributes, self.classifier).logits(features.float()) > 0
 
 
 class SqueezeNet(Extractor):

@@ -4,8 +4,10 @@ from functools import cache
 
 import torch
 
+from zoo.core.protocols import PredictsAttributes
 from zoo.errors import UnknownName
 from zoo.metrics.extractors import (
+    AttributeFeatures,
     ClassifierFeatures,
     Extractor,
     Inception,
@@ -22,6 +24,7 @@ LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
     "pixels": Pixels,
     "thumbnails": Thumbnails,
 }
+SPACES = {"resnet-celeba": "attributes"}  # names in metrics, where not the extractor's first word
 
 
 @cache
@@ -31,7 +34,9 @@ def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     check_extractor(name)
     if name in LIBRARY:
         return LIBRARY[name]().to(device)
-    return ClassifierFeatures(catalog.load(name, device), sha256(catalog.weights_path(name)))
+    network = catalog.load(name, device)
+    kind = AttributeFeatures if isinstance(network, PredictsAttributes) else ClassifierFeatures
+    return kind(network, sha256(catalog.weights_path(name)))
 
 
 def check_extractor(name: str) -> None:
@@ -42,9 +47,9 @@ def check_extractor(name: str) -> None:
 
 
 def metric_name(kind: str, extractor: str) -> str:
-    """The kind of metric and the first word of its feature space, as `fd-lenet`. The names `fid`,
-    `kid` and `fid-infinity` are reserved for TF-Inception."""
+    """The kind of metric and the first word of its feature space, as `fd-lenet`, or the name in
+    SPACES. The names `fid`, `kid` and `fid-infinity` are reserved for TF-Inception."""
     usual = {"fd": "fid", "kd": "kid", "fd-infinity": "fid-infinity"}
     if extractor == "inception" and kind in usual:
         return usual[kind]
-    return f"{kind}-{extractor.partition('-')[0]}"
+    return f"{kind}-{SPACES.get(extractor, extractor.partition('-')[0])}"
