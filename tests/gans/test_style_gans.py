@@ -93,7 +93,7 @@ def test_a_latent_has_one_image(trained: StyleGAN2) -> None:
 def test_decoding_is_mapping_and_synthesis(trained: StyleGAN2) -> None:
     z = trained.prior(4, seed=0)
     w = trained.styles(z)
-    assert w.shape == (4, trained.generator.synthesis.layers, 8)
+    assert w.shape == (4, trained.generator.layers, 8)
     assert (w == w[:, :1]).all()
     assert torch.allclose(trained.synthesize(w), trained.decode(z), atol=1e-6)
 

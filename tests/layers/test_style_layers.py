@@ -4,8 +4,8 @@ import torch
 from torch.nn.functional import conv2d, conv_transpose2d, interpolate, pad
 
 from zoo.layers.equalized import EqualizedConv2d, EqualizedLinear, PixelNorm
-from zoo.layers.modulated import ModulatedConv, StyledLayer
 from zoo.layers.resample import TAPS, blur, downsample, upsample
+from zoo.layers.styles import ModulatedConv, StyledLayer
 
 
 def test_equalized_layers_keep_the_variance_of_their_inputs() -> None:

@@ -211,3 +211,26 @@ class PredictsAttributes(Protocol):
     def predict_attributes(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to probabilities (n, attributes)."""
         ...
+
+
+@runtime_checkable
+class HasStyles(SupportsSampling, Protocol):
+    """Maps latents to styles w, one for each layer, from which images are synthesized."""
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor: ...
+
+    def styles(self, z: Tensor) -> Tensor:
+        """Latents (n, latent) to styles (n, layers, width)."""
+        ...
+
+    def synthesize(self, w: Tensor) -> Tensor:
+        """Styles (n, layers, width) to images (n, channels, size, size) in [-1, 1]."""
+        ...
+
+    def mean_style(self) -> Tensor:
+        """The mean style (width,) of the prior."""
+        ...
+
+    def style_weights(self) -> list[Tensor]:
+        """The matrix (a, width) of each layer that maps its style to the scales of its maps."""
+        ...

@@ -5,43 +5,29 @@ demodulation replaces StyleGAN's instance norm. The generator sums images of all
 discriminator is residual, and both regularizers are lazy.
 """
 
-from functools import partial
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from zoo.core.adversarial import LatentAdversarialModule
 from zoo.core.arguments import Count, Depth, Width
-from zoo.core.module import eval_in_chunks
+from zoo.core.style_based import StyleAdversarialModule
 from zoo.layers.augment import augmented
 from zoo.layers.convnets import widening
-from zoo.layers.equalized import EqualizedConv2d, EqualizedLinear, PixelNorm, ScaledLeakyReLU
+from zoo.layers.equalized import EqualizedConv2d, EqualizedLinear, ScaledLeakyReLU
 from zoo.layers.minibatch import MinibatchStdDev
-from zoo.layers.modulated import ModulatedConv, StyledLayer
-from zoo.layers.precision import at_least_float32
 from zoo.layers.resample import blur, downsample, upsample
+from zoo.layers.styles import ModulatedConv, StyledLayer, StyleGenerator
 from zoo.losses.adversarial import non_saturating
 from zoo.losses.penalties import path_lengths, r1
 
 R1_INTERVAL, PATH_LENGTH_INTERVAL = 16, 4  # steps, appendix B
-MIXING, DECAY = 0.9, 0.995  # probability of two styles in an image; decay of the mean style
 
 
 def stages(width: int, size: int, most: int) -> list[int]:
     """Channels at 4, 8, ..., `size` pixels: `width` at the last, doubling down to `most`."""
     return [min(w, most) for w in [*widening(width, size), widening(width, size)[-1] * 2]][::-1]
-
-
-class Mapping(nn.Sequential):
-    """Map latents z (n, latent) to styles w (n, latent)."""
-
-    def __init__(self, latent: int, depth: int) -> None:
-        dense = partial(EqualizedLinear, latent, latent, lr_scale=0.01)
-        super().__init__(
-            PixelNorm(), *(nn.Sequential(dense(), ScaledLeakyReLU()) for _ in range(depth))
-        )
 
 
 class ToImage(nn.Module):
@@ -56,59 +42,40 @@ class ToImage(nn.Module):
         return self.conv(x, w, demodulate=False) + self.bias
 
 
+class Block(nn.Module):
+    """Double the resolution of maps (n, a, h, w) and of the image that is their sum so far."""
+
+    def __init__(self, a: int, b: int, size: int, latent: int, channels: int) -> None:
+        super().__init__()
+        self.grow = StyledLayer(a, b, size, latent, up=True)
+        self.refine = StyledLayer(b, b, size, latent)
+        self.to_image = ToImage(b, channels, latent)
+
+    def forward(self, x: Tensor, image: Tensor, w: Tensor) -> tuple[Tensor, Tensor]:
+        first, second, third = w.unbind(1)  # the third is the first of the next block
+        x = self.refine(self.grow(x, first), second)
+        return x, upsample(image) + self.to_image(x, third)
+
+
 class Synthesis(nn.Module):
     """Map styles (n, layers, latent), one for each layer, to images (n, channels, size, size)."""
 
     def __init__(self, latent: int, width: int, size: int, channels: int) -> None:
         super().__init__()
         widths = stages(width, size, latent)
-        layer = partial(StyledLayer, latent=latent)
         self.constant = nn.Parameter(torch.randn(1, widths[0], 4, 4))
-        self.first = layer(widths[0], widths[0], 4)
-        self.grow = nn.ModuleList(
-            layer(a, b, 8 << i, up=True) for i, (a, b) in enumerate(pairwise(widths))
-        )
-        self.refine = nn.ModuleList(layer(b, b, 8 << i) for i, b in enumerate(widths[1:]))
-        self.images = nn.ModuleList(ToImage(a, channels, latent) for a in widths)
+        self.first = StyledLayer(widths[0], widths[0], 4, latent)
+        self.to_image = ToImage(widths[0], channels, latent)
+        blocks = (Block(*ab, 8 << i, latent, channels) for i, ab in enumerate(pairwise(widths)))
+        self.blocks = nn.ModuleList(blocks)
         self.layers = 2 * len(widths)
 
     def forward(self, w: Tensor) -> Tensor:
-        first, *styles = w.unbind(1)
-        x = self.first(self.constant.expand(len(w), -1, -1, -1), first)
-        image = self.images[0](x, styles[0])
-        for i, (grow, refine) in enumerate(zip(self.grow, self.refine, strict=True)):
-            x = refine(grow(x, styles[2 * i]), styles[2 * i + 1])
-            image = upsample(image) + self.images[i + 1](x, styles[2 * i + 2])
+        x = self.first(self.constant.expand(len(w), -1, -1, -1), w[:, 0])
+        image = self.to_image(x, w[:, 1])
+        for i, block in enumerate(self.blocks):
+            x, image = block(x, image, w[:, 2 * i + 1 : 2 * i + 4])
         return image
-
-
-class Generator(nn.Module):
-    """Map latents z (n, latent) to images (n, channels, size, size) without bounds."""
-
-    mean_style: Tensor  # (latent,), a moving average
-
-    def __init__(self, latent: int, depth: int, width: int, size: int, channels: int) -> None:
-        super().__init__()
-        self.mapping = Mapping(latent, depth)
-        self.synthesis = Synthesis(latent, width, size, channels)
-        self.register_buffer("mean_style", torch.zeros(latent))
-
-    def styles(self, z: Tensor) -> Tensor:
-        """Styles (n, layers, latent); in training mode, from a random layer on those of other
-        latents, for nine batches of ten (StyleGAN, section 3.1)."""
-        w = self.mapping(z)
-        if not self.training:
-            return w[:, None].expand(-1, self.synthesis.layers, -1)
-        self.mean_style.lerp_(w.detach().mean(0).to(self.mean_style), 1 - DECAY)
-        other = self.mapping(torch.randn_like(z))
-        mixed = torch.rand((), device=z.device) < MIXING
-        crossover = torch.randint(1, self.synthesis.layers, (), device=z.device)
-        layer = torch.arange(self.synthesis.layers, device=z.device)
-        swap = (mixed & (layer >= crossover))[:, None]
-        return torch.where(swap, other[:, None], w[:, None])
-
-    def forward(self, z: Tensor) -> Tensor:
-        return self.synthesis(self.styles(z))
 
 
 class ResBlock(nn.Module):
@@ -146,17 +113,15 @@ class Discriminator(nn.Sequential):
         )
 
 
-class StyleGAN2(LatentAdversarialModule):
+class StyleGAN2(StyleAdversarialModule):
     """StyleGAN2 with the authors' networks for 64 pixels; `path_length_weight` 0 omits the penalty.
 
     Latents, styles and the widest maps have `latent` channels, the maps at full resolution `width`.
-    `r1_weight` is gamma. `augment` lists policies of zoo.layers.augment (color, translation,
-    cutout), which help with small data sets. Raises UnknownName for another policy and BadRecipe
-    unless `size` is a power of two >= 8.
+    `r1_weight` is gamma; `augment` lists policies of zoo.layers.augment (color, translation,
+    cutout). Raises UnknownName for another policy, BadRecipe unless `size` is 8, 16, 32 ...
     """
 
     double_backward = True
-    generator: Generator
     mean_path: Tensor  # a moving average of path lengths
 
     def __init__(
@@ -173,29 +138,19 @@ class StyleGAN2(LatentAdversarialModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        self.generator = Generator(latent, mapping_depth, width, size, channels)
+        synthesis = Synthesis(latent, width, size, channels)
+        self.generator = StyleGenerator(latent, mapping_depth, synthesis, synthesis.layers)
         discriminator = Discriminator(width, size, channels, latent)
         self.discriminator = augmented(discriminator, augment)
         self.register_buffer("mean_path", torch.zeros(()))
         self.to(memory_format=torch.channels_last)
 
-    def decode(self, z: Tensor) -> Tensor:
-        """Latents (n, latent) to images (n, channels, size, size) in [-1, 1], with fixed noise."""
-        return super().decode(z).clamp(-1, 1)
-
-    def styles(self, z: Tensor) -> Tensor:
-        """Latents (n, latent) to styles (n, layers, latent), the same for all layers."""
-        z = self.validate_latents(z)
-        return at_least_float32(eval_in_chunks(self, z, self.generator.styles))
-
-    def synthesize(self, w: Tensor) -> Tensor:
-        """Styles (n, layers, latent) to images (n, channels, size, size) in [-1, 1]."""
-        w = w.to(self.parameter_dtype)
-        return at_least_float32(eval_in_chunks(self, w, self.generator.synthesis)).clamp(-1, 1)
-
-    def mean_style(self) -> Tensor:
-        """The mean style (latent,), toward which truncation moves styles."""
-        return self.generator.mean_style
+    def style_weights(self) -> list[Tensor]:
+        """The matrix (a, latent) of each layer that maps its style to the scales of its maps."""
+        modules = list(self.generator.modules())
+        convs = [m.conv for m in modules if isinstance(m, StyledLayer)]
+        last = [m.conv for m in modules if isinstance(m, ToImage)][-1]
+        return [conv.style.weight * conv.style.scale for conv in (*convs, last)]
 
     def players(self) -> dict[str, Optimizer]:
         def lazy(player: nn.Module, interval: int) -> Adam:  # appendix B
