@@ -46,7 +46,7 @@ def karras_2020(model: StyleGAN2) -> None:
             mean_path.lerp_(lengths.detach().mean(), 0.01)
             descend(two, 4 * 2.0 * (lengths - mean_path).square().mean())
         unfreeze()
-    model.mean_path.copy_(mean_path)
+    model.path_length.mean.copy_(mean_path)
 
 
 def test_an_epoch_of_stylegan2_equals_a_plain_loop() -> None:

@@ -1,6 +1,6 @@
 """Latent-space tools: interpolation, traversal, truncation, projection, attribute directions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
@@ -8,8 +8,10 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import CosineAnnealingLR
 from tqdm import trange
 
+from zoo.analysis.styles import truncate_styles
 from zoo.core.latent_models import ConditionalModel, LatentVariableModel
-from zoo.core.protocols import Codec
+from zoo.core.module import CHUNK
+from zoo.core.protocols import Codec, HasStyles
 from zoo.errors import ZooError
 from zoo.layers.precision import at_least_float32
 from zoo.losses.reconstruction import pixel_error
@@ -85,6 +87,18 @@ def truncated(model: LatentVariableModel, n: int, threshold: float, seed: int | 
             "Sample without truncation"
         )
     return truncate(model.prior(n, seed), threshold)
+
+
+def sample_truncated(
+    model: LatentVariableModel, n: int, threshold: float, seed: int | None
+) -> Iterator[Tensor]:
+    """Truncated samples in chunks: by the threshold of latents, or by psi where a model has styles.
+    Raises ZooError unless the prior is N(0, I)."""
+    if not isinstance(model, HasStyles):
+        return model.decode_chunks(truncated(model, n, threshold, seed))
+    mean, chunks = model.mean_style(), model.prior(n, seed).split(CHUNK)
+    styles = (truncate_styles(model.styles(z), mean, threshold) for z in chunks)
+    return map(model.synthesize, styles)
 
 
 def project(

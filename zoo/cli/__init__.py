@@ -17,6 +17,7 @@ from zoo.cli import (
     restore,
     sample,
     steer,
+    styles,
     train,
 )
 from zoo.cli.arguments import Add
@@ -54,7 +55,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, probe, steer, encode, restore, explore
+    inspection = sample, probe, steer, styles, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:

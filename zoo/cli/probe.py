@@ -19,8 +19,8 @@ def register(add_command: AddCommand) -> None:
     """Add the commands of this module."""
     add = add_command(truncate, "Compare the same samples at several truncation thresholds.")
     add("name", metavar="NAME|FILE")
-    add("--at", type=above_zero, nargs="+", default=[2.0, 1.5, 1.0, 0.5], metavar="THRESHOLD",
-        help="truncation thresholds of latents (2 1.5 1 0.5)")  # fmt: skip
+    at = "thresholds of latents (2 1.5 1 0.5), or shares psi of a StyleGAN (0.9 0.7 0.5 0.3)"
+    add("--at", type=above_zero, nargs="+", metavar="THRESHOLD", help=at)
     add("-n", type=positive, default=2000, help="samples for precision and recall (2000)")
     add("--columns", type=positive, default=10, help="samples that each row shows (10)")
     add_recipe(add)
@@ -31,6 +31,8 @@ def register(add_command: AddCommand) -> None:
     add("-n", type=positive, default=8, help="number of images (8)")
     add("--steps", type=positive, default=500, help="steps of gradient descent (500)")
     add("--starts", type=positive, default=4, help="initial latents of each image (4)")
+    space = "z: latents; w: styles of a StyleGAN; w+: a style for each of its layers (z)"
+    add("--space", choices=["z", "w", "w+"], default="z", help=space)
     add_images(add)
     add_folder(add)
     add_sampling(add, Path("projection.png"))
@@ -44,6 +46,7 @@ def truncate(options: Namespace) -> None:
     import torch
 
     from zoo.analysis import latents
+    from zoo.core.protocols import HasStyles
     from zoo.data.features import extract
     from zoo.metrics.manifold import precision_recall
     from zoo.plotting import pictures
@@ -56,10 +59,12 @@ def truncate(options: Namespace) -> None:
     extractor = load_extractor(data.extractor, model.device)
     real = reference_features(data, extractor, options.n).to(model.device)
     rows, captions = [], []
-    for threshold in [None, *sorted(options.at, reverse=True)]:
+    usual = [0.9, 0.7, 0.5, 0.3] if isinstance(model, HasStyles) else [2.0, 1.5, 1.0, 0.5]
+    for threshold in [None, *sorted(options.at or usual, reverse=True)]:
         name = "none" if threshold is None else f"{threshold:g}"
-        z = latents.truncated(model, options.n, threshold or float("inf"), options.seed)
-        images = model.decode(z)
+        none = 1.0 if isinstance(model, HasStyles) else float("inf")
+        chunks = latents.sample_truncated(model, options.n, threshold or none, options.seed)
+        images = torch.cat([*chunks])
         fake = extract(extractor, pictures.to_uint8(images[: len(real)]), f"truncation {name}")
         precision, recall = precision_recall(real, fake, NEIGHBORS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
@@ -81,19 +86,26 @@ def reference_features(data: "ImageDataModule", extractor: "Extractor", n: int) 
 
 def project(options: Namespace) -> None:
     """Write images above their projections as a PNG; print the errors and norms."""
-    from zoo.analysis import latents
+    from zoo.analysis import latents, styles
     from zoo.data.images import normalize
     from zoo.losses.reconstruction import pixel_error
     from zoo.plotting import pictures
 
     model = load_generator(options)
     images = normalize(images_for(options, model, options.n).pixels.to(model.device))
-    z = latents.project(model, images, options.steps, options.starts, seed=options.seed)
-    projections = model.decode(z)
+    if options.space == "z":
+        z = latents.project(model, images, options.steps, options.starts, seed=options.seed)
+        projections = model.decode(z)
+    else:
+        network = styles.require_styles(model, options.name)
+        by_layer = options.space == "w+"
+        w = styles.project_to_styles(network, images, options.steps, by_layer)
+        projections = network.synthesize(w)
     pictures.save(pictures.grid(pictures.rows(images, projections)), options.to)
     print(f"{len(images)} images above their projections by {options.name} are in {options.to}")
     error = float(pixel_error(projections, images).mean())
     print(f"mse {error:.4f} of a pixel in [0, 1]")
-    rms = float(z.square().mean().sqrt())
-    prior_rms = float(model.prior(1000, options.seed).square().mean().sqrt())
-    print(f"root mean square of the latents: {rms:.2f}, of the prior: {prior_rms:.2f}")
+    if options.space == "z":
+        rms = float(z.square().mean().sqrt())
+        prior_rms = float(model.prior(1000, options.seed).square().mean().sqrt())
+        print(f"root mean square of the latents: {rms:.2f}, of the prior: {prior_rms:.2f}")

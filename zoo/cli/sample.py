@@ -30,7 +30,11 @@ def register(add_command: AddCommand) -> None:
     add = add_command(sample, "Write samples of a model to a file, or to an array of any length.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=64, help="number of samples (64)")
-    add("--truncation", type=above_zero, help="truncation threshold of latents (none)")
+    add(
+        "--truncation",
+        type=above_zero,
+        help="truncation: the threshold of latents, or the share psi of a StyleGAN (none)",
+    )
     add("--seed", type=seed, default=0, help="seed of the random numbers (0)")
     add("--to", type=Path, help=TO)
     add("--device", help="cpu, cuda or mps (cpu)")
@@ -114,8 +118,7 @@ def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
             f"the model must decode images from latents for --truncation, got {options.name}, a "
             f"{type(model).__name__}. Sample without --truncation"
         )
-    z = latents.truncated(model, options.n, options.truncation, options.seed)
-    return model.decode_chunks(z)
+    return latents.sample_truncated(model, options.n, options.truncation, options.seed)
 
 
 def interpolate(options: Namespace) -> None:

@@ -113,6 +113,21 @@ class Discriminator(nn.Sequential):
         )
 
 
+class PathLengthPenalty(nn.Module):
+    """Penalize path lengths other than their moving average: equation 4."""
+
+    mean: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(()))
+
+    def forward(self, synthesis: nn.Module, w: Tensor) -> Tensor:
+        lengths = path_lengths(synthesis, w)
+        self.mean.lerp_(lengths.detach().mean(), 0.01)
+        return (lengths - self.mean).square().mean()
+
+
 class StyleGAN2(StyleAdversarialModule):
     """StyleGAN2 with the authors' networks for 64 pixels; `path_length_weight` 0 omits the penalty.
 
@@ -122,7 +137,6 @@ class StyleGAN2(StyleAdversarialModule):
     """
 
     double_backward = True
-    mean_path: Tensor  # a moving average of path lengths
 
     def __init__(
         self,
@@ -142,7 +156,7 @@ class StyleGAN2(StyleAdversarialModule):
         self.generator = StyleGenerator(latent, mapping_depth, synthesis, synthesis.layers)
         discriminator = Discriminator(width, size, channels, latent)
         self.discriminator = augmented(discriminator, augment)
-        self.register_buffer("mean_path", torch.zeros(()))
+        self.path_length = PathLengthPenalty()
         self.to(memory_format=torch.channels_last)
 
     def style_weights(self) -> list[Tensor]:
@@ -177,11 +191,5 @@ class StyleGAN2(StyleAdversarialModule):
         with self.turn("generator") as descend:
             descend(non_saturating.generator(D(fake)))
             if (weight := self.hparams["path_length_weight"]) and step % PATH_LENGTH_INTERVAL == 0:
-                descend(PATH_LENGTH_INTERVAL * weight * self.path_length_penalty(len(real) // 2))
-
-    def path_length_penalty(self, n: int) -> Tensor:
-        """Penalize path lengths of n images other than their moving average: equation 4."""
-        G = self.generator
-        lengths = path_lengths(G.synthesis, G.styles(self.prior(max(n, 1))))
-        self.mean_path.lerp_(lengths.detach().mean(), 0.01)
-        return (lengths - self.mean_path).square().mean()
+                w = G.styles(self.prior(max(len(real) // 2, 1)))
+                descend(PATH_LENGTH_INTERVAL * weight * self.path_length(G.synthesis, w))
