@@ -9,8 +9,11 @@ from zoo.cli.images import add_folder, add_images, add_recipe, data_for, images_
 from zoo.errors import ZooError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from torch import Tensor
 
+    from zoo.core.latent_models import LatentVariableModel
     from zoo.data.images import ImageDataModule
     from zoo.metrics.extractors import Extractor
 
@@ -46,7 +49,6 @@ def truncate(options: Namespace) -> None:
     import torch
 
     from zoo.analysis import latents
-    from zoo.core.protocols import HasStyles
     from zoo.data.features import extract
     from zoo.metrics.manifold import precision_recall
     from zoo.plotting import pictures
@@ -59,12 +61,8 @@ def truncate(options: Namespace) -> None:
     extractor = load_extractor(data.extractor, model.device)
     real = reference_features(data, extractor, options.n).to(model.device)
     rows, captions = [], []
-    usual = [0.9, 0.7, 0.5, 0.3] if isinstance(model, HasStyles) else [2.0, 1.5, 1.0, 0.5]
-    for threshold in [None, *sorted(options.at or usual, reverse=True)]:
-        name = "none" if threshold is None else f"{threshold:g}"
-        none = 1.0 if isinstance(model, HasStyles) else float("inf")
-        chunks = latents.sample_truncated(model, options.n, threshold or none, options.seed)
-        images = torch.cat([*chunks])
+    for threshold, name in thresholds(model, options.at):
+        images = torch.cat([*latents.sample_truncated(model, options.n, threshold, options.seed)])
         fake = extract(extractor, pictures.to_uint8(images[: len(real)]), f"truncation {name}")
         precision, recall = precision_recall(real, fake, NEIGHBORS)
         captions.append(f"{name}: precision {precision:.2f}, recall {recall:.2f}")
@@ -74,6 +72,18 @@ def truncate(options: Namespace) -> None:
     print(*captions, sep="\n")
     print(f"metrics of {len(real)} samples at each threshold, by features of {data.extractor}")
     print(f"the first {len(rows[0])} samples of {options.name} at each are in {options.to}")
+
+
+def thresholds(
+    model: "LatentVariableModel", given: list[float] | None
+) -> "Iterator[tuple[float, str]]":
+    """Truncations with their names: none, then those given, by default the usual ones."""
+    from zoo.core.protocols import HasStyles
+
+    has_styles = isinstance(model, HasStyles)
+    usual = [0.9, 0.7, 0.5, 0.3] if has_styles else [2.0, 1.5, 1.0, 0.5]
+    yield 1.0 if has_styles else float("inf"), "none"
+    yield from ((at, f"{at:g}") for at in sorted(given or usual, reverse=True))
 
 
 def reference_features(data: "ImageDataModule", extractor: "Extractor", n: int) -> "Tensor":

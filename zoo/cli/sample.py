@@ -38,7 +38,11 @@ def register(add_command: AddCommand) -> None:
     add("--seed", type=seed, default=0, help="seed of the random numbers (0)")
     add("--to", type=Path, help=TO)
     add("--device", help="cpu, cuda or mps (cpu)")
+    register_interpolate(add_command)
 
+
+def register_interpolate(add_command: AddCommand) -> None:
+    """Add `interpolate`."""
     add = add_command(interpolate, "Interpolate between samples, or between real images.")
     add("name", metavar="NAME|FILE")
     add(
