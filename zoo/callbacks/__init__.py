@@ -1,6 +1,7 @@
 """Callbacks: sample grids, distances, alarms, checkpoints and run metadata."""
 
 from zoo.callbacks.alarms import CollapseWarning
+from zoo.callbacks.augmentation import AdaptAugmentation
 from zoo.callbacks.averaging import EMAWithWarmup
 from zoo.callbacks.checkpoints import Checkpoint
 from zoo.callbacks.class_coverage import ClassCoverage
@@ -13,6 +14,7 @@ from zoo.callbacks.run_metadata import RunMetadata, ThroughputMonitor
 from zoo.callbacks.sample_grid import Reconstructions, SampleGrid
 
 __all__ = [
+    "AdaptAugmentation",
     "Checkpoint",
     "ClassCoverage",
     "CollapseWarning",

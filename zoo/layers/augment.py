@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from zoo.errors import UnknownName
+from zoo.layers.ada import AdaptiveAugment
 
 
 def color(x: Tensor) -> Tensor:
@@ -74,7 +75,7 @@ class DiffAugment(nn.Module):
         super().__init__()
         for name in policy:
             if name not in POLICIES:
-                raise UnknownName("augmentation", name, POLICIES)
+                raise UnknownName("augmentation", name, [*POLICIES, "ada"])
         self.policy = tuple(policy)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -84,5 +85,9 @@ class DiffAugment(nn.Module):
 
 
 def augmented(discriminator: nn.Module, policy: tuple[str, ...]) -> nn.Module:
-    """Prepend DiffAugment to a discriminator, unless the policy is empty."""
-    return nn.Sequential(DiffAugment(policy), discriminator) if policy else discriminator
+    """Prepend DiffAugment to a discriminator, or AdaptiveAugment for the policy `ada` alone, unless
+    the policy is empty."""
+    if not policy:
+        return discriminator
+    augment = AdaptiveAugment() if tuple(policy) == ("ada",) else DiffAugment(policy)
+    return nn.Sequential(augment, discriminator)
