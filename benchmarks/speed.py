@@ -8,6 +8,8 @@ ratio is theirs / ours; targets are lower bounds.
     switched  hand-written step with our options; target 0.95
     residual  SNGAN-32 step with the paper's widths at batch 64, as in tutorials; target 2.5 on such
               CPUs
+    styles    StyleGAN2-64 step with one kernel for each image, as ports to PyTorch write it; target
+              1.5
     families  step of each GAN recipe of Fashion-MNIST in a plain loop, without Lightning but with
               its options; target 0.95. One row for each recipe
     data      64 images from a torchvision DataLoader / from our data module; at most 300 us
@@ -39,6 +41,7 @@ import lightning
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import CSVLogger
+from rival_styles import grouped, styles
 from rivals import (
     ROOT,
     Rival,
@@ -61,9 +64,17 @@ from zoo.data import ImageDataModule
 from zoo.gans.dcgan import DCGAN
 
 ROWS = (
-    "plain", "switched", "residual", "families", "dense", "pythae", "data", "read", "import",
+    "plain", "switched", "residual", "styles", "families", "dense", "pythae",
+    "data", "read", "import",
 )  # fmt: skip
-TARGETS = {"plain": 2.2, "switched": 0.95, "residual": 2.5, "dense": 0.77, "pythae": 1.0}
+TARGETS = {
+    "plain": 2.2,
+    "switched": 0.95,
+    "residual": 2.5,
+    "styles": 1.5,
+    "dense": 0.77,
+    "pythae": 1.0,
+}
 TARGETS |= dict.fromkeys(gans(), 0.95)  # each row has the name of its recipe
 TURN = 10  # steps of a turn
 SHORT_TURN = 100  # for steps of a few milliseconds
@@ -180,6 +191,13 @@ def residuals(device: str, seconds: float) -> Iterator[Row]:
     yield from race(spec.model, spec.data, referee, spec.trainer)
 
 
+def style_based(device: str, seconds: float) -> Iterator[Row]:
+    """Row of StyleGAN2, compared with grouped convolutions; a turn has both regularizers once."""
+    spec, rival = styles(), grouped(styles(), device)
+    referee = Race({"styles": partial(turn, rival, device, 16)}, device, seconds, 16)
+    yield from race(spec.model, spec.data, referee, spec.trainer)
+
+
 def families(device: str, seconds: float) -> Iterator[Row]:
     """Rows of all GANs of Fashion-MNIST: Lightning compared with a plain loop."""
     for name in gans():
@@ -201,6 +219,9 @@ def perceptrons(rows: list[str], device: str, seconds: float, python: Path | Non
 
 def use(row: Row, device: str) -> dict[str, str]:
     """Images a second of the recipe's step, and its fraction of the roofline."""
+    if row.row == "styles":
+        images = styles().data.batch_size / (row.ours / 1e3)
+        return {"images_per_second": f"{images:.4g}", "roofline": ""}
     if row.row not in ("plain", "switched"):
         return {"images_per_second": "", "roofline": ""}
     spec, seconds = recipe(), row.ours / 1e3
@@ -286,6 +307,8 @@ def main() -> None:
         results += convolutional(wanted.rows, wanted.device, wanted.seconds)
     if "residual" in wanted.rows:
         results += residuals(wanted.device, wanted.seconds)
+    if "styles" in wanted.rows:
+        results += style_based(wanted.device, wanted.seconds)
     if "families" in wanted.rows:
         results += families(wanted.device, wanted.seconds)
     if "dense" in wanted.rows or wanted.pythae:
