@@ -1,4 +1,4 @@
-"""Classifiers of attributes, trained on real images and applied to samples."""
+"""Predictions of attributes, learned from real images and applied to samples."""
 
 from collections.abc import Sequence
 
@@ -13,16 +13,18 @@ from torch.nn.functional import one_hot
 from zoo.data.features import extract, real_features
 from zoo.data.images import ImageDataModule, Split
 from zoo.errors import UnknownName, ZooError
+from zoo.metrics.extractors import AttributeFeatures
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor
 
 
 class AttributeClassifier:
-    """Logistic regressions that predict attributes or classes of a data set from features.
+    """Predictions of attributes or classes of a data set from features.
 
-    They are trained on up to n training images, in the feature space of the data set's distances.
-    Raises UnknownName for an unknown attribute, ZooError for one that all or none of the images
-    have, and MissingData if the data or the extractor's weights are missing.
+    The first of the data's spaces that is an attribute classifier predicts them; without one,
+    logistic regressions do, which are trained on up to n training images. Raises UnknownName for an
+    unknown attribute, ZooError for one that all or none of the images have, and MissingData if the
+    data or the extractor's weights are missing.
     """
 
     def __init__(
@@ -38,11 +40,17 @@ class AttributeClassifier:
                 raise UnknownName("attribute", name, known)
         self.data, self.names, self.n = data, tuple(names), n
         self.columns = [known.index(name) for name in names]
-        self.extractor = load_extractor(data.extractor, device)
+        spaces = (data.extractor, *data.further_extractors)
+        extractors = [load_extractor(space, device) for space in spaces]
+        self.network = next((e for e in extractors if isinstance(e, AttributeFeatures)), None)
+        self.extractor = self.network or extractors[0]
+        self.space = spaces[extractors.index(self.extractor)]
+        self.regressions = [] if self.network else self.fit_regressions()
+
+    def fit_regressions(self) -> list[Pipeline]:
+        """A logistic regression of each attribute; raises ZooError for one without variation."""
         features, present = self.real_images("train")
-        self.regressions = [
-            fit_regression(features, present[:, i], name) for i, name in enumerate(names)
-        ]
+        return [fit_regression(features, present[:, i], name) for i, name in enumerate(self.names)]
 
     def real_images(self, split: Split) -> tuple[Tensor, Tensor]:
         """Features (n, d) of real images and their attributes (n, attributes) in bool."""
@@ -62,6 +70,8 @@ class AttributeClassifier:
 
     def predict_proba_from_features(self, features: Tensor) -> Tensor:
         """Probabilities (n, attributes) in float64 of the attributes, from features (n, d)."""
+        if self.network:
+            return self.network.probabilities(features)[:, self.columns].double().cpu()
         x = features.cpu().numpy()
         columns = [torch.from_numpy(model.predict_proba(x)[:, 1]) for model in self.regressions]
         return torch.stack(columns, 1)

@@ -81,7 +81,7 @@ def label_latents(options: Namespace, attributes: "Iterable[str]") -> LabeledLat
     data = data_for(options, model)
     names = list(dict.fromkeys(attributes))  # without duplicates, in order
     classifier = AttributeClassifier(data, names, device=model.device)
-    print(f"AUROC of attributes on test images, by features of {data.extractor}:", end=" ")
+    print(f"AUROC of attributes on test images, by features of {classifier.space}:", end=" ")
     pairs = zip(names, classifier.auroc(), strict=True)
     print(", ".join(f"{name} {area:.3f}" for name, area in pairs))
     z = model.prior(options.n, options.seed)

@@ -175,7 +175,7 @@ def attribute_metrics(space: Space, fake: Tensor, data: ZooDataModule) -> Iterat
     """The record of the shares of attributes, where the extractor is an attribute classifier."""
     if isinstance(space.extractor, AttributeFeatures):
         names = data.attributes if isinstance(data, ImageDataModule) else ()
-        real, fakes = (space.extractor.attributes(x) for x in (space.real, fake))
+        real, fakes = (space.extractor.probabilities(x) > 0.5 for x in (space.real, fake))
         yield attribute_gap(real, fakes, names) | {"split": space.split}
 
 

@@ -102,9 +102,9 @@ class AttributeFeatures(Extractor):
         return cast(PredictsAttributes, self.classifier).features(x)
 
     @torch.no_grad()
-    def attributes(self, features: Tensor) -> Tensor:
-        """Which attributes are more probable than not, (n, attributes), from features (n, d)."""
-        return cast(PredictsAttributes, self.classifier).logits(features.float()) > 0
+    def probabilities(self, features: Tensor) -> Tensor:
+        """The probabilities (n, attributes) of features (n, d)."""
+        return cast(PredictsAttributes, self.classifier).logits(features.float()).sigmoid()
 
 
 class SqueezeNet(Extractor):
