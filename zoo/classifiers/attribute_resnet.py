@@ -29,7 +29,7 @@ class AttributeResNet(AttributeClassifier):
         attributes: Count = 40,
         width: Width = 16,
         blocks: Count = 1,
-        lr: float = 0.1,
+        lr: float = 0.02,
         weight_decay: float = 5e-4,
     ) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class AttributeResNet(AttributeClassifier):
         return self.body(x).mean((2, 3))
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Binary cross-entropy on images translated by up to an eighth of their size."""
+        """Binary cross-entropy, summed over attributes, on images translated by up to an eighth."""
         x, y = batch
         return super().training_step((translation(x), y), batch_idx)
 

@@ -54,8 +54,9 @@ class AttributeClassifier(FeatureNetwork):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
-        loss = binary_cross_entropy_with_logits(self.head(self(x)), y.to(x.dtype))
-        self.log_on_interval({"cross_entropy": loss})
+        logits = at_least_float32(self.head(self(x)))
+        loss = binary_cross_entropy_with_logits(logits, y.to(logits), reduction="sum") / len(x)
+        self.log_on_interval({"cross_entropy": loss})  # in nats per image
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
