@@ -10,7 +10,7 @@ import pytest
 HOME = Path(__file__).parents[1]
 FILES = sorted(HOME.glob("zoo/**/*.py"))
 LEVELS = (  # a package imports from its own level and from those before it in this list
-    ("text", "errors", "files", "checks", "decoding"),
+    ("text", "errors", "files", "checks", "decoding", "waveforms"),
     ("layers", "losses", "plotting"),
     ("core", "metrics"),
     ("autoencoders", "vaes", "gans", "classifiers"),

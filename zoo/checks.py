@@ -64,6 +64,26 @@ def check_range(x: Tensor, limit: float) -> None:
     raise BadInput(f"images must be finite and in [-1, 1], got {got}. {REMEDY}")
 
 
+def check_sounds(x: Tensor, length: int) -> None:
+    """Raise BadInput unless x is floating-point waveforms (n, 1, length) in [-1, 1]."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise BadInput(
+            f"sounds must be floating-point tensors in [-1, 1], got {got}. Convert 16-bit PCM by "
+            "x / 32768"
+        )
+    if x.ndim != 3 or x.shape[1:] != (1, length):
+        raise BadInput(
+            f"sounds must be of shape (n, 1, {length}), got {tuple(x.shape)}. Cut or pad them, or "
+            "add the batch dimension by x[None]"
+        )
+    if x.numel() and not bool((x.abs() <= OVERSHOOT).all()):  # false for NaN
+        raise BadInput(
+            f"sounds must be finite and in [-1, 1], got values up to {float(x.abs().max()):.4g}. "
+            "Convert 16-bit PCM by x / 32768"
+        )
+
+
 def check_latents(z: Tensor, width: int) -> None:
     """Raise BadInput unless z is finite floating-point latents (n, width)."""
     if not isinstance(z, Tensor) or not z.is_floating_point():

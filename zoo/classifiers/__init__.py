@@ -1,7 +1,8 @@
-"""Image classifiers, one paper per file; their features serve as spaces for metrics."""
+"""Classifiers, one paper per file; their features serve as spaces for metrics."""
 
 from zoo.classifiers.attribute_resnet import AttributeResNet
+from zoo.classifiers.keyword_cnn import KeywordCNN
 from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
 
-__all__ = ["AttributeResNet", "LeNet", "ResNet"]
+__all__ = ["AttributeResNet", "KeywordCNN", "LeNet", "ResNet"]

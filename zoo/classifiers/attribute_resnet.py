@@ -11,7 +11,7 @@ from torch.optim import SGD
 
 from zoo.classifiers.resnet import body, initialize
 from zoo.core.arguments import Count, Width
-from zoo.core.image_classifier import AttributeClassifier
+from zoo.core.classifier import AttributeClassifier
 from zoo.layers.augment import translation
 
 

@@ -12,11 +12,11 @@ from torch.nn.functional import pad
 from torch.optim import Adam
 
 from zoo.core.arguments import Count, Width
-from zoo.core.image_classifier import ImageClassifier
+from zoo.core.classifier import ClassifierModule
 from zoo.core.modality import Images
 
 
-class LeNet(ImageClassifier):
+class LeNet(ClassifierModule):
     """LeNet-5 for images (n, channels, size, size) in [-1, 1], where size is 28 or 32.
 
     `forward` returns the features F6 (n, 84), `head` the logits (n, classes).

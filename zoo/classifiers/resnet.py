@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from torch.optim import SGD
 
 from zoo.core.arguments import Count, Width
-from zoo.core.image_classifier import ImageClassifier
+from zoo.core.classifier import ClassifierModule
 from zoo.layers.augment import translation
 
 
@@ -47,7 +47,7 @@ def body(channels: int, widths: list[int]) -> nn.Sequential:
     return nn.Sequential(convolution(channels, widths[0]), nn.ReLU(), *blocks)
 
 
-class ResNet(ImageClassifier):
+class ResNet(ClassifierModule):
     """ResNet with 6 * blocks + 2 layers for images (n, channels, size, size) in [-1, 1].
 
     Three stages have `blocks` residual blocks each. `forward` returns features (n, 4 * width),

@@ -59,6 +59,12 @@ class ZooModule(LightningModule):
         """Raise BadRecipe unless a training step can split a batch of n examples."""
         check_batch(n, self.sub_batches, self.min_sub_batch, type(self).__name__)
 
+    def validate(self, x: Tensor) -> Tensor:
+        """Examples (n, ...) in this model's number format; raises BadInput unless they are of its
+        `modality`."""
+        self.modality.check(x)
+        return x.to(self.parameter_dtype)
+
     def validate_images(self, x: Tensor) -> Tensor:
         """Images in this model's number format. Raises BadInput unless they have a shape of
         `modality` and lie in [-1, 1]; a training step does not wait for a check of the values."""

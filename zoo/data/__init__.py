@@ -7,11 +7,13 @@ from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
 from zoo.data.shards import Shards
+from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
 
 __all__ = [
     "CIFAR10",
     "MNIST",
+    "AudioFolder",
     "BinarizedMNIST",
     "CelebA",
     "Digits",
@@ -19,5 +21,6 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "Shards",
+    "SpokenDigits",
     "StackedMNIST",
 ]

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from lightning import LightningModule
 
-from zoo.core.modality import ImagePairs, Images, Modality, Text, modality_of
+from zoo.core.modality import Audio, ImagePairs, Images, Modality, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     Clusterer,
@@ -100,11 +100,13 @@ def on_test(function: Callable[[LightningModule, Examples], Record]) -> Measure:
 METRICS: tuple[Metrics, ...] = (
     Metrics(Classifier, Images, on_test(accuracy)),
     Metrics(PredictsAttributes, Images, attribute_accuracy),
+    Metrics(Classifier, Audio, on_test(accuracy)),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, bits_per_character),
     Metrics(SupportsScoring, Modality, nll),
     Metrics(SupportsTranslation, ImagePairs, translation_errors),
     Metrics(SupportsSampling, Images, sample_metrics),
+    Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsELBO, Images, density_likelihood),
     Metrics(SupportsReconstruction, Images, on_test(reconstruction_error)),
     Metrics(SupportsReconstruction, Images, anomaly_detection),

@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from zoo.core.latent_models import ConditionalModel
+from zoo.core.modality import modality_of
 from zoo.core.module import CHUNK
 from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 from zoo.data.arrays import Split
@@ -30,7 +31,6 @@ from zoo.metrics.memorization import memorization
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import support_size
-from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, metric_name
 
 STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017
@@ -111,13 +111,14 @@ def metrics_in_space(
 def sample_features(model: LightningModule, space: Space, n: int, seed: int) -> Tensor:
     """Features (n, d) of n samples."""
     assert isinstance(model, SupportsSampling)
+    store = modality_of(model).store
     chunks = model.sample_chunks(n, seed) if isinstance(model, SupportsChunkedSampling) else None
     if chunks is None:
-        pixels = to_uint8(model.sample(n, seed))
+        values = store(model.sample(n, seed))
     else:
         bar = tqdm(chunks, f"sampling with seed {seed}", -(-n // CHUNK), leave=False, disable=None)
-        pixels = torch.cat([to_uint8(images).cpu() for images in bar]).to(space.real.device)
-    return extract(space.extractor, pixels, f"samples of seed {seed}")
+        values = torch.cat([store(some).cpu() for some in bar]).to(space.real.device)
+    return extract(space.extractor, values, f"samples of seed {seed}")
 
 
 def distance_metrics(space: Space, fake: Tensor, protocol: Protocol) -> Iterator[Record]:

@@ -24,11 +24,12 @@ def gradient(critic: Critic, x: Tensor) -> Tensor:
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
-    """Penalize gradient norms other than one between real and fake images (n, c, h, w).
+    """Penalize gradient norms other than one between real and fake examples (n, ...).
 
     Gulrajani et al., 2017, algorithm 1, lines 4-7, https://arxiv.org/abs/1704.00028
     """
-    epsilon = torch.rand(len(real), 1, 1, 1, device=real.device, dtype=real.dtype)
+    each = len(real), *[1] * (real.ndim - 1)  # one number for each example
+    epsilon = torch.rand(each, device=real.device, dtype=real.dtype)
     interpolated = real.lerp(fake.to(real.dtype), epsilon)
     return (gradient(critic, interpolated).norm(dim=1) - 1).square().mean()
 

@@ -25,13 +25,17 @@ class Extractor(nn.Module, ABC):
         """Features (n, d) of images (n, channels, h, w) in [-1, 1]."""
 
     @torch.no_grad()
-    def forward(self, pixels: Tensor) -> Tensor:
-        """Features (n, d) in float64; raises TypeError unless pixels are uint8 (n, c, h, w)."""
+    def forward(self, values: Tensor) -> Tensor:
+        """Features (n, d) in float64 of stored examples; raises TypeError for others."""
+        return self.extract(self.normalize(values)).double()
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """Images in [-1, 1]; raises TypeError unless pixels are uint8 (n, c, h, w)."""
         if pixels.dtype != torch.uint8:
             raise TypeError(f"images must be uint8, got {pixels.dtype}. Convert by `to_uint8`")
         if pixels.ndim != 4:
             raise TypeError(f"images must be of shape (n, c, h, w), got {tuple(pixels.shape)}")
-        return self.extract(pixels.float() / 127.5 - 1).double()
+        return pixels.float() / 127.5 - 1
 
     def sha256(self) -> str:
         """SHA-256 digest of the weights."""
@@ -62,9 +66,9 @@ class Thumbnails(Extractor):
 
 
 class ClassifierFeatures(Extractor):
-    """Features of an image classifier of the zoo, such as the 84 units of a LeNet.
+    """Features of a classifier of the zoo, such as the 84 units of a LeNet.
 
-    A classifier of gray images is applied to each channel; the features are concatenated.
+    It takes examples as the data sets of the classifier's modality store them. A classifier of gray images is applied to each channel; the features are concatenated.
     """
 
     def __init__(self, classifier: ZooModule, sha256: str) -> None:
@@ -75,8 +79,12 @@ class ClassifierFeatures(Extractor):
         """SHA-256 digest of the classifier's weights file."""
         return self.digest
 
+    def normalize(self, pixels: Tensor) -> Tensor:
+        modality = self.classifier.modality
+        return super().normalize(pixels) if modality.suffix == ".png" else modality.normalize(pixels)
+
     def extract(self, x: Tensor) -> Tensor:
-        channels = x.split(int(self.classifier.hparams["channels"]), dim=1)
+        channels = x.split(int(self.classifier.hparams.get("channels", 1)), dim=1)
         return torch.cat([cast(Classifier, self.classifier).features(c) for c in channels], 1)
 
     @torch.no_grad()

@@ -18,6 +18,7 @@ from zoo.metrics.extractors import (
 from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
 
+CLASSIFIERS = ("lenet", "resnet", "cnn")  # first words of their names
 LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
     "inception": Inception,
     "squeezenet": SqueezeNet,
@@ -41,7 +42,7 @@ def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
 
 def check_extractor(name: str) -> None:
     """Raise UnknownName for an unknown extractor."""
-    classifiers = [*catalog.list_models("lenet-*"), *catalog.list_models("resnet-*")]
+    classifiers = [name for kind in CLASSIFIERS for name in catalog.list_models(f"{kind}-*")]
     if name not in (*LIBRARY, *classifiers):
         raise UnknownName("extractor", name, [*LIBRARY, *classifiers])
 

@@ -1,15 +1,25 @@
-"""What the data of a model is: images, pairs of images, text.
+"""What the data of a model is: images, pairs of images, text, sounds.
 
 A data module owns a modality, a model names the one that it takes. Normalization, toy data,
 rendered files and the check of one against the other belong to the modality. Training, export,
 callbacks and the command line go through it, so that a new one needs no change there.
 """
 
+from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import ImagePairs, Images, normalize
 from zoo.core.modality.text import Text
 
-__all__ = ["ImagePairs", "Images", "Mismatch", "Modality", "Text", "modality_of", "normalize"]
+__all__ = [
+    "Audio",
+    "ImagePairs",
+    "Images",
+    "Mismatch",
+    "Modality",
+    "Text",
+    "modality_of",
+    "normalize",
+]
 
 
 def modality_of(model: object, default: Modality | None = None) -> Modality:

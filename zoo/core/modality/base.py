@@ -32,6 +32,14 @@ class Modality(ABC):
     def store(self, samples: Tensor) -> Tensor:
         """The inverse of `normalize`, rounded to what a data set stores."""
 
+    def check(self, samples: Tensor) -> None:
+        """Raise BadInput unless samples (n, ...) are what a model of this modality takes."""
+
+    def images(self, samples: Tensor) -> Tensor:
+        """Images (n, channels, h, w) in [-1, 1] that show samples (n, ...) to people; raises
+        ZooError where there are none."""
+        raise ZooError(f"{self.noun} have no pictures. Write them to a file by `zoo sample`")
+
     def normalize_labels(self, labels: Tensor) -> Tensor:
         """Stored labels (n, ...) as a model takes them: unchanged unless they are targets."""
         return labels

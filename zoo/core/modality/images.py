@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from zoo.checks import Shape
+from zoo.checks import Shape, check_images
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.errors import ZooError
 from zoo.plotting import pictures
@@ -23,6 +23,9 @@ class Pixels(Modality):
 
     def store(self, samples: Tensor) -> Tensor:
         return pictures.to_uint8(samples)
+
+    def images(self, samples: Tensor) -> Tensor:
+        return samples
 
     def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
         pictures.save(pictures.grid(samples, columns), path)
@@ -44,6 +47,9 @@ class Images(Pixels):
 
     def toy(self, n: int) -> tuple[Tensor, Tensor]:
         return noise(n, self.shapes[0] if self.shapes else (1, 8, 8)), torch.arange(n) % 10
+
+    def check(self, samples: Tensor) -> None:
+        check_images(samples, self.shapes)
 
     def mismatch(self, data: Modality) -> Mismatch | None:
         if not isinstance(data, Images):

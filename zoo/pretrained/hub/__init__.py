@@ -4,7 +4,8 @@ import re
 from typing import NamedTuple
 
 NAME = re.compile(r"([\w-][\w.-]*/[\w-][\w.-]*)(?:@(?!.*\.\.)(\w[\w./-]*))?")
-PREVIEWS = (".png", ".txt", ".wav", ".csv")  # endings of a preview, one for each modality
+# endings of a preview, one for each modality; a .png beside one of the others illustrates it
+PREVIEWS = (".wav", ".csv", ".txt", ".png")
 
 
 class RepoRef(NamedTuple):

@@ -17,7 +17,7 @@ class FeatureNetwork(ZooModule, ABC):
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to the inputs (n, d) of the last layer."""
-        return at_least_float32(eval_in_chunks(self, self.validate_images(x), self))
+        return at_least_float32(eval_in_chunks(self, self.validate(x), self))
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (..., d) to logits (..., classes)."""
@@ -26,11 +26,11 @@ class FeatureNetwork(ZooModule, ABC):
 
     def predict_logits(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
-        logits = eval_in_chunks(self, self.validate_images(x), lambda chunk: self.head(self(chunk)))
+        logits = eval_in_chunks(self, self.validate(x), lambda chunk: self.head(self(chunk)))
         return at_least_float32(logits)
 
 
-class ImageClassifier(FeatureNetwork):
+class ClassifierModule(FeatureNetwork):
     """A classifier of images with one label each, (n,)."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
