@@ -13,7 +13,7 @@ LEVELS = (  # a package imports from its own level and from those before it in t
     ("text", "errors", "files", "checks", "decoding", "waveforms"),
     ("layers", "losses", "plotting"),
     ("core", "metrics"),
-    ("autoencoders", "vaes", "gans", "classifiers"),
+    ("autoencoders", "vaes", "gans", "classifiers", "tables"),
     ("pretrained", "data"),
     ("callbacks", "analysis"),
     ("training", "evaluation"),

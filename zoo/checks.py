@@ -84,6 +84,18 @@ def check_sounds(x: Tensor, length: int) -> None:
         )
 
 
+def check_rows(x: Tensor, columns: int) -> None:
+    """Raise BadInput unless x is floating-point rows (n, columns)."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise BadInput(f"rows must be floating-point tensors, got {got}. Convert by x.double()")
+    if x.ndim != 2 or x.shape[1] != columns:
+        raise BadInput(
+            f"rows must be of shape (n, {columns}), got {tuple(x.shape)}. Pass all columns of the "
+            "table"
+        )
+
+
 def check_latents(z: Tensor, width: int) -> None:
     """Raise BadInput unless z is finite floating-point latents (n, width)."""
     if not isinstance(z, Tensor) or not z.is_floating_point():

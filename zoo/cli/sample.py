@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from zoo.core.module import ZooModule
 
 
-MOST = 10_000  # samples in one rendered file
 TO = (
-    "output file: .png for images, .txt for texts, or .npy or .npz with an array, of images "
-    "(n, height, width, channels) in uint8 (samples.png or samples.txt)"
+    "output file: .png for images, .txt for texts, .wav for sounds, .csv for tables, or .npy or "
+    ".npz with an array, of images (n, height, width, channels) in uint8 (samples, with the ending)"
 )
 
 
@@ -78,9 +77,9 @@ def sample(options: Namespace) -> None:
         endings = ", ".join((modality.suffix, *arrays.ENDINGS))
         raise ZooError(f"--to must be a file that ends in {endings}, got {options.to}")
     is_array = path.suffix in arrays.ENDINGS
-    if options.n > MOST and not is_array:
+    if options.n > modality.most and not is_array:
         raise ZooError(
-            f"n must be <= {MOST} for a {modality.suffix} file, got {options.n}. Write an array by "
+            f"n must be <= {modality.most} for a {modality.suffix} file, got {options.n}. Write an array by "
             f"--to {path.with_suffix('.npy')}"
         )
     chunks = with_progress(sample_model(model, options), options.n)

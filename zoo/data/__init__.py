@@ -9,10 +9,13 @@ from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
+from zoo.data.tables import Adult, CSVTable
 
 __all__ = [
     "CIFAR10",
+    "CSVTable",
     "MNIST",
+    "Adult",
     "AudioFolder",
     "BinarizedMNIST",
     "CelebA",

@@ -1,4 +1,4 @@
-"""What the data of a model is: images, pairs of images, text, sounds.
+"""What the data of a model is: images, pairs of images, text, sounds, tables.
 
 A data module owns a modality, a model names the one that it takes. Normalization, toy data,
 rendered files and the check of one against the other belong to the modality. Training, export,
@@ -8,6 +8,7 @@ callbacks and the command line go through it, so that a new one needs no change 
 from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import ImagePairs, Images, normalize
+from zoo.core.modality.table import Table
 from zoo.core.modality.text import Text
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Images",
     "Mismatch",
     "Modality",
+    "Table",
     "Text",
     "modality_of",
     "normalize",

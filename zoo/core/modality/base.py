@@ -19,6 +19,7 @@ class Modality(ABC):
     noun: ClassVar[str]  # of several examples, in messages
     suffix: ClassVar[str]  # of the file that `render` writes
     columns: ClassVar[int] = 8  # of samples, side by side in that file
+    most: ClassVar[int] = 10_000  # samples in one file
 
     @abstractmethod
     def normalize(self, values: Tensor) -> Tensor:

@@ -1,0 +1,5 @@
+"""Generators of tables with numbers and categories, one paper per file."""
+
+from zoo.tables.tvae import TVAE
+
+__all__ = ["TVAE"]
