@@ -4,6 +4,7 @@ A RIFF file is a list of chunks, of which `fmt ` and `data` are read. Nothing in
 no more of the samples is read than the caller takes.
 """
 
+import math
 import struct
 import sys
 import wave
@@ -13,6 +14,7 @@ from typing import IO, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from zoo.files import atomic_write
 
@@ -115,9 +117,12 @@ def resample(x: Tensor, rate: int, target: int) -> Tensor:
     """A waveform (t,) at another rate: frequencies above both Nyquist limits are removed."""
     if rate == target:
         return x
-    length = max(1, round(len(x) * target / rate))
-    spectrum = torch.fft.rfft(x)[: length // 2 + 1]  # irfft pads a shorter one with zeros
-    return (torch.fft.irfft(spectrum, n=length) * (length / len(x))).clamp(-1, 1)
+    step = rate // math.gcd(rate, target)  # samples that last a whole number of new ones
+    padded = pad(x, (0, -len(x) % step))
+    length = len(padded) * target // rate
+    spectrum = torch.fft.rfft(padded)[: length // 2 + 1]  # irfft pads a shorter one with zeros
+    found = torch.fft.irfft(spectrum, n=length) * (length / len(padded))
+    return found[: -(-len(x) * target // rate)].clamp(-1, 1)
 
 
 def write(samples: Tensor, path: Path, rate: int) -> None:

@@ -27,17 +27,17 @@ class LogMel(nn.Module):
 
     def __init__(self, rate: int) -> None:
         super().__init__()
-        self.register_buffer("filters", mel_filters(rate), persistent=False)
-        self.register_buffer("window", torch.hann_window(WINDOW), persistent=False)
+        self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
+        waves, window = x.flatten(1).float(), torch.hann_window(WINDOW, device=x.device)
         bins = torch.stft(
-            x.flatten(1), WINDOW, HOP, window=self.window, pad_mode="constant", return_complex=True
+            waves, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
         )
-        power = self.filters @ bins.abs().square()  # (n, mels, frames)
+        power = mel_filters(self.rate).to(x.device) @ bins.abs().square()  # (n, mels, frames)
         level = (power + FLOOR).log()
         mean, std = level.mean((1, 2), keepdim=True), level.std((1, 2), keepdim=True)
-        return ((level - mean) / (std + 1e-3))[:, None]
+        return ((level - mean) / (std + 1e-3)).to(x.dtype)[:, None]
 
 
 def mel_filters(rate: int) -> Tensor:

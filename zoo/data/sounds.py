@@ -51,7 +51,6 @@ class SoundDataModule(ZooDataModule):
     follows a shorter one. `labels` adds the labels to the batches.
     """
 
-    extractor = "cnn-spoken-digits"
     recorded = ("length", "rate", "batch_size", "labels")
 
     def __init__(
@@ -119,6 +118,7 @@ class AudioFolder(SoundDataModule):
     MissingData where there are no files."""
 
     source = DatasetInfo("your own sounds", "not published", "unknown", "unknown")
+    extractor = "spectrograms"
     reference = "train"
 
     def __init__(
@@ -185,6 +185,7 @@ class SpokenDigits(SoundDataModule):
         "CC BY-SA 4.0, by Zohar Jackson et al.",
         "CC-BY-SA-4.0",
     )
+    extractor = "cnn-spoken-digits"
     classes = tuple("0123456789")
     recorded = ("batch_size", "labels", "test_speaker")
     speakers: ClassVar = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from lightning import LightningModule
 
-from zoo.core.modality import Audio, ImagePairs, Images, Modality, Text, modality_of
+from zoo.core.modality import Audio, ImagePairs, Images, Modality, Table, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     Clusterer,
@@ -38,6 +38,7 @@ from zoo.evaluation.likelihood import binary_likelihood, bits_per_character, den
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
+from zoo.evaluation.tables import table_metrics
 from zoo.evaluation.translations import translation_errors
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
@@ -107,6 +108,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsTranslation, ImagePairs, translation_errors),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
+    Metrics(SupportsSampling, Table, table_metrics),
     Metrics(SupportsELBO, Images, density_likelihood),
     Metrics(SupportsReconstruction, Images, on_test(reconstruction_error)),
     Metrics(SupportsReconstruction, Images, anomaly_detection),

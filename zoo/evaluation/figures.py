@@ -5,7 +5,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from zoo.core.modality import normalize
 from zoo.core.protocols import SupportsSampling
 from zoo.data.features import extract
 from zoo.data.module import ZooDataModule
@@ -39,13 +38,15 @@ def render_figures(
             "--pictures"
         )
     space = find_space(protocol.extractor or data.extractor, data, protocol, model.device)
-    images = model.sample(SUPPORT, seed=0).cpu()
-    features = extract(space.extractor, pictures.to_uint8(images), "samples")
+    samples = model.sample(SUPPORT, seed=0).cpu()
+    features = extract(space.extractor, data.modality.store(samples), "samples")
+    images = data.modality.images(samples)
     pairs = images[nearest_pairs(features, PAIRS).cpu()]
     require_images("a figure of neighbors", NEIGHBORS, space.features["train"])
     # indices (24, 3) of training images
     nearest = distances(features[:SAMPLES], space.features["train"]).topk(NEIGHBORS, largest=False)
-    real = normalize(data.examples("train").values[nearest.indices.cpu().flatten()])
+    neighbors = data.examples("train").values[nearest.indices.cpu().flatten()]
+    real = data.modality.images(data.modality.normalize(neighbors))
     groups = torch.cat([images[:SAMPLES, None], real.unflatten(0, (-1, NEIGHBORS))], dim=1)
     figures = {"pairs": strips(pairs, columns=4), "neighbors": strips(groups, columns=3)}
     for kind, figure in figures.items():

@@ -17,6 +17,7 @@ Columns = dict[str, str | list[str]]  # `integer` or `number`, with ? where it m
 KINDS = ("integer", "number", "integer?", "number?")
 MODES, LEAST = 10, 0.005  # most modes of a column; smallest weight of one
 FIT_ROWS = 10_000  # rows on which the mixture of a column is fitted
+FINEST = 3e-5  # least standard deviation of a mode, where that of the column is 1
 SPREAD = 4.0  # standard deviations at a distance of 1
 
 
@@ -75,6 +76,7 @@ class ModeNormalization(nn.Module):
             n_components=min(MODES, len(sample)),
             weight_concentration_prior=0.001,
             max_iter=100,
+            reg_covar=FINEST**2,
             random_state=0,
         )
         with warnings.catch_warnings():  # a mixture that is still improving is good enough
@@ -83,7 +85,7 @@ class ModeNormalization(nn.Module):
         count = len(mixture.weights_)
         weights = torch.from_numpy(mixture.weights_)
         self.means[i, :count] = torch.from_numpy(mixture.means_[:, 0]).to(x) * scale + center
-        std = torch.from_numpy(mixture.covariances_[:, 0, 0]).sqrt().clamp(min=1e-3)
+        std = torch.from_numpy(mixture.covariances_[:, 0, 0]).sqrt().clamp(min=FINEST)
         self.stds[i, :count] = std.to(x) * scale
         self.weights[i, :count] = torch.where(weights > LEAST, weights, 0.0).to(x)
         self.limits[i] = torch.stack(list(x.aminmax()))

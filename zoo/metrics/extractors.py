@@ -10,9 +10,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from zoo.core.modality.audio import spectrograms
 from zoo.core.module import ZooModule
 from zoo.core.protocols import Classifier, PredictsAttributes
 from zoo.errors import BadWeights, MissingData
+from zoo.waveforms import PEAK
 
 
 class Extractor(nn.Module, ABC):
@@ -63,6 +65,16 @@ class Thumbnails(Extractor):
     def sha256(self) -> str:
         """SHA-256 digest of the setting `resize`, because there are no weights."""
         return hashlib.sha256(self.resize.encode()).hexdigest()
+
+
+class Spectrograms(Thumbnails):
+    """Spectrograms averaged to at most 16 x 16 as features, for any sounds, without a network."""
+
+    def normalize(self, values: Tensor) -> Tensor:
+        """Spectrograms in [-1, 1]; raises TypeError unless sounds are int16 (n, 1, t)."""
+        if values.dtype != torch.int16 or values.ndim != 3:
+            raise TypeError(f"sounds must be int16 (n, 1, t), got {values.dtype} {values.ndim}-d")
+        return spectrograms(values / PEAK)
 
 
 class ClassifierFeatures(Extractor):

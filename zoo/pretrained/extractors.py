@@ -12,6 +12,7 @@ from zoo.metrics.extractors import (
     Extractor,
     Inception,
     Pixels,
+    Spectrograms,
     SqueezeNet,
     Thumbnails,
 )
@@ -19,19 +20,20 @@ from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
 
 CLASSIFIERS = ("lenet", "resnet", "cnn")  # first words of their names
-LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails]] = {
+LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails | Spectrograms]] = {
     "inception": Inception,
     "squeezenet": SqueezeNet,
     "pixels": Pixels,
     "thumbnails": Thumbnails,
+    "spectrograms": Spectrograms,
 }
 SPACES = {"resnet-celeba": "attributes"}  # names in metrics, where not the extractor's first word
 
 
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
-    """`inception`, `squeezenet`, `pixels`, `thumbnails` or a classifier of the zoo, on `device`
-    (CPU); raises UnknownName, and MissingData where weights cannot be downloaded."""
+    """`inception`, `squeezenet`, `pixels`, `thumbnails`, `spectrograms` or a classifier of the
+    zoo, on `device` (CPU); raises UnknownName, and MissingData where weights cannot be downloaded."""
     check_extractor(name)
     if name in LIBRARY:
         return LIBRARY[name]().to(device)
