@@ -43,7 +43,9 @@ def test_pcm_of_any_width_is_read(width: int, channels: int, tmp_path: Path) -> 
 def test_floats_and_extensible_headers_are_read(tmp_path: Path) -> None:
     x = tone(440, 8000)
     data = x.numpy().astype("<f4").tobytes()
-    kind = struct.pack("<HHIIHH", 0xFFFE, 1, 8000, 32000, 4, 32) + struct.pack("<HHIH", 22, 32, 4, 3)
+    kind = struct.pack("<HHIIHH", 0xFFFE, 1, 8000, 32000, 4, 32) + struct.pack(
+        "<HHIH", 22, 32, 4, 3
+    )
     kind = kind.ljust(40, b"\0")
     chunks = b"LIST\x03\0\0\0abc\0" + b"fmt " + struct.pack("<I", 40) + kind
     chunks += b"data" + struct.pack("<I", len(data)) + data
@@ -140,7 +142,7 @@ def test_the_official_split_is_by_take(digits: str) -> None:
 def test_a_speaker_is_in_one_split(digits: str) -> None:
     data = SpokenDigits(digits, test_speaker="theo")
     assert (data.count("train"), data.count("test")) == (2 * 5 * 7, 2 * 7)
-    with pytest.raises(BadRecipe, match="test_speaker.*nobody"):
+    with pytest.raises(BadRecipe, match=r"test_speaker.*nobody"):
         SpokenDigits(digits, test_speaker="nobody")
 
 

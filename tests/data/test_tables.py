@@ -1,4 +1,4 @@
-"""Tables: inferred and given kinds, missing values, faults of CSV files by line, the files written."""
+"""Tables: inferred and given kinds, missing values, faults of CSV files, files written."""
 
 from pathlib import Path
 
@@ -78,11 +78,11 @@ def test_a_damaged_file_has_one_message(text: str | bytes, match: str, tmp_path:
 
 
 def test_wrong_settings_are_named(table: str) -> None:
-    with pytest.raises(BadRecipe, match="kinds.*'agge'"):
+    with pytest.raises(BadRecipe, match=r"kinds.*'agge'"):
         CSVTable(table, kinds={"agge": "number"}).examples("train")
-    with pytest.raises(BadRecipe, match="'pet'.*'a, b'|'pet'.*'cat'"):
+    with pytest.raises(BadRecipe, match=r"'pet'.*'a, b'|'pet'.*'cat'"):
         CSVTable(table, kinds={"pet": "number"}).examples("train")
-    with pytest.raises(BadRecipe, match="target.*agge"):
+    with pytest.raises(BadRecipe, match=r"target.*agge"):
         CSVTable(table, target="agge").examples("train")
     with pytest.raises(BadRecipe, match="delimiter"):
         CSVTable(table, delimiter="::")

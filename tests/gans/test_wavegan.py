@@ -83,7 +83,13 @@ def test_sizes_are_those_of_the_paper() -> None:
     maps = [p.shape for p in model.generator.parameters() if p.ndim == 3]
     assert maps == [(1024, 512, 25), (512, 256, 25), (256, 128, 25), (128, 64, 25), (64, 1, 25)]
     assert model.generator[0].weight.shape == (16384, 100)
-    assert [p.shape[0] for p in model.critic.parameters() if p.ndim == 3] == [64, 128, 256, 512, 1024]
+    assert [p.shape[0] for p in model.critic.parameters() if p.ndim == 3] == [
+        64,
+        128,
+        256,
+        512,
+        1024,
+    ]
     assert model.critic[-2].weight.shape == (1, 16384)
 
 

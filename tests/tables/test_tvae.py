@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from loops import assert_same, descend, one_thread
 from lightning import Trainer
+from loops import assert_same, descend, one_thread
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam

@@ -79,8 +79,8 @@ def sample(options: Namespace) -> None:
     is_array = path.suffix in arrays.ENDINGS
     if options.n > modality.most and not is_array:
         raise ZooError(
-            f"n must be <= {modality.most} for a {modality.suffix} file, got {options.n}. Write an array by "
-            f"--to {path.with_suffix('.npy')}"
+            f"n must be <= {modality.most} for a {modality.suffix} file, got {options.n}. Write an "
+            f"array by --to {path.with_suffix('.npy')}"
         )
     chunks = with_progress(sample_model(model, options), options.n)
     if is_array:

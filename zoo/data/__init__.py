@@ -13,11 +13,11 @@ from zoo.data.tables import Adult, CSVTable
 
 __all__ = [
     "CIFAR10",
-    "CSVTable",
     "MNIST",
     "Adult",
     "AudioFolder",
     "BinarizedMNIST",
+    "CSVTable",
     "CelebA",
     "Digits",
     "FashionMNIST",

@@ -1,4 +1,4 @@
-"""CSV files of strangers: one error with the number of the line for each fault, inferred columns."""
+"""CSV files of strangers: one error with a line number for each fault, inferred columns."""
 
 import csv
 import re
@@ -38,7 +38,9 @@ def read_csv(path: Path, delimiter: str = ",", exclude: Sequence[str] = ()) -> l
     lines, duplicate or empty names, a file without rows, and what is no text.
     """
     if not path.is_file():
-        raise MissingData(f"there is no file {path.absolute()}. Name yours by --data.init_args.file")
+        raise MissingData(
+            f"there is no file {path.absolute()}. Name yours by --data.init_args.file"
+        )
     if path.stat().st_size * PER_BYTE > available_memory():
         raise BadRecipe(f"{path} must fit into the free memory. Take a part of its rows")
     with path.open(newline="", encoding="utf-8-sig") as file:

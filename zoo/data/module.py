@@ -36,6 +36,7 @@ class ZooDataModule(LightningDataModule, ABC):
     reference: ClassVar[Split] = "test"  # the split to which they are measured
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
+    own_paths: ClassVar[tuple[str, ...]] = ()  # arguments that name files of the user
     damage_remedy: ClassVar[str] = "Delete them to download them again"
 
     def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:

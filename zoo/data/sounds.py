@@ -51,7 +51,7 @@ class SoundDataModule(ZooDataModule):
     follows a shorter one. `labels` adds the labels to the batches.
     """
 
-    recorded = ("length", "rate", "batch_size", "labels")
+    recorded: ClassVar[tuple[str, ...]] = ("length", "rate", "batch_size", "labels")
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class AudioFolder(SoundDataModule):
 
     source = DatasetInfo("your own sounds", "not published", "unknown", "unknown")
     extractor = "spectrograms"
+    own_paths = ("root",)
     reference = "train"
 
     def __init__(

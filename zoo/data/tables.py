@@ -93,7 +93,7 @@ class CSVTable(TableDataModule):
     missing. Raises BadRecipe with the number of the line for a damaged file."""
 
     source = DatasetInfo("your own table", "not published", "unknown", "unknown")
-    recorded = ("file_", "delimiter_", *TableDataModule.recorded)
+    own_paths = ("file",)
 
     def __init__(
         self,

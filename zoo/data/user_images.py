@@ -37,6 +37,7 @@ class UserImages(ImageDataModule):
     extractor = "squeezenet"
     reference = "train"
     contents = "images"
+    own_paths = ("root",)
     damage_remedy = "Check that the disk is mounted and that you may read it"
 
     def __init__(

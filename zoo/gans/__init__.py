@@ -16,6 +16,7 @@ from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
 from zoo.gans.stylegan2 import StyleGAN2
 from zoo.gans.vae_gan import VAEGAN
+from zoo.gans.wavegan import WaveGAN
 from zoo.gans.wgan import WGAN
 from zoo.gans.wgan_gp import WGANGP
 
@@ -38,4 +39,5 @@ __all__ = [
     "ProjectionGAN",
     "RaGAN",
     "StyleGAN2",
+    "WaveGAN",
 ]

@@ -43,6 +43,11 @@ class ModeNormalization(nn.Module):
     """Encodes and decodes rows (n, columns) of a table by mixtures of Gaussians, one for each
     column of numbers; `fit` estimates them."""
 
+    means: Tensor
+    stds: Tensor
+    weights: Tensor
+    limits: Tensor
+
     def __init__(self, columns: Columns) -> None:
         super().__init__()
         kinds = list(columns.values())

@@ -70,6 +70,8 @@ class Thumbnails(Extractor):
 class Spectrograms(Thumbnails):
     """Spectrograms averaged to at most 16 x 16 as features, for any sounds, without a network."""
 
+    resize = "16, area, of a spectrogram"
+
     def normalize(self, values: Tensor) -> Tensor:
         """Spectrograms in [-1, 1]; raises TypeError unless sounds are int16 (n, 1, t)."""
         if values.dtype != torch.int16 or values.ndim != 3:
@@ -80,7 +82,8 @@ class Spectrograms(Thumbnails):
 class ClassifierFeatures(Extractor):
     """Features of a classifier of the zoo, such as the 84 units of a LeNet.
 
-    It takes examples as the data sets of the classifier's modality store them. A classifier of gray images is applied to each channel; the features are concatenated.
+    Examples are as the data sets of the classifier's modality store them. A classifier of gray
+    images is applied to each channel; the features are concatenated.
     """
 
     def __init__(self, classifier: ZooModule, sha256: str) -> None:
@@ -93,7 +96,9 @@ class ClassifierFeatures(Extractor):
 
     def normalize(self, pixels: Tensor) -> Tensor:
         modality = self.classifier.modality
-        return super().normalize(pixels) if modality.suffix == ".png" else modality.normalize(pixels)
+        return (
+            super().normalize(pixels) if modality.suffix == ".png" else modality.normalize(pixels)
+        )
 
     def extract(self, x: Tensor) -> Tensor:
         channels = x.split(int(self.classifier.hparams.get("channels", 1)), dim=1)

@@ -47,7 +47,7 @@ def total_variation(a: Tensor, b: Tensor, n: int) -> float:
 
 
 def kolmogorov_smirnov(a: Tensor, b: Tensor) -> float:
-    """The largest difference of two distribution functions; a missing number is below all others."""
+    """The largest difference of two distribution functions; missing numbers come first."""
     a, b = (x.nan_to_num(nan=-torch.inf).sort().values for x in (a, b))
     places = torch.cat([a, b])
     one, two = (torch.searchsorted(x, places, right=True).double() / len(x) for x in (a, b))
@@ -144,5 +144,8 @@ def distance_features(columns: Columns, rows: Tensor, scale: Tensor) -> Tensor:
             continue
         low, high = (float(v) for v in scale[:, i].nan_to_num(nan=0.0).aminmax())
         missing = x.isnan()[:, None].double()
-        parts += [((x.nan_to_num() - low) / max(high - low, 1e-12))[:, None] * (1 - missing), missing]
+        parts += [
+            ((x.nan_to_num() - low) / max(high - low, 1e-12))[:, None] * (1 - missing),
+            missing,
+        ]
     return torch.cat(parts, 1)

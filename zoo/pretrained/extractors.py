@@ -33,7 +33,8 @@ SPACES = {"resnet-celeba": "attributes"}  # names in metrics, where not the extr
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
     """`inception`, `squeezenet`, `pixels`, `thumbnails`, `spectrograms` or a classifier of the
-    zoo, on `device` (CPU); raises UnknownName, and MissingData where weights cannot be downloaded."""
+    zoo, on `device` (CPU); raises UnknownName, and MissingData where weights cannot be
+    downloaded."""
     check_extractor(name)
     if name in LIBRARY:
         return LIBRARY[name]().to(device)

@@ -164,6 +164,4 @@ class TVAE(ZooModule):
             uniform = torch.rand(logit.shape, generator=generator).clamp(1e-9, 1 - 1e-7).to(logit)
             gumbel = -(-uniform.log()).log()
             indices.append((logit + gumbel).masked_fill(~possible, -torch.inf).argmax(1))
-        return self.normalization.decode(
-            Encoded(distance.mean + distance.stddev * noise, indices)
-        )
+        return self.normalization.decode(Encoded(distance.mean + distance.stddev * noise, indices))

@@ -33,7 +33,7 @@ class Modality(ABC):
     def store(self, samples: Tensor) -> Tensor:
         """The inverse of `normalize`, rounded to what a data set stores."""
 
-    def check(self, samples: Tensor) -> None:
+    def check(self, samples: Tensor) -> None:  # noqa: B027
         """Raise BadInput unless samples (n, ...) are what a model of this modality takes."""
 
     def images(self, samples: Tensor) -> Tensor:

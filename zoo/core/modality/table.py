@@ -88,7 +88,9 @@ class Table(Modality):
     def compare(self, path: Path, other: Path) -> str:
         one, two = (read_cells(file) for file in (path, other))
         if [len(row) for row in one] != [len(row) for row in two] or one[:1] != two[:1]:
-            raise ZooError(f"{other} must have the rows and columns of {path.name}. Export it again")
+            raise ZooError(
+                f"{other} must have the rows and columns of {path.name}. Export it again"
+            )
         pairs = [p for a, b in zip(one, two, strict=True) for p in zip(a, b, strict=True)]
         share = sum(map(agree, *zip(*pairs, strict=True))) / len(pairs)
         if share < AGREE:
