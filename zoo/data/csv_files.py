@@ -37,34 +37,38 @@ def read_csv(path: Path, delimiter: str = ",", exclude: Sequence[str] = ()) -> l
     Spaces around a cell are removed. Raises MissingData without the file, BadRecipe for ragged
     lines, duplicate or empty names, a file without rows, and what is no text.
     """
-    if not path.is_file():
-        raise MissingData(
-            f"there is no file {path.absolute()}. Name yours by --data.init_args.file"
-        )
-    if path.stat().st_size * PER_BYTE > available_memory():
-        raise BadRecipe(f"{path} must fit into the free memory. Take a part of its rows")
+    check_file(path)
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
         try:
             names = header(path, next(lines, []), exclude)
             seen: list[dict[str, int]] = [{} for _ in names]
             codes: list[list[int]] = [[] for _ in names]
-            for cells in lines:
-                if cells:  # no blank line
-                    check_width(path, lines.line_num, len(cells), len(names))
-                    for text, index, code in zip(cells, seen, codes, strict=True):
-                        code.append(index.setdefault(text, len(index)))
+            for cells in filter(None, lines):  # blank lines have no cells
+                check_width(path, lines.line_num, len(cells), len(names))
+                for text, index, code in zip(cells, seen, codes, strict=True):
+                    code.append(index.setdefault(text, len(index)))
         except (csv.Error, UnicodeDecodeError) as error:
             raise BadRecipe(
                 f"{path} must be CSV in UTF-8, got {error} after line {lines.line_num}. Repair it"
             ) from error
     if not codes[0]:
         raise BadRecipe(f"{path} must have rows below its header, got none. Add rows")
-    columns = [
+    return [
         Column(name, [printable(text.strip()) for text in index], torch.tensor(code))
         for name, index, code in zip(names, seen, codes, strict=True)
+        if name not in exclude
     ]
-    return [column for column in columns if column.name not in exclude]
+
+
+def check_file(path: Path) -> None:
+    """Raise MissingData unless there is a file, BadRecipe for one that memory does not hold."""
+    if not path.is_file():
+        raise MissingData(
+            f"there is no file {path.absolute()}. Name yours by --data.init_args.file"
+        )
+    if path.stat().st_size * PER_BYTE > available_memory():
+        raise BadRecipe(f"{path} must fit into the free memory. Take a part of its rows")
 
 
 def header(path: Path, cells: list[str], exclude: Sequence[str]) -> list[str]:

@@ -45,13 +45,18 @@ def render_figures(
     require_images("a figure of neighbors", NEIGHBORS, space.features["train"])
     # indices (24, 3) of training images
     nearest = distances(features[:SAMPLES], space.features["train"]).topk(NEIGHBORS, largest=False)
-    neighbors = data.examples("train").values[nearest.indices.cpu().flatten()]
-    real = data.modality.images(data.modality.normalize(neighbors))
+    real = training_images(data, nearest.indices.cpu().flatten())
     groups = torch.cat([images[:SAMPLES, None], real.unflatten(0, (-1, NEIGHBORS))], dim=1)
     figures = {"pairs": strips(pairs, columns=4), "neighbors": strips(groups, columns=3)}
     for kind, figure in figures.items():
         pictures.save(figure, folder / f"{name}-{kind}.png")
     return [folder / f"{name}-{kind}.png" for kind in figures]
+
+
+def training_images(data: ZooDataModule, indices: Tensor) -> Tensor:
+    """Training examples as images (n, channels, h, w) in [-1, 1]."""
+    values = data.examples("train").values[indices]
+    return data.modality.images(data.modality.normalize(values))
 
 
 def strips(images: Tensor, columns: int) -> Tensor:
