@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from zoo.classifiers import AttributeResNet, ResNet
-from zoo.core.image_classifier import AttributeClassifier
+from zoo.core.classifier import AttributeClassifier
 from zoo.core.protocols import Classifier, PredictsAttributes
 from zoo.data import CelebA, Digits
 from zoo.data.arrays import Examples

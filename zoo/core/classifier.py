@@ -1,4 +1,4 @@
-"""Base classes of image classifiers, of classes and of attributes."""
+"""Base classes of classifiers of images and sounds, of classes and of attributes."""
 
 from abc import ABC
 
@@ -11,12 +11,12 @@ from zoo.layers.precision import at_least_float32
 
 
 class FeatureNetwork(ZooModule, ABC):
-    """A network of images: `forward` returns features (n, d), `head` returns logits."""
+    """A network of examples of its modality: `forward` returns features (n, d), `head` logits."""
 
     head: nn.Linear
 
     def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to the inputs (n, d) of the last layer."""
+        """Examples (n, ...) in [-1, 1] to the inputs (n, d) of the last layer."""
         return at_least_float32(eval_in_chunks(self, self.validate(x), self))
 
     def logits(self, features: Tensor) -> Tensor:
@@ -25,13 +25,13 @@ class FeatureNetwork(ZooModule, ABC):
         return at_least_float32(self.head(features.to(self.parameter_dtype)))
 
     def predict_logits(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        """Examples (n, ...) in [-1, 1] to logits (n, classes)."""
         logits = eval_in_chunks(self, self.validate(x), lambda chunk: self.head(self(chunk)))
         return at_least_float32(logits)
 
 
 class ClassifierModule(FeatureNetwork):
-    """A classifier of images with one label each, (n,)."""
+    """A classifier of examples with one label each, (n,)."""
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         x, y = batch
@@ -45,7 +45,7 @@ class ClassifierModule(FeatureNetwork):
         self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
 
     def classify(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        """Examples (n, ...) in [-1, 1] to logits (n, classes)."""
         return self.predict_logits(x)
 
 
