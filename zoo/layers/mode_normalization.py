@@ -18,6 +18,7 @@ KINDS = ("integer", "number", "integer?", "number?")
 MODES, LEAST = 10, 0.005  # most modes of a column; smallest weight of one
 FIT_ROWS = 10_000  # rows on which the mixture of a column is fitted
 FINEST = 3e-5  # least standard deviation of a mode, where that of the column is 1
+PRIOR = 1e-4  # of the variance of a mode; 1 would blur a value that most rows have, such as 0
 SPREAD = 4.0  # standard deviations at a distance of 1
 
 
@@ -81,6 +82,7 @@ class ModeNormalization(nn.Module):
             n_components=min(MODES, len(sample)),
             weight_concentration_prior=0.001,
             max_iter=100,
+            covariance_prior=[[PRIOR]],
             reg_covar=FINEST**2,
             random_state=0,
         )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from zoo.core.modality import Images
 from zoo.core.modality.audio import spectrograms
 from zoo.core.module import ZooModule
 from zoo.core.protocols import Classifier, PredictsAttributes
@@ -96,9 +97,8 @@ class ClassifierFeatures(Extractor):
 
     def normalize(self, pixels: Tensor) -> Tensor:
         modality = self.classifier.modality
-        return (
-            super().normalize(pixels) if modality.suffix == ".png" else modality.normalize(pixels)
-        )
+        is_image = isinstance(modality, Images)  # whose stored type is checked
+        return super().normalize(pixels) if is_image else modality.normalize(pixels)
 
     def extract(self, x: Tensor) -> Tensor:
         channels = x.split(int(self.classifier.hparams.get("channels", 1)), dim=1)
