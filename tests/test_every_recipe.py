@@ -33,9 +33,10 @@ def toy(name: str) -> ZooModule:
 
 def batches(name: str) -> DataLoader:
     """Random batches like those of a recipe's data."""
-    data = data_of(name)
-    images = torch.rand(40, data.channels, data.size, data.size) * 2 - 1
-    return DataLoader(TensorDataset(images, torch.arange(40) % 10), batch_size=20)
+    modality = data_of(name).modality
+    values, labels = modality.toy(40)
+    examples = modality.normalize(values), modality.normalize_labels(labels)
+    return DataLoader(TensorDataset(*examples), batch_size=20)
 
 
 @pytest.mark.parametrize("name", RECIPES)

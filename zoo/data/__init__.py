@@ -3,9 +3,12 @@
 from zoo.data.celeba import CelebA
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.digits import Digits
+from zoo.data.edges2photos import Edges2Photos
 from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
+from zoo.data.maps import Maps
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
+from zoo.data.own_pairs import PairedFolders, SideBySide
 from zoo.data.shards import Shards
 from zoo.data.stacked import StackedMNIST
 
@@ -15,9 +18,13 @@ __all__ = [
     "BinarizedMNIST",
     "CelebA",
     "Digits",
+    "Edges2Photos",
     "FashionMNIST",
     "ImageDataModule",
     "ImageFolder",
+    "Maps",
+    "PairedFolders",
     "Shards",
+    "SideBySide",
     "StackedMNIST",
 ]

@@ -18,7 +18,7 @@ from zoo.core.module import ZooModule
 from zoo.data.arrays import BatchSlicingDataset, DatasetInfo, Examples, Split
 from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.decoding import DAMAGE
-from zoo.errors import BadRecipe, MissingData
+from zoo.errors import BadRecipe, MissingData, ZooError
 from zoo.pretrained.trust import class_path_of
 
 
@@ -36,6 +36,7 @@ class ZooDataModule(LightningDataModule, ABC):
     reference: ClassVar[Split] = "test"  # the split to which they are measured
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
+    of_user: ClassVar[bool] = False  # whether `root` is a folder of the user's own files
     damage_remedy: ClassVar[str] = "Delete them to download them again"
 
     def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:
@@ -80,7 +81,7 @@ class ZooDataModule(LightningDataModule, ABC):
             raise self.damaged(error) from error
         return found
 
-    def damaged(self, error: Exception) -> MissingData:
+    def damaged(self, error: Exception) -> ZooError:
         """The error of files that cannot be read, with its remedy."""
         reason = " ".join(f"{error}".split()) or type(error).__name__
         place = f"{self.source.title} in {self.root.absolute()}"

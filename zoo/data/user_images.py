@@ -36,6 +36,7 @@ class UserImages(ImageDataModule):
     default_size = 64
     extractor = "squeezenet"
     reference = "train"
+    of_user = True
     contents = "images"
     damage_remedy = "Check that the disk is mounted and that you may read it"
 

@@ -13,7 +13,6 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from zoo.callbacks import Checkpoint, DivergenceGuard, RunMetadata, ThroughputMonitor
-from zoo.data.user_images import UserImages
 from zoo.errors import BadRecipe, ZooError
 from zoo.files import atomic_write
 from zoo.pretrained.training_modules import init_from_pretrained
@@ -194,11 +193,11 @@ def translate_stop(stop: BaseException, folder: Path) -> BaseException:
 
 
 def make_root_absolute(data: Any) -> None:
-    """Make the root of parsed arguments of a data module of own pictures absolute, so that the
+    """Make the root of parsed arguments of a data module of own files absolute, so that the
     recipe of the run is valid in any folder."""
     arguments = data.get("init_args") or {}
     root = arguments.get("root")
-    if root and issubclass(class_at(data.class_path), UserImages):
+    if root and getattr(class_at(data.class_path), "of_user", False):
         arguments["root"] = str(Path(root).absolute())
 
 
