@@ -19,6 +19,7 @@ from zoo.cli import (
     steer,
     styles,
     train,
+    translate,
 )
 from zoo.cli.arguments import Add
 from zoo.errors import UnknownName, ZooError, explain_os_error
@@ -55,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, probe, steer, styles, encode, restore, explore
+    inspection = sample, translate, probe, steer, styles, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:

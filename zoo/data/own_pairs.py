@@ -69,19 +69,20 @@ class SideBySide(OwnPairs):
 
 
 class PairedFolders(OwnPairs):
-    """Pairs in the folders `inputs` and `targets` below `root`, or below its `train` and `test`.
+    """Pairs in the folders `input_folder` and `target_folder` below `root`, or below its `train` and
+    `test`.
 
     Two files form a pair by equal paths in their folders, apart from the endings. They have equal
     sizes in pixels; their center squares are used.
     """
 
-    recorded = (*OwnPairs.recorded, "inputs", "targets")
+    recorded = (*OwnPairs.recorded, "input_folder", "target_folder")
 
     def __init__(
         self,
         root: str | None = None,
-        inputs: str = "inputs",
-        targets: str = "targets",
+        input_folder: str = "inputs",
+        target_folder: str = "targets",
         size: Count | None = None,
         batch_size: Count = 1,
         reverse: bool = False,
@@ -89,10 +90,10 @@ class PairedFolders(OwnPairs):
         mirror: bool = False,
     ) -> None:
         super().__init__(root, size, batch_size, reverse, jitter, mirror)
-        self.inputs, self.targets = inputs, targets
+        self.input_folder, self.target_folder = input_folder, target_folder
 
     def list_pairs(self, folder: Path) -> list[PairFiles]:
-        sides = [by_stem(folder / name) for name in (self.inputs, self.targets)]
+        sides = [by_stem(folder / name) for name in (self.input_folder, self.target_folder)]
         if single := sorted(sides[0].keys() ^ sides[1].keys()):
             files = {str((sides[0] | sides[1])[stem].relative_to(folder)) for stem in single}
             faults = dict.fromkeys(files, "must have a partner of equal name")

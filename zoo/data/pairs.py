@@ -49,7 +49,7 @@ class ImagePairDataModule(ZooDataModule, ABC):
 
     extractor = "squeezenet"
     default_size: ClassVar[int] = 256
-    recorded = ("size", "batch_size", "reverse", "jitter", "mirror")
+    recorded: ClassVar[tuple[str, ...]] = ("size", "batch_size", "reverse", "jitter", "mirror")
 
     def __init__(
         self,
