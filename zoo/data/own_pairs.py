@@ -69,8 +69,8 @@ class SideBySide(OwnPairs):
 
 
 class PairedFolders(OwnPairs):
-    """Pairs in the folders `input_folder` and `target_folder` below `root`, or below its `train` and
-    `test`.
+    """Pairs in the folders `input_folder` and `target_folder`, below `root`, or below its `train`
+    and `test`.
 
     Two files form a pair by equal paths in their folders, apart from the endings. They have equal
     sizes in pixels; their center squares are used.

@@ -100,6 +100,10 @@ class ImagePairDataModule(ZooDataModule, ABC):
         sides = pairs[::-1] if self.reverse else pairs
         return Examples(*sides)
 
+    def setup(self, stage: str | None = None) -> None:
+        super().setup(stage)
+        self.examples("test")  # whose faults stop a training before its first step
+
     def split_files(self, split: Split) -> list[PairFiles]:
         """The files of a split, by folders or every tenth."""
         held_out = next((self.folder / name for name in HELD_OUT if self.has(name)), None)
