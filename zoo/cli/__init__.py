@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo.cli import (
     catalog,
+    dream,
     encode,
     evaluate,
     explore,
@@ -56,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, translate, probe, steer, styles, encode, restore, explore
+    inspection = sample, translate, dream, probe, steer, styles, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:
