@@ -18,6 +18,7 @@ FAMILIES = {
     "vaes": "VAE",
     "gans": "GAN",
     "classifiers": "classifier",
+    "translation": "translator",
 }
 PAPER = re.compile(r"(?P<title>.+?)\. (?P<authors>.+), (?P<year>\d{4}), (?P<link>https://\S+)")
 SHOWN_FIRST = ("celeba", "fashion-mnist", "mnist", "cifar10", "digits")  # data of a thumbnail

@@ -151,10 +151,23 @@ def square(file: Path | IO[bytes], size: int) -> tuple[np.ndarray, Header]:
     with opened(file) as image:
         properties = header(image)
         image.draft(None, (2 * size, 2 * size))  # JPEG: decode at a reduced resolution
-        image.load()  # rotates a TIFF itself, and removes its orientation
-        upright = rotate(image, orientation(image))
-        cropped = fit(opaque(upright), (size, size), Image.Resampling.BILINEAR)
+        cropped = fit(upright(image), (size, size), Image.Resampling.BILINEAR)
     return np.asarray(cropped).transpose(2, 0, 1), properties
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The first frame in RGB, rotated by its EXIF orientation, with transparent parts on white."""
+    image.load()  # rotates a TIFF itself, and removes its orientation
+    return opaque(rotate(image, orientation(image)))
+
+
+def alpha(image: Image.Image) -> np.ndarray | None:
+    """The opacity (h, w) in uint8 of an image, rotated as by `upright`; None where it is opaque."""
+    image.load()
+    turned = rotate(image, orientation(image))
+    if "A" not in turned.mode.upper() and "transparency" not in turned.info:
+        return None
+    return np.asarray(turned.convert("RGBA"))[..., 3]
 
 
 def orientation(image: Image.Image) -> int:

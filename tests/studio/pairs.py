@@ -26,7 +26,7 @@ class Negative(ZooModule):
         return ImagePairs((1, 8, 8), (1, 8, 8))
 
     @torch.no_grad()
-    def translate(self, x: Tensor) -> Tensor:
+    def translate(self, x: Tensor, seed: int = 0) -> Tensor:
         return self.net(x)
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:

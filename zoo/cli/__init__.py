@@ -9,6 +9,7 @@ from pathlib import Path
 
 from zoo.cli import (
     catalog,
+    dream,
     encode,
     evaluate,
     explore,
@@ -19,6 +20,7 @@ from zoo.cli import (
     steer,
     styles,
     train,
+    translate,
 )
 from zoo.cli.arguments import Add
 from zoo.errors import UnknownName, ZooError, explain_os_error
@@ -55,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, probe, steer, styles, encode, restore, explore
+    inspection = sample, translate, dream, probe, steer, styles, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:

@@ -35,8 +35,9 @@ class SupportsChunkedSampling(SupportsSampling, Protocol):
 class SupportsTranslation(Protocol):
     """Maps examples of one domain to another: sketches to photos, gray to color."""
 
-    def translate(self, x: Tensor) -> Tensor:
-        """Inputs (n, ...) to outputs (n, ...) in the first of the model's directions."""
+    def translate(self, x: Tensor, seed: int = 0) -> Tensor:
+        """Inputs (n, ...) to outputs (n, ...) in the first of the model's directions. A seed fixes
+        the noise of a model that has some."""
         ...
 
 

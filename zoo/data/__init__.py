@@ -3,9 +3,12 @@
 from zoo.data.celeba import CelebA
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.digits import Digits
+from zoo.data.edges2photos import Edges2Photos
 from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
+from zoo.data.maps import Maps
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
+from zoo.data.own_pairs import PairedFolders, SideBySide
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
@@ -20,10 +23,14 @@ __all__ = [
     "CSVTable",
     "CelebA",
     "Digits",
+    "Edges2Photos",
     "FashionMNIST",
     "ImageDataModule",
     "ImageFolder",
+    "Maps",
+    "PairedFolders",
     "Shards",
+    "SideBySide",
     "SpokenDigits",
     "StackedMNIST",
 ]

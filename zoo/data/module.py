@@ -18,7 +18,7 @@ from zoo.core.module import ZooModule
 from zoo.data.arrays import BatchSlicingDataset, DatasetInfo, Examples, Split
 from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.decoding import DAMAGE
-from zoo.errors import BadRecipe, MissingData
+from zoo.errors import BadRecipe, MissingData, ZooError
 from zoo.pretrained.trust import class_path_of
 
 
@@ -81,7 +81,7 @@ class ZooDataModule(LightningDataModule, ABC):
             raise self.damaged(error) from error
         return found
 
-    def damaged(self, error: Exception) -> MissingData:
+    def damaged(self, error: Exception) -> ZooError:
         """The error of files that cannot be read, with its remedy."""
         reason = " ".join(f"{error}".split()) or type(error).__name__
         place = f"{self.source.title} in {self.root.absolute()}"

@@ -39,7 +39,7 @@ from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
 from zoo.evaluation.tables import table_metrics
-from zoo.evaluation.translations import translation_errors
+from zoo.evaluation.translations import translation_metrics
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
 
@@ -105,7 +105,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, bits_per_character),
     Metrics(SupportsScoring, Modality, nll),
-    Metrics(SupportsTranslation, ImagePairs, translation_errors),
+    Metrics(SupportsTranslation, ImagePairs, translation_metrics),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),

@@ -14,7 +14,6 @@ from lightning import LightningModule
 from zoo.core.latent_models import Autoencoder
 from zoo.core.provenance import hardware, versions
 from zoo.data.module import ZooDataModule
-from zoo.data.user_images import UserImages
 from zoo.errors import BadCard, MissingData, ZooError
 from zoo.evaluation import PROTOCOLS, Protocol, Record, measure
 from zoo.evaluation.estimate import expected_seconds
@@ -98,7 +97,7 @@ def with_extractor(protocol: Protocol, data: ZooDataModule) -> Protocol:
     not available, which is printed. Raises UnknownName for an unknown extractor."""
     if protocol.extractor:
         check_extractor(protocol.extractor)
-    elif isinstance(data, UserImages):
+    elif data.own_paths:
         try:
             load_extractor(data.extractor)
         except MissingData as error:

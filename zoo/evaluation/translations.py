@@ -1,33 +1,110 @@
-"""Metrics of translations: how near outputs are to their targets."""
+"""Metrics of translations: how near outputs are to their targets, beside a copy of the input."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import torch
 from lightning import LightningModule
 from torch import Tensor
+from torch.nn.functional import interpolate
+from tqdm import tqdm
 
-from zoo.core.modality import modality_of
+from zoo.core.modality import modality_of, normalize
 from zoo.core.protocols import SupportsTranslation
+from zoo.data.arrays import Examples
+from zoo.data.features import extract
 from zoo.data.module import ZooDataModule
-from zoo.evaluation.records import Protocol, Record, mean, take
+from zoo.evaluation.records import (
+    Protocol,
+    Record,
+    mean,
+    rounded,
+    skip_if_not_measurable,
+    take,
+)
+from zoo.metrics.frechet import frechet_between
+from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.rates import psnr
+from zoo.metrics.similarity import ssim
+from zoo.plotting.pictures import to_uint8
+from zoo.pretrained.extractors import load_extractor, metric_name
+
+CHUNK = 64  # pairs in one forward pass
+MOST = 100  # dB, of equal images
+DISTANCES = {"fd": frechet_between, "kd": kernel_distance}
+
+Error = Callable[[Tensor, Tensor], Tensor]  # images (n, c, h, w) and targets to values (n,)
+
+
+class Translations(NamedTuple):
+    """Targets, outputs and inputs, the last ones in the shape of the targets, (n, c, h, w) in
+    uint8: what files store."""
+
+    targets: Tensor
+    outputs: Tensor
+    copies: Tensor
+
+
+def translation_metrics(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """Distances between the outputs and the targets of the test split where the data names a
+    feature space, then errors of each output; `copied` is the value for the inputs as outputs."""
+    found = translate_all(model, take(data.examples("test"), protocol.images), data)
+    yield from distances(found, protocol.extractor or data.extractor, model.device)
+    yield error("mae", mean_error, found, "absolute error of a pixel in [0, 1]")
+    yield error("psnr", lambda x, y: psnr(x, y).clamp(max=MOST), found, "dB")
+    with skip_if_not_measurable("ssim"):
+        yield error("ssim", ssim, found)
 
 
 @torch.no_grad()
-def translation_errors(
-    model: LightningModule, data: ZooDataModule, protocol: Protocol
-) -> Iterator[Record]:
-    """The mean absolute error of a pixel in [0, 1], and the peak signal-to-noise ratio of an image
-    in dB, at most 100, on the test split."""
+def translate_all(model: LightningModule, pairs: Examples, data: ZooDataModule) -> Translations:
+    """The translations of pairs with seed 0, on the CPU."""
     assert isinstance(model, SupportsTranslation)
-    pairs = take(data.examples("test"), protocol.images)
-    errors: list[Tensor] = []
-    ratios: list[Tensor] = []
-    for values, targets in zip(pairs.values.split(64), pairs.labels.split(64), strict=True):
-        modality = modality_of(model, data.modality)
-        x, y = (modality.normalize(side).to(model.device) for side in (values, targets))
-        output = model.translate(x)
-        errors.append((output - y).abs().flatten(1).mean(1).div(2).cpu())
-        ratios.append(psnr(output, y).clamp(max=100).cpu())
-    yield mean("mae", torch.cat(errors), "absolute error of a pixel in [0, 1]")
-    yield mean("psnr", torch.cat(ratios), "dB")
+    modality, outputs = modality_of(model, data.modality), []
+    for values in tqdm(pairs.values.split(CHUNK), "translations", leave=False, disable=None):
+        outputs.append(to_uint8(model.translate(modality.normalize(values.to(model.device)))).cpu())
+    return Translations(pairs.labels, torch.cat(outputs), copied(pairs.values, pairs.labels))
+
+
+def copied(inputs: Tensor, targets: Tensor) -> Tensor:
+    """Inputs (n, a, h, w) in uint8 with the size and the channels of the targets."""
+    images = normalize(inputs)
+    if inputs.shape[2:] != targets.shape[2:]:
+        images = interpolate(images, size=targets.shape[2:], mode="bicubic", antialias=True)
+    if images.shape[1] != targets.shape[1]:
+        images = images.mean(1, keepdim=True).expand(-1, targets.shape[1], -1, -1)
+    return to_uint8(images)
+
+
+def error(metric: str, function: Error, found: Translations, unit: str = "") -> Record:
+    """The mean of a function of outputs and targets, and that of copied inputs."""
+
+    def values(images: Tensor) -> Tensor:
+        chunks = zip(images.split(CHUNK), found.targets.split(CHUNK), strict=True)
+        return torch.cat([function(normalize(x), normalize(y)) for x, y in chunks])
+
+    copy = values(found.copies).double().mean()
+    return mean(metric, values(found.outputs), unit) | {"copied": rounded(copy)}
+
+
+def mean_error(images: Tensor, targets: Tensor) -> Tensor:
+    """The mean absolute error (n,) of pixels in [0, 1]."""
+    return (images - targets).abs().flatten(1).mean(1) / 2
+
+
+def distances(found: Translations, name: str, device: torch.device) -> Iterator[Record]:
+    """Distances of all outputs to all targets in the space of an extractor; none without one."""
+    if not name:
+        return
+    extractor = load_extractor(name, device)
+    real, fake, copies = (extract(extractor, x, "features").cpu() for x in found)
+    n = len(real)
+    shared: Record = {"extractor": name, "extractor_sha256": extractor.sha256()}
+    for kind, distance in DISTANCES.items():
+        with skip_if_not_measurable(metric_name(kind, name)):
+            record: Record = {"metric": metric_name(kind, name)}
+            record |= {"value": rounded(distance(real, fake))}
+            record |= {"copied": rounded(distance(real, copies)), "split": "test"}
+            yield record | {"real": n, "fake": n, "resize": extractor.resize} | shared

@@ -9,12 +9,22 @@ from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
-from zoo.decoding import BadPicture, opened, quiet_decoders
+from zoo.decoding import BadPicture, alpha, opened, quiet_decoders, upright
 from zoo.errors import ZooError
 from zoo.files import atomic_write
 
 BORDER = 2  # pixels between the images of a grid
-PIXELS = 2**26  # largest picture that `read` decodes
+PIXELS = 2**26  # largest picture that `read` and `read_any` decode
+WRITTEN = {  # formats of `save_any` by ending, with the settings of Pillow
+    ".png": ("PNG", {}),
+    ".jpg": ("JPEG", {"quality": 95}),
+    ".jpeg": ("JPEG", {"quality": 95}),
+    ".webp": ("WEBP", {"quality": 95}),
+    ".tif": ("TIFF", {}),
+    ".tiff": ("TIFF", {}),
+    ".bmp": ("BMP", {}),
+}
+OPAQUE = ("JPEG", "BMP")  # formats without opacity
 
 
 def to_uint8(images: Tensor) -> Tensor:
@@ -119,3 +129,28 @@ def read(path: Path) -> Tensor:
             return torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
     except BadPicture as error:
         raise ZooError(f"{path} must be a PNG picture, but it {error}. Write it again") from error
+
+
+def read_any(path: Path) -> tuple[Tensor, Tensor | None]:
+    """Read a picture of any format as (3, h, w) in uint8, upright, with transparent parts on white,
+    and its opacity (h, w) in uint8, None where it is opaque; raises BadPicture."""
+    with opened(path) as image:
+        if image.width * image.height > PIXELS:
+            raise BadPicture(f"has more than {PIXELS:,} pixels")
+        pixels, opacity = np.array(upright(image)), alpha(image)
+    levels = torch.from_numpy(pixels).permute(2, 0, 1)
+    return levels, None if opacity is None else torch.from_numpy(opacity.copy())
+
+
+def save_any(picture: Tensor, opacity: Tensor | None, path: Path) -> None:
+    """Write a picture (1 or 3, h, w) in uint8, atomically, in the format of its ending, with an
+    opacity (h, w) in uint8 where the format has one. Raises ZooError for other endings."""
+    if path.suffix.lower() not in WRITTEN:
+        raise ZooError(f"{path} must end in {', '.join(WRITTEN)}, got {path.suffix or 'no ending'}")
+    name, settings = WRITTEN[path.suffix.lower()]
+    levels = picture.permute(1, 2, 0).numpy()
+    image = Image.fromarray(levels[:, :, 0] if len(picture) == 1 else levels)
+    if opacity is not None and name not in OPAQUE:
+        image.putalpha(Image.fromarray(opacity.numpy()))
+    with atomic_write(path) as temporary:
+        image.save(temporary, name, **settings)

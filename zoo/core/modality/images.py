@@ -78,7 +78,7 @@ class ImagePairs(Pixels):
         if not isinstance(data, ImagePairs):
             return self.other_kind(data)
         if data.input != self.input:
-            return shape_mismatch((self.input,), data.input, "the inputs")
+            return shape_mismatch((self.input,), data.input, "the inputs", "input_channels")
         if data.target != self.target:
             return shape_mismatch((self.target,), data.target, "the targets")
         return None
@@ -100,9 +100,12 @@ def noise(n: int, shape: Shape) -> Tensor:
     return torch.randint(256, (n, *shape), dtype=torch.uint8, generator=generator)
 
 
-def shape_mismatch(shapes: tuple[Shape, ...], shape: Shape, what: str = "the data") -> Mismatch:
-    """The first side in which images differ from the first of the shapes that a model takes."""
-    sides = zip(("channels", "size", "size"), shapes[0], shape, strict=True)
+def shape_mismatch(
+    shapes: tuple[Shape, ...], shape: Shape, what: str = "the data", channels: str = "channels"
+) -> Mismatch:
+    """The first side in which images differ from the first of the shapes that a model takes;
+    `channels` is the name of the model's argument."""
+    sides = zip((channels, "size", "size"), shapes[0], shape, strict=True)
     name, wanted, found = next(side for side in sides if side[1] != side[2])
     sizes = " or ".join(str(size) for _, _, size in shapes)
     remedy = f"Set --model.init_args.{name} {found}"

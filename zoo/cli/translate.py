@@ -1,0 +1,153 @@
+"""The command that translates pictures of any size: translate."""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.cli.arguments import AddCommand, seed
+from zoo.errors import UnknownName, ZooError
+from zoo.files import expand_user
+from zoo.pretrained import catalog
+from zoo.text import printable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from zoo.core.modality import ImagePairs
+
+    Translate = Callable[[Tensor], Tensor]
+
+Job = tuple[Path, Path]  # a picture and the file of its translation
+
+
+def register(add_command: AddCommand) -> None:
+    """Add the commands of this module."""
+    add = add_command(translate, "Translate a picture, or a folder of them, of any size.")
+    add("name", metavar="NAME|FILE")
+    add("source", type=Path, metavar="PICTURE|FOLDER")
+    add("--to", type=Path, default=Path("translated"), help="output file or folder (translated)")
+    add("--seed", type=seed, default=0, help="seed of the model's noise (0)")
+    add("--direction", help="direction of a model with several (the first)")
+    add("--whole", action="store_true", help="resize each picture instead of cutting it into tiles")
+    add("--device", help="cpu, cuda or mps (cpu)")
+
+
+def translate(options: Namespace) -> None:
+    """Write the translation of each picture, with its name and size."""
+    from tqdm import tqdm
+
+    from zoo.analysis.tiling import as_a_whole, by_tiles
+    from zoo.decoding import BadPicture, quiet_decoders
+
+    function, modality, device = load_translator(options)
+    method = as_a_whole if options.whole else by_tiles
+    jobs, bad = list_jobs(expand_user(options.source), expand_user(options.to)), 0
+    with quiet_decoders():
+        for source, target in tqdm(jobs, "pictures", leave=False, disable=None, delay=2):
+            try:
+                x, alpha = read_input(source, modality.input[0])
+                write(method(function, x.to(device), modality.input[1]), alpha, target)
+            except BadPicture as fault:
+                tqdm.write(printable(f"{source} {fault}"), file=sys.stderr)
+                bad += 1
+    if done := len(jobs) - bad:
+        place = jobs[0][1] if len(jobs) == 1 else options.to
+        print(f"{done} pictures translated by {options.name} are in {place}")
+    if bad:
+        raise ZooError(f"{bad} of {len(jobs)} pictures are not translated. Repair or remove them")
+
+
+def load_translator(options: Namespace) -> "tuple[Translate, ImagePairs, str]":
+    """The function, the modality and the device of the model; raises ZooError for a model that
+    does not translate images, UnknownName for a direction that it does not have."""
+    from zoo.core.modality import ImagePairs, modality_of
+    from zoo.core.protocols import HasDirections, SupportsTranslation
+
+    model = catalog.load(options.name, options.device)
+    modality = modality_of(model)
+    if not isinstance(model, SupportsTranslation) or not isinstance(modality, ImagePairs):
+        raise ZooError(
+            f"the model must translate images, got {options.name}, a {type(model).__name__}. "
+            "Choose a translator, such as pix2pix"
+        )
+    if modality.input[1:] != modality.target[1:]:
+        raise ZooError(
+            f"outputs must have the size of inputs, {modality.input[1]}, got {modality.target[1]} "
+            f"by {options.name}. Choose another model"
+        )
+    device = str(model.device)
+    if options.direction is None:
+        return partial(model.translate, seed=options.seed), modality, device
+    known = model.directions() if isinstance(model, HasDirections) else ()
+    if not isinstance(model, HasDirections) or options.direction not in known:
+        raise UnknownName("direction", options.direction, known)
+    return partial(model.translate_to, direction=options.direction), modality, device
+
+
+def list_jobs(source: Path, to: Path) -> list[Job]:
+    """Each picture with the file of its translation. Raises ZooError where there are none, where
+    two translations have one file, and where one would replace an input."""
+    from zoo.data.listing import list_files
+
+    if source.is_dir():
+        files = list_files(source).files
+        jobs = [(file, to / output_name(file.relative_to(source))) for file in files]
+    elif source.is_file():
+        is_folder = to.is_dir() or not to.suffix
+        jobs = [(source, to / output_name(Path(source.name)) if is_folder else to)]
+    else:
+        raise ZooError(f"the source must be a picture or a folder, got {source}. Check the path")
+    if not jobs:
+        raise ZooError(f"there are no pictures below {source}. Name another folder")
+    check_targets(jobs)
+    return jobs
+
+
+def check_targets(jobs: list[Job]) -> None:
+    """Raise ZooError where two translations have one file, or one would replace an input."""
+    inputs = {identity(source) for source, _ in jobs}
+    taken: dict[Path, Path] = {}
+    for source, target in jobs:
+        path = target.resolve()
+        if path.exists() and identity(path) in inputs:
+            raise ZooError(f"{target} must not be an input. Name another place by --to")
+        if path in taken:
+            raise ZooError(
+                f"{source} and {taken[path]} must have different outputs, got {target} for both. "
+                "Rename one of them"
+            )
+        taken[path] = source
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """The device and the number of a file, by which links to it are found."""
+    status = path.stat()
+    return status.st_dev, status.st_ino
+
+
+def output_name(path: Path) -> Path:
+    """The name of a picture, with the ending .png where its format is not written."""
+    from zoo.plotting.pictures import WRITTEN
+
+    return path if path.suffix.lower() in WRITTEN else path.with_suffix(".png")
+
+
+def read_input(path: Path, channels: int) -> "tuple[Tensor, Tensor | None]":
+    """A picture (channels, h, w) in [-1, 1], and its opacity (h, w) in uint8, None where it is
+    opaque; raises BadPicture."""
+    from zoo.core.modality import normalize
+    from zoo.data.user_images import to_gray
+    from zoo.plotting.pictures import read_any
+
+    pixels, alpha = read_any(path)
+    return normalize(pixels[None] if channels == 3 else to_gray(pixels[None]))[0], alpha
+
+
+def write(output: "Tensor", alpha: "Tensor | None", path: Path) -> None:
+    """Write an output (1 or 3, h, w) in [-1, 1] in the format of its ending."""
+    from zoo.plotting.pictures import save_any, to_uint8
+
+    save_any(to_uint8(output).cpu(), alpha, path)

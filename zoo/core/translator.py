@@ -1,0 +1,36 @@
+"""The base class of translators: an image becomes another image of the same size."""
+
+from abc import ABC
+from typing import ClassVar
+
+from torch import Tensor, nn
+
+from zoo.checks import check_images
+from zoo.core.modality import ImagePairs
+from zoo.core.module import ZooModule, eval_in_chunks
+from zoo.layers.noise import dropout_seed
+from zoo.layers.precision import at_least_float32
+
+
+class ImageTranslator(ZooModule, ABC):
+    """Translates images: a subclass builds `generator`, from inputs (n, input_channels, size, size)
+    to outputs (n, channels, size, size), both in [-1, 1], and has arguments of these names."""
+
+    inference_modules: ClassVar[tuple[str, ...] | None] = ("generator",)
+    generator: nn.Module
+
+    @property
+    def modality(self) -> ImagePairs:
+        size = self.hparams["size"]
+        channels, target = self.hparams["input_channels"], self.hparams["channels"]
+        return ImagePairs((channels, size, size), (target, size, size))
+
+    def translate(self, x: Tensor, seed: int = 0) -> Tensor:
+        """Inputs (n, input_channels, size, size) to outputs (n, channels, size, size), both in
+        [-1, 1]. A seed fixes the dropout masks, which are the same for each image and on every
+        device. Raises BadInput for other inputs and seeds."""
+        check_images(x, (self.modality.input,))
+        with dropout_seed(self.generator, seed):
+            return at_least_float32(
+                eval_in_chunks(self, x.to(self.parameter_dtype), self.generator)
+            )

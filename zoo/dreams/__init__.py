@@ -1,0 +1,1 @@
+"""Images by optimization of the input of a trained network."""

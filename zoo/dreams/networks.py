@@ -1,0 +1,155 @@
+"""Networks whose feature maps an image is optimized for: classifiers of the zoo and torchvision."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from zoo.core.modality import Images
+from zoo.core.module import ZooModule
+from zoo.core.protocols import Classifier
+from zoo.errors import MissingData, UnknownName, ZooError
+from zoo.pretrained import catalog
+
+DEFAULT_LAYERS = {"googlenet": "inception4c"}  # what the authors' code uses
+DEPTH = 2 / 3  # of the default layer of other networks
+
+
+class Reached(Exception):
+    """Ends a forward pass at a layer, so that what follows need not fit the image's size."""
+
+    def __init__(self, maps: Tensor) -> None:
+        self.maps = maps
+
+
+class DreamNetwork:
+    """A frozen network with the conversion of images (n, 3, h, w) in [-1, 1] to its inputs.
+
+    `size` is that of the images that the network was trained on.
+    """
+
+    def __init__(
+        self, name: str, network: nn.Module, prepare: Callable[[Tensor], Tensor], size: int
+    ) -> None:
+        self.name, self.prepare, self.size = name, prepare, size
+        self.network = network.eval().requires_grad_(False)
+
+    def layers(self) -> list[str]:
+        """Names of the layers that return feature maps (n, c, h, w), in the order of their use."""
+        found = dict[str, None]()  # a set in order
+
+        def record(name: str) -> Callable[[nn.Module, object, object], None]:
+            def hook(module: nn.Module, inputs: object, output: object) -> None:
+                if is_maps(output):
+                    found[name] = None
+
+            return hook
+
+        named = [(name, module) for name, module in self.network.named_modules() if name]
+        handles = [module.register_forward_hook(record(name)) for name, module in named]
+        try:
+            with torch.no_grad():
+                self.network(self.prepare(torch.zeros(1, 3, self.size, self.size)))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return list(found)
+
+    def default_layer(self) -> str:
+        """The layer of the authors, or one at two thirds of the depth; raises ZooError for a
+        network without feature maps."""
+        layers = self.layers()
+        if not layers:
+            raise ZooError(
+                f"the network must have feature maps (n, c, h, w), got {self.name}. Choose a "
+                "convolutional network, such as googlenet"
+            )
+        return DEFAULT_LAYERS.get(self.name, layers[int(DEPTH * len(layers))])
+
+    def check_layer(self, layer: str) -> None:
+        """Raise UnknownName unless a layer returns feature maps."""
+        layers = self.layers()
+        if layer not in layers:
+            raise UnknownName("layer", layer, layers, f"`zoo dream --layers --model {self.name}`")
+
+    def maps(self, layer: str, x: Tensor) -> Tensor:
+        """Feature maps (n, c, h', w') of images (n, 3, h, w) in [-1, 1]."""
+
+        def stop(module: nn.Module, inputs: object, output: Tensor) -> None:
+            raise Reached(output)
+
+        handle = self.network.get_submodule(layer).register_forward_hook(stop)
+        try:
+            self.network(self.prepare(x))
+        except Reached as reached:
+            return reached.maps
+        finally:
+            handle.remove()
+        raise AssertionError(f"{layer} is a layer of `layers` that the network does not use")
+
+
+def is_maps(output: object) -> bool:
+    """Whether the output of a layer is feature maps with more than one position."""
+    return isinstance(output, Tensor) and output.ndim == 4 and output.shape[2:].numel() > 1
+
+
+def load_network(name: str, device: str | None = None) -> DreamNetwork:
+    """A classifier of the zoo by name or file, or one of torchvision by name, whose weights are
+    downloaded. Raises UnknownName, ZooError for other models, MissingData without a network."""
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    own = catalog.list_models("resnet-*")
+    if name in known:
+        return load_torchvision(name, device)
+    if name not in catalog.list_models() and not catalog.is_path(name) and "/" not in name:
+        raise UnknownName("classifier", name, [*known, *own])
+    model = catalog.load(name, device)
+    if not isinstance(model, Classifier):
+        raise ZooError(
+            f"the network must be a classifier, got {name}, a {type(model).__name__}. Choose "
+            f"{' or '.join(own)}, or a network of torchvision"
+        )
+    return of_zoo(name, model)
+
+
+def of_zoo(name: str, model: ZooModule) -> DreamNetwork:
+    """A classifier of the zoo, which takes images in [-1, 1]; one of gray images takes the mean of
+    the channels. Raises ZooError for one that crops larger images."""
+    modality = model.modality
+    assert isinstance(modality, Images)  # as a classifier of images
+    channels, size, _ = modality.shapes[0]
+
+    def prepare(x: Tensor) -> Tensor:
+        return (x.mean(1, keepdim=True) if channels == 1 else x).to(model.device)
+
+    network = DreamNetwork(name, model, prepare, size)
+    first = network.layers()[0]
+    small, large = (network.maps(first, torch.zeros(1, 3, n, n)).shape for n in (size, 2 * size))
+    if small == large:
+        raise ZooError(
+            f"the network must take images of any size, got {name}, which crops them to {size} "
+            "pixels. Choose resnet-cifar10, or a network of torchvision"
+        )
+    return network
+
+
+def load_torchvision(name: str, device: str | None) -> DreamNetwork:
+    """A classifier of torchvision with its default weights; raises MissingData."""
+    from torchvision import models
+
+    weights = models.get_model_weights(name).DEFAULT
+    try:
+        network: nn.Module = models.get_model(name, weights=weights)
+    except (OSError, RuntimeError) as error:  # no network, or another digest
+        raise MissingData(
+            f"the weights of {name} are not in torch's hub cache and could not be downloaded "
+            f"({error}). Connect to the internet once, or dream by --model resnet-cifar10"
+        ) from error
+    preset = weights.transforms()
+    mean, std = (torch.tensor(v, device=device)[:, None, None] for v in (preset.mean, preset.std))
+
+    def prepare(x: Tensor) -> Tensor:
+        return ((x.to(mean.device) + 1) / 2 - mean) / std
+
+    return DreamNetwork(name, network.to(device), prepare, int(preset.crop_size[0]))

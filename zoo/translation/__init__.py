@@ -1,0 +1,6 @@
+"""Translators of images to images, one paper per file."""
+
+from zoo.translation.l1 import L1Regression
+from zoo.translation.pix2pix import Pix2Pix
+
+__all__ = ["L1Regression", "Pix2Pix"]
