@@ -172,6 +172,17 @@ def check_codes(codes: Tensor, grids: Sequence[tuple[int, int]]) -> None:
         first = last + 1
 
 
+def check_tokens(x: Tensor, tokens: int) -> None:
+    """Raise BadInput unless x is tokens (n, t) in int64 from 0 to `tokens` - 1."""
+    remedy = "Encode texts by model.modality.encode"
+    if not isinstance(x, Tensor) or x.dtype != torch.int64 or x.ndim != 2:
+        got = f"{x.dtype} {tuple(x.shape)}" if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise BadInput(f"tokens must be a tensor (n, t) of int64, got {got}. {remedy}")
+    if x.numel() and (int(x.min()) < 0 or int(x.max()) >= tokens):
+        values = f"{int(x.min())} to {int(x.max())}"
+        raise BadInput(f"tokens must be from 0 to {tokens - 1}, got {values}. {remedy}")
+
+
 def check_batch(n: int, parts: int, least: int, owner: str) -> None:
     """Raise BadRecipe unless a batch of n images splits into `parts` equal parts for a step.
 

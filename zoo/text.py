@@ -25,6 +25,13 @@ def printable_lines(text: str) -> str:
     return "\n".join(printable(line, len(line)) for line in text.split("\n"))
 
 
+def plain(text: str) -> str:
+    """A text of any length without what a terminal interprets: newlines and tabs stay, other
+    whitespace becomes a space, control characters and bidirectional overrides are removed."""
+    odd = {c for c in set(text) if not (c.isprintable() or c in "\n\t")}
+    return text.translate({ord(c): " " if c.isspace() else None for c in odd}) if odd else text
+
+
 class Brief(Repr):
     """Repr of a value of any size and depth, in bounded time."""
 

@@ -1,12 +1,13 @@
-"""Commands that explore a latent space: traverse, map."""
+"""Commands that explore a model: traverse, map, filters."""
 
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import AddCommand, add_sampling, positive
+from zoo.cli.arguments import AddCommand, add_output, add_sampling, positive
 from zoo.cli.images import add_images, data_for, images_for, load_codec
 from zoo.errors import ZooError
+from zoo.pretrained import catalog
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,6 +36,13 @@ def register(add_command: AddCommand) -> None:
     add("-n", type=positive, default=3000, help="number of images (3000)")
     add_images(add)
     add_sampling(add, Path("map.png"))
+
+    add = add_command(filters, "Show the weights of the units of a model's first layer as images.")
+    add("name", metavar="NAME|FILE")
+    add(
+        "-n", type=positive, default=100, help="number of units, those of large weights first (100)"
+    )
+    add_output(add, Path("filters.png"))
 
 
 def traverse(options: Namespace) -> None:
@@ -116,3 +124,19 @@ def map_(options: Namespace) -> None:
     names = data_for(options, model).classes
     pictures.save(maps.plot_map(points, images.pixels, images.labels, names), options.to)
     print(f"the map of {len(points)} codes by {options.name} is in {options.to}")
+
+
+def filters(options: Namespace) -> None:
+    """Write the weights of units as a PNG, each scaled to its largest weight."""
+    from zoo.core.protocols import HasFilters
+    from zoo.plotting import pictures
+
+    model = catalog.load(options.name, options.device)
+    if not isinstance(model, HasFilters):
+        raise ZooError(
+            f"the model must have filters, got {options.name}, a {type(model).__name__}. Choose a "
+            "restricted Boltzmann machine"
+        )
+    shown = model.filters()[: options.n]
+    pictures.save(pictures.grid(shown, columns=10), options.to)
+    print(f"{len(shown)} filters of {options.name} are in {options.to}")

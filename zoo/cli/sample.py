@@ -1,5 +1,6 @@
-"""Commands that generate images: sample, interpolate."""
+"""Commands that generate: sample, interpolate."""
 
+import inspect
 from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,15 +10,19 @@ from zoo.cli.images import add_folder, add_images, images_for, load_codec, requi
 from zoo.errors import ZooError
 from zoo.files import expand_user
 from zoo.pretrained import catalog
+from zoo.text import printable_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from torch import Tensor
 
     from zoo.core.module import ZooModule
 
 
+MOST = 10_000  # samples in one rendered file
+SHOWN = 4  # texts of a file that are printed as well
+SETTINGS = ("prompt", "temperature", "top_k", "length")  # arguments of some models' `sample`
 TO = (
     "output file: .png for images, .txt for texts, .wav for sounds, .csv for tables, or .npy or "
     ".npz with an array, of images (n, height, width, channels) in uint8 (samples, with the ending)"
@@ -37,7 +42,10 @@ def register(add_command: AddCommand) -> None:
     add("--seed", type=seed, default=0, help="seed of the random numbers (0)")
     add("--to", type=Path, help=TO)
     add("--device", help="cpu, cuda or mps (cpu)")
-    register_interpolate(add_command)
+    add("--prompt", help="text that each sample continues; models of text (none)")
+    add("--temperature", type=above_zero, help="below 1 for probable, above 1 for varied text (1)")
+    add("--top-k", type=positive, help="draw from the k most probable characters (all)")
+    add("--length", type=positive, help="characters or time steps of a sample (as trained)")
 
 
 def register_interpolate(add_command: AddCommand) -> None:
@@ -87,7 +95,10 @@ def sample(options: Namespace) -> None:
         stored = (modality.to_array(modality.store(chunk)).cpu() for chunk in chunks)
         arrays.save(stored, options.n, path)
     else:
-        modality.render(torch.cat([*chunks]), path, columns_of(model, modality))
+        samples = torch.cat([*chunks])
+        modality.render(samples, path, columns_of(model, modality))
+        for text in modality.texts(samples[:SHOWN]):
+            print(printable_lines(text), end="\n\n")
     print(f"{options.n} samples of {options.name} are in {path}")
 
 
@@ -108,6 +119,9 @@ def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
     from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
 
     if options.truncation is None:
+        if settings := sampling_settings(model, options):
+            draw: Callable[..., Tensor] = model.sample  # type: ignore[assignment]
+            return iter([draw(options.n, options.seed, **settings)])
         if isinstance(model, SupportsChunkedSampling):
             return model.sample_chunks(options.n, options.seed)
         if not isinstance(model, SupportsSampling):
@@ -122,6 +136,20 @@ def sample_model(model: "ZooModule", options: Namespace) -> "Iterator[Tensor]":
             f"{type(model).__name__}. Sample without --truncation"
         )
     return latents.sample_truncated(model, options.n, options.truncation, options.seed)
+
+
+def sampling_settings(model: "ZooModule", options: Namespace) -> dict[str, object]:
+    """The given options that are arguments of the model's `sample`; raises ZooError for others."""
+    given = {
+        name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None
+    }
+    known = inspect.signature(getattr(model, "sample", lambda: None)).parameters
+    if unknown := [name for name in given if name not in known]:
+        raise ZooError(
+            f"--{unknown[0].replace('_', '-')} must be left out for {options.name}, a "
+            f"{type(model).__name__}, whose samples do not take it"
+        )
+    return given
 
 
 def interpolate(options: Namespace) -> None:

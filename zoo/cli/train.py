@@ -27,7 +27,7 @@ def register(verb: AddCommand) -> None:
     add("--name", dest="run", type=run_name, help="name of the run and the model (NAME)")
     add("--smoke-test", action="store_true", help="train a small model for seconds, as a check")
     # the parser of overrides reads these two; here they are for the help text
-    add("--data", metavar="FOLDER|CLASS", help="folder of your own pictures, or a data module")
+    add("--data", metavar="PATH|CLASS", help="your own pictures or files, or a data module")
     add("--init_from", metavar="NAME|FILE|RUN", help="initialize from pretrained weights")
 
     add = verb(export, "Write weights, card and preview of a checkpoint, with measured metrics.")
@@ -59,6 +59,8 @@ def fit(options: Namespace) -> None:
     """Train a recipe, and print the commands that follow."""
     from zoo.training.fit import Stopped
     from zoo.training.fit import fit as train
+    from zoo.training.folder_option import split_options
+    from zoo.training.own_files import fit_to_files, own_files_class
     from zoo.training.picture_folders import fit_to_folder
     from zoo.training.run_folders import is_first
 
@@ -67,7 +69,11 @@ def fit(options: Namespace) -> None:
         raise ZooError(f"--config must be a recipe file, got {recipe}, which does not exist")
     name = options.run or name_of(recipe)
     try:
-        overrides = fit_to_folder(recipe, options.overrides, options.smoke_test)
+        overrides = split_options(options.overrides)
+        if own := own_files_class(recipe):
+            overrides = fit_to_files(recipe, own, overrides, options.smoke_test)
+        else:
+            overrides = fit_to_folder(recipe, overrides, options.smoke_test)
         folder = train(name, recipe, overrides, options.smoke_test)
     except Stopped as stop:
         if is_first():
@@ -101,7 +107,7 @@ def print_result(folder: Path, name: str, smoke_test: bool) -> None:
     """Print the paths of the run and its newest grids, and the command for an export."""
     print(f"\ncheckpoint and logs are in {folder}")
     for kind in ("samples", "reconstructions"):
-        for picture in sorted((folder / kind).glob("*.png"))[-1:]:
+        for picture in sorted((folder / kind).glob("epoch-*"))[-1:]:
             print(f"newest {kind}: {picture}")
     if smoke_test:
         print("smoke test passed; leave out --smoke-test to train the full model")

@@ -48,11 +48,6 @@ class AdversarialModule(ZooModule, ABC):
         of_players = optimizers if isinstance(optimizers, list) else [optimizers]
         return of_players[self.player_names.index(player)]
 
-    def progress(self) -> float:
-        """The completed share of the training, in [0, 1]; 0 for a training without a limit."""
-        steps = self.trainer.estimated_stepping_batches  # infinite or -1 without a limit
-        return min(1.0, max(0.0, self.trainer.global_step / steps))
-
     def update_optimizer(self, player: str, **settings: float) -> None:
         """Change settings of a player's optimizer, such as `lr`."""
         for group in self.optimizer(player).param_groups:

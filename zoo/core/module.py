@@ -103,6 +103,11 @@ class ZooModule(LightningModule):
         if every and step % every == 0:
             self.log_dict({name: value.detach() for name, value in values.items()}, prog_bar=True)
 
+    def progress(self) -> float:
+        """The completed share of the training, in [0, 1]; 0 for a training without a limit."""
+        steps = self.trainer.estimated_stepping_batches  # infinite or -1 without a limit
+        return min(1.0, max(0.0, self.trainer.global_step / steps))
+
     def one_cycle(self, optimizer: Optimizer, peak: float) -> OptimizerLRSchedulerConfig:
         """An optimizer with the one-cycle policy, up to the learning rate `peak` and down to 0.
         Smith & Topin, 2017, https://arxiv.org/abs/1708.07120"""

@@ -64,6 +64,24 @@ class SupportsScoring(Protocol):
 
 
 @runtime_checkable
+class HasPartitionFunction(SupportsScoring, Protocol):
+    """Computes log-likelihoods by an estimate of its partition function."""
+
+    def log_partition(self) -> tuple[float, float]:
+        """The logarithm of the partition function and its standard error, 0 where it is exact."""
+        ...
+
+
+@runtime_checkable
+class HasFilters(Protocol):
+    """Has a layer whose units each look at a whole image."""
+
+    def filters(self) -> Tensor:
+        """The weights of each unit as an image: (units, channels, size, size) in [-1, 1]."""
+        ...
+
+
+@runtime_checkable
 class SupportsEncoding(Protocol):
     """Encodes images (n, channels, size, size) as codes (n, latent)."""
 

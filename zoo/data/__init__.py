@@ -1,5 +1,6 @@
 """Data sets as LightningDataModules with common arguments."""
 
+from zoo.data.binarized import FixedBinarizedMNIST
 from zoo.data.celeba import CelebA
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.digits import Digits
@@ -12,7 +13,7 @@ from zoo.data.own_pairs import PairedFolders, SideBySide
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
-from zoo.data.tables import Adult, CSVTable
+from zoo.data.texts import TextFiles, TinyShakespeare
 
 __all__ = [
     "CIFAR10",
@@ -25,6 +26,7 @@ __all__ = [
     "Digits",
     "Edges2Photos",
     "FashionMNIST",
+    "FixedBinarizedMNIST",
     "ImageDataModule",
     "ImageFolder",
     "Maps",
@@ -33,4 +35,6 @@ __all__ = [
     "SideBySide",
     "SpokenDigits",
     "StackedMNIST",
+    "TextFiles",
+    "TinyShakespeare",
 ]

@@ -36,7 +36,7 @@ class ZooDataModule(LightningDataModule, ABC):
     reference: ClassVar[Split] = "test"  # the split to which they are measured
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
-    own_paths: ClassVar[tuple[str, ...]] = ()  # arguments that name files of the user
+    own_files: ClassVar[str] = ""  # the class of files of one's own, in place of this data set
     damage_remedy: ClassVar[str] = "Delete them to download them again"
 
     def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:
@@ -58,6 +58,10 @@ class ZooDataModule(LightningDataModule, ABC):
     @abstractmethod
     def read(self, split: Split) -> Examples:
         """The examples of a split, from the files below `root`."""
+
+    def model_arguments(self) -> dict[str, object]:
+        """The arguments by which a model agrees with files of one's own, as plain data."""
+        return {}
 
     def check_examples(self, examples: Examples) -> None:
         """Raise ValueError for examples that are not as the modality stores them."""

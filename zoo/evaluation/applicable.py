@@ -11,6 +11,7 @@ from zoo.core.protocols import (
     Classifier,
     Clusterer,
     Denoiser,
+    HasPartitionFunction,
     HasSparseCode,
     PredictsAttributes,
     Quantizes,
@@ -34,22 +35,33 @@ from zoo.evaluation.latent_codes import (
     denoising_error,
     reconstruction_error,
 )
-from zoo.evaluation.likelihood import binary_likelihood, bits_per_character, density_likelihood
+from zoo.evaluation.likelihood import (
+    binary_likelihood,
+    density_likelihood,
+    partition_function,
+)
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
-from zoo.evaluation.tables import table_metrics
-from zoo.evaluation.translations import translation_metrics
+from zoo.evaluation.texts import text_rates
+from zoo.evaluation.translations import translation_errors
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
 
 
 class Metrics(NamedTuple):
-    """A function for models with a protocol, on data of a modality."""
+    """A function for models with a protocol, on data of a modality that is none of `but`."""
 
     protocol: type
     modality: type
     measure: Measure
+    but: tuple[type, ...] = ()
+
+    def fits(self, model: LightningModule, modality: Modality) -> bool:
+        """Whether the metrics apply to a model on data of a modality."""
+        return isinstance(model, self.protocol) and (
+            isinstance(modality, self.modality) and not isinstance(modality, self.but)
+        )
 
 
 def measure(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> Iterator[Record]:
@@ -66,7 +78,7 @@ def applicable_metrics(
 ) -> Iterator[Record]:
     """The records of each row of METRICS whose protocol and modality fit."""
     for row in METRICS:
-        if isinstance(model, row.protocol) and isinstance(data.modality, row.modality):
+        if row.fits(model, data.modality):
             yield from row.measure(model, data, protocol)
 
 
@@ -103,9 +115,10 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(PredictsAttributes, Images, attribute_accuracy),
     Metrics(Classifier, Audio, on_test(accuracy)),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
-    Metrics(SupportsScoring, Text, bits_per_character),
-    Metrics(SupportsScoring, Modality, nll),
-    Metrics(SupportsTranslation, ImagePairs, translation_metrics),
+    Metrics(SupportsScoring, Text, text_rates),
+    Metrics(SupportsScoring, Modality, nll, but=(Text,)),
+    Metrics(HasPartitionFunction, Modality, partition_function),
+    Metrics(SupportsTranslation, ImagePairs, translation_errors),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),

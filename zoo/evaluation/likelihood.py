@@ -1,6 +1,5 @@
 """Likelihoods of test examples: exact, bounded, or estimated by importance sampling."""
 
-import math
 from collections.abc import Iterator
 
 import torch
@@ -11,6 +10,7 @@ from tqdm import tqdm
 
 from zoo.core.modality import modality_of, normalize
 from zoo.core.protocols import (
+    HasPartitionFunction,
     HasPixelDensity,
     HasPosterior,
     SupportsELBO,
@@ -46,14 +46,14 @@ def log_likelihood(
     yield mean("nll", -map_batches(model, values, model.log_prob, "log-likelihood"), "nats")
 
 
-def bits_per_character(
+def partition_function(
     model: LightningModule, data: ZooDataModule, protocol: Protocol
 ) -> Iterator[Record]:
-    """The negative log-likelihood of a character of the test texts in bits."""
-    assert isinstance(model, SupportsScoring)
-    values = take(data.examples("test"), protocol.images).values
-    nats = -map_batches(model, values, model.log_prob, "log-likelihood")
-    yield mean("bits-per-character", nats / values.shape[1] / math.log(2), "bits")
+    """The logarithm of the partition function, whose error all log-likelihoods share."""
+    assert isinstance(model, HasPartitionFunction)
+    value, error = model.log_partition()
+    record: Record = {"metric": "log-partition", "value": rounded(value), "unit": "nats"}
+    yield record | {"standard_error": rounded(error)}
 
 
 def binary_likelihood(

@@ -45,13 +45,18 @@ def split_folder(recipe: Path, overrides: list[str]) -> tuple[str | None, list[s
 
 def check_class(value: str) -> None:
     """Raise BadRecipe unless a value of `--data` is the name or the import path of a class."""
-    is_class = value in DATA_MODULES or re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
-    if Path(value).is_file() or not is_class:
+    if Path(value).is_file() or not is_class(value):
         kind = "a file" if Path(value).is_file() else "neither"
         raise BadRecipe(
             f"--data must be a folder of pictures or a class, got {value!r}, {kind}. "
             f"Classes are {', '.join(f'zoo.data.{name}' for name in DATA_MODULES[:3])}, ..."
         )
+
+
+def is_class(value: str) -> bool:
+    """Whether a value of `--data` is the name or the import path of a class."""
+    path = re.fullmatch(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+", value)
+    return value in DATA_MODULES or path is not None
 
 
 def folder_argument(folder: Path) -> str:

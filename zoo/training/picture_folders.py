@@ -15,6 +15,7 @@ import torch
 
 from zoo.core.module import ZooModule
 from zoo.data import ImageFolder
+from zoo.data.module import ZooDataModule
 from zoo.data.user_images import Unreadable
 from zoo.errors import BadRecipe
 from zoo.pretrained import catalog
@@ -174,14 +175,19 @@ def count_classes(pictures: ImageFolder) -> int:
     return count
 
 
-def training_length(request: FolderRequest, pictures: ImageFolder) -> list[str]:
+def training_length(
+    request: FolderRequest,
+    data: ZooDataModule,
+    noun: str = "pictures",
+    seen: int = MIN_IMAGES_SEEN,
+) -> list[str]:
     """Overrides for the number of epochs and the intervals of logs, grids and checkpoints, by the
-    number of pictures."""
-    n, batch = pictures.count("train"), request.integer("data.batch_size", pictures.batch_size)
+    number of examples; a training sees at least `seen` of them."""
+    n, batch = data.count("train"), request.integer("data.batch_size", data.batch_size)
     batches = max(1, n // batch)
     in_recipe = int(str(request.trainer.get("max_epochs") or MIN_EPOCHS))
     every = ceil(MIN_INTERVAL / batches)  # epochs between two grids
-    epochs = max(in_recipe, MIN_EPOCHS, MIN_IMAGES_SEEN / (batches * batch))
+    epochs = max(in_recipe, MIN_EPOCHS, seen / (batches * batch))
     epochs = request.integer("trainer.max_epochs", ceil(epochs / every) * every)
     if steps := request.integer("trainer.max_steps", 0):
         epochs = ceil(steps / batches)
@@ -193,7 +199,7 @@ def training_length(request: FolderRequest, pictures: ImageFolder) -> list[str]:
     total = steps or epochs * batches
     if is_first():
         print(
-            f"training: {n:,} pictures, {epochs:,} epochs of {batches:,} batches of {batch}, "
+            f"training: {n:,} {noun}, {epochs:,} epochs of {batches:,} batches of {batch}, "
             f"{total:,} steps; samples every {every * batches:,} steps",
             file=sys.stderr,
         )

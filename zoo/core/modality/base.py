@@ -62,6 +62,10 @@ class Modality(ABC):
         """How far two rendered files differ, for people; raises ZooError where rounding does not
         explain it."""
 
+    def texts(self, samples: Tensor) -> list[str]:
+        """What a terminal can show of samples (n, ...): none, unless they are text."""
+        return []
+
     def inputs(self, path: Path) -> Tensor:
         """The inputs (n, ...) of a rendered translation; raises ZooError where there are none."""
         raise ZooError(f"{path} must show inputs beside outputs, got {self.noun}")

@@ -1,0 +1,194 @@
+"""Texts: files of one's own, and tiny Shakespeare (Karpathy, 2015)."""
+
+from abc import abstractmethod
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import ClassVar
+from urllib.request import urlopen
+
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zoo.core.arguments import Count
+from zoo.core.modality import Text
+from zoo.data.arrays import DatasetInfo, Examples, Split
+from zoo.data.listing import list_files
+from zoo.data.module import ZooDataModule
+from zoo.data.resumable import Batch, ResumableSampler
+from zoo.errors import BadRecipe, MissingData
+from zoo.files import atomic_write
+from zoo.text import plain
+
+LARGEST = 100_000_000  # bytes of text
+ROWS = 16  # parts of the held-out text, which are measured side by side
+ENDINGS = (".txt", ".md")  # of the files of a folder
+
+
+class TextDataModule(ZooDataModule):
+    """Windows (n, length) of a text, of which the last part, `held_out`, is the test split.
+
+    A batch continues the one before: row i of all batches is one stream of the text. The test split
+    is in up to 16 long rows. Carriage returns and control characters are removed. Raises BadRecipe
+    for a text that is shorter than a batch, or has more than 100 MB.
+    """
+
+    recorded: ClassVar[tuple[str, ...]] = ("batch_size", "length", "held_out")
+    own_files = "zoo.data.TextFiles"
+
+    def __init__(
+        self,
+        root: str | None = None,
+        batch_size: Count = 64,
+        length: Count = 128,
+        held_out: float = 0.1,
+    ) -> None:
+        super().__init__(root, batch_size)
+        if length < 1 or not 0 < held_out < 1:
+            name, value = ("length", length) if length < 1 else ("held_out", held_out)
+            valid = ">= 1" if length < 1 else "> 0 and < 1"
+            raise BadRecipe(f"{name} must be {valid}, got {value}. Correct it")
+        self.length, self.held_out = length, held_out
+
+    @abstractmethod
+    def read_text(self) -> str:
+        """The whole text."""
+
+    @cached_property
+    def text(self) -> str:
+        """The whole text without carriage returns and control characters."""
+        text = plain(self.read_text().replace("\r\n", "\n").replace("\r", "\n"))
+        if len(text) < 2 * (self.length + 1) / min(self.held_out, 1 - self.held_out):
+            raise BadRecipe(
+                f"the text must have at least {2 * (self.length + 1) / self.held_out:,.0f} "
+                f"characters, got {len(text):,}. Add text, or reduce --data.init_args.length"
+            )
+        return text
+
+    @cached_property
+    def modality(self) -> Text:
+        """All characters of the text, in their order in Unicode."""
+        return Text("".join(sorted(set(self.text))))
+
+    def model_arguments(self) -> dict[str, object]:
+        return {"vocabulary": self.modality.vocabulary}
+
+    def read(self, split: Split) -> Examples:
+        text = self.modality.store(self.modality.encode(self.text))
+        cut = round(len(text) * (1 - self.held_out))
+        part = text[:cut] if split == "train" else text[cut:]
+        length = self.length if split == "train" else len(part) // min(ROWS, len(part) // 2)
+        rows = len(part) // length
+        return Examples(part[: rows * length].unflatten(0, (rows, length)), torch.empty(rows, 0))
+
+    def batch_examples(self, split: Split) -> Examples:
+        """Training windows in an order in which each row of a batch continues the same row of the
+        one before, on all devices together."""
+        values, labels = self.examples(split)
+        if split == "test":
+            return Examples(values, labels)
+        streams = self.batch_size * (self.trainer.world_size if self.trainer else 1)
+        return Examples(in_streams(values, streams), labels[: len(labels) // streams * streams])
+
+    def order(self, examples: Dataset[Batch]) -> ResumableSampler:
+        """The order of the windows as they are; each rank has rows of its own."""
+        order = super().order(examples)
+        order.shuffle = False
+        return order
+
+
+def in_streams(windows: Tensor, streams: int) -> Tensor:
+    """Consecutive windows (n, length) such that window i is followed by the one at i + streams;
+    windows at the end that do not fill all streams are left out."""
+    steps = len(windows) // streams
+    kept = windows[: steps * streams].unflatten(0, (streams, steps))
+    return kept.transpose(0, 1).flatten(0, 1)
+
+
+class TextFiles(TextDataModule):
+    """A text file of your own, or all .txt and .md files below a folder in the order of their
+    paths, in UTF-8. Raises BadRecipe for another encoding, MissingData where there are none."""
+
+    source = DatasetInfo("your own text", "not published", "unknown", "unknown")
+    damage_remedy = "Check that the disk is mounted and that you may read it"
+
+    def prepare_data(self) -> None:
+        """Nothing: the files are where they are."""
+
+    def read_text(self) -> str:
+        files = self.files()
+        if (size := sum(file.stat().st_size for file in files)) > LARGEST:
+            raise BadRecipe(
+                f"the text must have at most {LARGEST:,} bytes, got {size:,}. Name fewer files by "
+                "--data.init_args.root"
+            )
+        return "\n".join(read_utf8(file) for file in files)
+
+    def files(self) -> list[Path]:
+        """The files that `root` names."""
+        if self.given_root is None:
+            raise MissingData(
+                "root must be a file or a folder of text, got none. Name it by "
+                "`zoo fit NAME --data FILE`"
+            )
+        found = [self.root] if self.root.is_file() else list_files(self.root, ENDINGS).files
+        if not found:
+            raise MissingData(
+                f"root must be a text file, or a folder with {' or '.join(ENDINGS)} files, got "
+                f"{self.root}. Name another by `zoo fit NAME --data FILE`"
+            )
+        return found
+
+
+def read_utf8(file: Path) -> str:
+    """The text of a file; raises BadRecipe unless it is UTF-8 without null characters."""
+    content = file.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadRecipe(
+            f"{file} must be text in UTF-8, got the byte 0x{content[error.start]:02x} at position "
+            f"{error.start:,}. Convert it, as by `iconv -f latin1 -t utf-8`"
+        ) from error
+    if "\0" in text:
+        raise BadRecipe(f"{file} must be text, got null characters. Name a text file")
+    return text
+
+
+class TinyShakespeare(TextDataModule):
+    """1,115,394 characters of plays by Shakespeare, in `root/tinyshakespeare.txt`, downloaded from
+    Karpathy's repository."""
+
+    source = DatasetInfo(
+        "tiny Shakespeare",
+        "https://github.com/karpathy/char-rnn",
+        "public domain, collected by Karpathy (repository: MIT)",
+        "Apache-2.0",
+    )
+    file = "tinyshakespeare.txt"
+    address = (
+        "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
+    )
+    file_sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
+    modality = Text("\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+
+    def download(self) -> None:
+        if (self.root / self.file).is_file():
+            return
+        with urlopen(self.address, timeout=30) as answer:
+            content = answer.read(LARGEST)
+        self.check(content)
+        with atomic_write(self.root / self.file) as temporary:
+            temporary.write_bytes(content)
+
+    def read_text(self) -> str:
+        self.prepare_data()
+        content = (self.root / self.file).read_bytes()
+        self.check(content)
+        return content.decode("utf-8")
+
+    def check(self, content: bytes) -> None:
+        """Raise ValueError unless the content is that of the published file."""
+        if (digest := sha256(content).hexdigest()) != self.file_sha256:
+            raise ValueError(f"sha256 must be {self.file_sha256:.12}, got {digest:.12}")

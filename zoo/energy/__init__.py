@@ -1,0 +1,5 @@
+"""Energy models."""
+
+from zoo.energy.rbm import RBM
+
+__all__ = ["RBM"]

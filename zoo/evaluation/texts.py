@@ -1,0 +1,46 @@
+"""Metrics of texts: the likelihood of a character, beside simple baselines."""
+
+import math
+from collections.abc import Iterator
+
+from lightning import LightningModule
+from torch import Tensor
+
+from zoo.core.modality import Text
+from zoo.core.protocols import SupportsScoring
+from zoo.data.module import ZooDataModule
+from zoo.evaluation.records import Protocol, Record, map_batches, mean, rounded, take
+from zoo.metrics.ngrams import gzip_bits, ngram_nats
+
+ORDERS = 8  # of the longest n-gram
+ENOUGH = 5_000_000  # characters that n-grams are counted in
+
+
+def text_rates(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> Iterator[Record]:
+    """The negative log-likelihood of a character of the test texts in bits and in nats, then the
+    bits of baselines: 3-grams, the best n-grams, and gzip."""
+    assert isinstance(model, SupportsScoring)
+    assert isinstance(data.modality, Text)
+    values = take(data.examples("test"), protocol.images).values
+    nats = -map_batches(model, values, model.log_prob, "log-likelihood") / values.shape[1]
+    shared: Record = {"characters": values.numel()}
+    yield mean("bits-per-character", nats / math.log(2), "bits") | shared
+    yield mean("nats-per-character", nats, "nats") | shared
+    yield from baselines(data.examples("train").values, values, data.modality)
+
+
+def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
+    """Bits per character of n-grams, of which the last tenth of the training text chooses the best
+    n, and of gzip, which compresses the test texts alone."""
+    symbols = len(modality.vocabulary)
+    seen, unseen = (part.flatten().long()[-ENOUGH:] for part in (train, test))
+    cut = len(seen) * 9 // 10
+    chosen = ngram_nats(seen[:cut], seen[cut:], symbols, ORDERS)
+    best = 1 + min(range(len(chosen)), key=chosen.__getitem__)
+    rates = ngram_nats(seen, unseen, symbols, max(3, best))
+    shared: Record = {"unit": "bits", "split": "test", "characters": len(unseen)}
+    for n in sorted({min(3, len(rates)), best}):
+        bits = rounded(rates[n - 1] / math.log(2))
+        yield {"metric": f"bits-per-character-{n}-gram", "value": bits, **shared}
+    text = "\n".join(modality.decode(test))
+    yield {"metric": "bits-per-character-gzip", "value": rounded(gzip_bits(text)), **shared}
