@@ -13,7 +13,7 @@ from zoo.gans import DCGAN, LSGAN
 from zoo.pretrained.trust import find_class
 from zoo.vaes import VAE, VQVAE2
 
-FAMILIES = ("autoencoders", "classifiers", "gans", "tables", "translation", "vaes")
+FAMILIES = ("autoencoders", "classifiers", "energy", "gans", "sequences", "vaes")
 
 
 def is_model(kind: object) -> bool:

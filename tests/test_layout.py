@@ -13,7 +13,7 @@ LEVELS = (  # a package imports from its own level and from those before it in t
     ("text", "errors", "files", "checks", "decoding", "waveforms"),
     ("layers", "losses", "plotting"),
     ("core", "metrics"),
-    ("autoencoders", "vaes", "gans", "classifiers", "tables", "translation"),
+    ("autoencoders", "vaes", "gans", "classifiers", "sequences", "energy"),
     ("pretrained", "data"),
     ("callbacks", "analysis", "dreams"),
     ("training", "evaluation"),

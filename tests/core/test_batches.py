@@ -1,7 +1,6 @@
 """Batch sizes and modes of training."""
 
 import pytest
-import torch
 from lightning import Trainer
 from test_every_recipe import toy
 from torch.utils.data import DataLoader, TensorDataset
@@ -15,14 +14,14 @@ SMALL = {"size": 8, "channels": 1, "width": 8}
 
 
 def fit(model: ZooModule, batch: int) -> None:
-    """Train one step on noise of a model's shape."""
-    shape = model.modality.shapes[-1]
-    images = TensorDataset(torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10)
+    """Train one step on toy data of a model's modality."""
+    values, labels = model.modality.toy(batch)
+    examples = TensorDataset(model.modality.normalize(values), labels)
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(model, DataLoader(images, batch_size=batch))
+    trainer.fit(model, DataLoader(examples, batch_size=batch))
 
 
 @pytest.mark.parametrize("name", catalog.list_recipes())

@@ -31,6 +31,12 @@ TO = (
 
 def register(add_command: AddCommand) -> None:
     """Add the commands of this module."""
+    add_sample(add_command)
+    add_interpolate(add_command)
+
+
+def add_sample(add_command: AddCommand) -> None:
+    """Add the command `sample`."""
     add = add_command(sample, "Write samples of a model to a file, or to an array of any length.")
     add("name", metavar="NAME|FILE")
     add("-n", type=positive, default=64, help="number of samples (64)")
@@ -48,8 +54,8 @@ def register(add_command: AddCommand) -> None:
     add("--length", type=positive, help="characters or time steps of a sample (as trained)")
 
 
-def register_interpolate(add_command: AddCommand) -> None:
-    """Add `interpolate`."""
+def add_interpolate(add_command: AddCommand) -> None:
+    """Add the command `interpolate`."""
     add = add_command(interpolate, "Interpolate between samples, or between real images.")
     add("name", metavar="NAME|FILE")
     add(

@@ -25,9 +25,8 @@ from zoo.pretrained.trust import class_path_of
 class ZooDataModule(LightningDataModule, ABC):
     """Batches of normalized examples (n, ...) with labels.
 
-    A subclass names its `source` and `modality`, and reads a split in `read`. `root` is $ZOO_DATA,
-    else `data`. Raises MissingData where there are neither files nor a download, BadRecipe for
-    invalid settings.
+    A subclass names its `source` and `modality`, and defines `read`. `root` is $ZOO_DATA, else
+    `data`. Raises MissingData without files or download, BadRecipe for invalid settings.
     """
 
     source: DatasetInfo
@@ -220,10 +219,7 @@ class ZooDataModule(LightningDataModule, ABC):
         return {
             "class": self.class_path,
             "arguments": self.arguments(),
-            "name": self.source.title,
-            "url": self.source.url,
-            "terms": self.source.terms,
-            "license": self.source.weights_license,
+            **dict(zip(("name", "url", "terms", "license"), self.source[:4], strict=True)),
             "examples": self.count("train"),
             "sha256": self.fingerprint(),
         }

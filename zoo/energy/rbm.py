@@ -19,6 +19,7 @@ from zoo.energy.ais import LogPartition, Parameters, log_partition
 from zoo.energy.units import UNITS, Kind, bernoulli
 from zoo.errors import UnknownName
 from zoo.layers.noise import seeded
+from zoo.layers.precision import at_least_float32
 
 SAMPLING_STEPS = 1_000  # of Gibbs sampling, from units that are independent
 MOMENTUM = 0.9
@@ -68,7 +69,8 @@ class RBM(ZooModule):
 
     def to_images(self, v: Tensor) -> Tensor:
         """Visible units (n, visible) as images (n, channels, size, size) in [-1, 1]."""
-        return ((v - self.units.offset) / self.units.slope).clamp(-1, 1).unflatten(1, self.shape)
+        pixels = (at_least_float32(v) - self.units.offset) / self.units.slope
+        return pixels.clamp(-1, 1).unflatten(1, self.shape)
 
     def hidden_mean(self, v: Tensor) -> Tensor:
         """The probabilities p(h = 1 | v) (n, hidden) for visible units (n, visible)."""
@@ -127,14 +129,21 @@ class RBM(ZooModule):
         h_data, h_model = self.hidden_mean(data), self.hidden_mean(model)
         positive, negative = h_data.T @ data / len(data), h_model.T @ model / len(model)
         decay = self.hparams["weight_decay"] * self.weight
-        self.weight.grad = negative - positive + decay  # what an optimizer descends
-        self.visible_bias.grad = model.mean(0) - data.mean(0)
-        self.hidden_bias.grad = h_model.mean(0) - h_data.mean(0)
+        self.descend(self.weight, negative - positive + decay)
+        self.descend(self.visible_bias, model.mean(0) - data.mean(0))
+        self.descend(self.hidden_bias, h_model.mean(0) - h_data.mean(0))
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         optimizer.param_groups[0]["lr"] = self.hparams["lr"] * (1 - self.progress())
         optimizer.step()
-        self.log_on_interval({"steps": torch.tensor(float(k)), "grad": self.weight.grad.norm()})
+        self.log_on_interval({"gibbs_steps": torch.tensor(float(k))})
+
+    def descend(self, parameter: nn.Parameter, direction: Tensor) -> None:
+        """Set the gradient of a parameter: the mean over all devices, in the units of the loss
+        scaler of float16."""
+        mean = self.trainer.strategy.reduce(direction.to(parameter), reduce_op="mean")
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        parameter.grad = scaler.scale(mean) if scaler else mean
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log the free energy, which rises above that of the training data as an RBM overfits."""

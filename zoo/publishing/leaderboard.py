@@ -38,7 +38,7 @@ COLUMNS = (
 )
 
 SMALLER_IS_BETTER = re.compile(
-    r"fd|fid|kd|kid|mse|nll|bits|missing|memorised|commonest|modes-divergence"
+    r"fd|fid|kd|kid|mse|nll|bits|nats|missing|memorised|commonest|modes-divergence"
 )
 
 Row = dict[str, str | int | float]

@@ -4,7 +4,7 @@ An LSTM predicts each character of a text from those before it; its own predicti
 write new text. Karpathy, 2015: https://karpathy.github.io/2015/05/21/rnn-effectiveness
 """
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from typing import Any
 
 import torch
@@ -15,7 +15,7 @@ from torch.optim import Adam
 
 from zoo.checks import check_count, check_tokens
 from zoo.core.arguments import Count, Depth, Width
-from zoo.core.modality import Text
+from zoo.core.modality import Modality, Text
 from zoo.core.module import ZooModule, eval_mode
 from zoo.errors import BadInput, BadRecipe
 from zoo.layers.noise import seeded
@@ -42,6 +42,11 @@ class TokenRNN(ZooModule, ABC):
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(width, tokens)
         self.carried: tuple[Tensor, State | None] | None = None
+
+    @property
+    @abstractmethod
+    def modality(self) -> Modality:
+        """What the tokens stand for."""
 
     def forward(self, before: Tensor, memory: State | None = None) -> tuple[Tensor, State]:
         """Logits (n, t, tokens) of the tokens that follow each of `before` (n, t), and the memory
