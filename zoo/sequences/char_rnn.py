@@ -114,9 +114,11 @@ class TokenRNN(ZooModule, ABC):
         generator = seeded(len(before), seed)
         # one number for each token, so that a larger n extends the samples of a smaller n
         uniform = torch.rand(len(before), length, generator=generator, dtype=torch.float64)
-        found, memory = [before[:, :0]], None
+        if not len(before):  # which LSTMs do not take
+            return before.new_empty(0, length)
+        found, memory = [], None
         with eval_mode(self):
-            for u in uniform.to(self.device).split(1, dim=1) if len(before) else ():
+            for u in uniform.to(self.device).split(1, dim=1):
                 logits, memory = self(before, memory)
                 before = draw(logits[:, -1].double() / temperature, top_k, u)
                 found.append(before)

@@ -65,9 +65,14 @@ def inspect_files(request: FolderRequest, own: str) -> tuple[ZooDataModule, list
     overrides = ["--data", own, "--data.init_args.root", request.folder]
     for name, value in arguments.items():
         if name != "root":
-            overrides += [f"--data.init_args.{name}", json.dumps(value)]
+            overrides += [f"--data.init_args.{name}", as_option(value)]
     taken = argument_names(str(request.model["class_path"]))
     for name, value in data.model_arguments().items():
         if name in taken:
-            overrides += [f"--model.init_args.{name}", json.dumps(value, ensure_ascii=False)]
+            overrides += [f"--model.init_args.{name}", as_option(value)]
     return data, overrides
+
+
+def as_option(value: object) -> str:
+    """A value of plain data as the parser of overrides reads it: text as it is, else JSON."""
+    return value if isinstance(value, str) else json.dumps(value)
