@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 from loops import fit, one_thread
-from toys import fails
 from torch.optim import SGD
+from toys import fails
 
 import zoo
 from zoo.cli import main

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 from loops import fit, one_thread
-from toys import QUIET, fails
 from torch.nn.functional import cross_entropy
 from torch.optim import Adam
 from torch.optim.lr_scheduler import OneCycleLR
+from toys import QUIET, fails
 
 import zoo
 from zoo.cli import main

@@ -24,8 +24,8 @@ MOST = 10_000  # samples in one rendered file
 SHOWN = 4  # texts of a file that are printed as well
 SETTINGS = ("prompt", "temperature", "top_k", "length")  # arguments of some models' `sample`
 TO = (
-    "output file: .png for images, .txt for texts, .wav for sounds, .csv for tables, or .npy or "
-    ".npz with an array, of images (n, height, width, channels) in uint8 (samples, with the ending)"
+    "output file: .png for images, .txt for texts, .png, .mid or .wav for music, or .npy or .npz "
+    "with an array, of images (n, height, width, channels) in uint8 (samples.png or samples.txt)"
 )
 
 
@@ -87,14 +87,15 @@ def sample(options: Namespace) -> None:
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
     path = expand_user(options.to or f"samples{modality.suffix}")
-    if path.suffix not in (modality.suffix, *arrays.ENDINGS):
-        endings = ", ".join((modality.suffix, *arrays.ENDINGS))
+    known = (modality.suffix, *modality.formats, *arrays.ENDINGS)
+    if path.suffix not in known:
+        endings = ", ".join(known)
         raise ZooError(f"--to must be a file that ends in {endings}, got {options.to}")
     is_array = path.suffix in arrays.ENDINGS
     if options.n > modality.most and not is_array:
         raise ZooError(
-            f"n must be <= {modality.most} for a {modality.suffix} file, got {options.n}. Write an "
-            f"array by --to {path.with_suffix('.npy')}"
+            f"n must be <= {MOST} for a {path.suffix} file, got {options.n}. Write an array by "
+            f"--to {path.with_suffix('.npy')}"
         )
     chunks = with_progress(sample_model(model, options), options.n)
     if is_array:

@@ -2,6 +2,7 @@
 
 from zoo.data.binarized import FixedBinarizedMNIST
 from zoo.data.celeba import CelebA
+from zoo.data.chorales import JSBChorales
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.digits import Digits
 from zoo.data.edges2photos import Edges2Photos
@@ -29,8 +30,7 @@ __all__ = [
     "FixedBinarizedMNIST",
     "ImageDataModule",
     "ImageFolder",
-    "Maps",
-    "PairedFolders",
+    "JSBChorales",
     "Shards",
     "SideBySide",
     "SpokenDigits",

@@ -7,31 +7,26 @@ from pathlib import Path
 from typing import ClassVar
 from urllib.request import urlopen
 
-import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from zoo.core.arguments import Count
 from zoo.core.modality import Text
-from zoo.data.arrays import DatasetInfo, Examples, Split
+from zoo.data.arrays import DatasetInfo, Split
 from zoo.data.listing import list_files
-from zoo.data.module import ZooDataModule
-from zoo.data.resumable import Batch, ResumableSampler
+from zoo.data.streams import StreamDataModule
 from zoo.errors import BadRecipe, MissingData
 from zoo.files import atomic_write
 from zoo.text import plain
 
 LARGEST = 100_000_000  # bytes of text
-ROWS = 16  # parts of the held-out text, which are measured side by side
 ENDINGS = (".txt", ".md")  # of the files of a folder
 
 
-class TextDataModule(ZooDataModule):
+class TextDataModule(StreamDataModule):
     """Windows (n, length) of a text, of which the last part, `held_out`, is the test split.
 
-    A batch continues the one before: row i of all batches is one stream of the text. The test split
-    is in up to 16 long rows. Carriage returns and control characters are removed. Raises BadRecipe
-    for a text that is shorter than a batch, or has more than 100 MB.
+    Carriage returns and control characters are removed. Raises BadRecipe for a text that is shorter
+    than a few windows, or has more than 100 MB.
     """
 
     recorded: ClassVar[tuple[str, ...]] = ("batch_size", "length", "held_out")
@@ -44,12 +39,10 @@ class TextDataModule(ZooDataModule):
         length: Count = 128,
         held_out: float = 0.1,
     ) -> None:
-        super().__init__(root, batch_size)
-        if length < 1 or not 0 < held_out < 1:
-            name, value = ("length", length) if length < 1 else ("held_out", held_out)
-            valid = ">= 1" if length < 1 else "> 0 and < 1"
-            raise BadRecipe(f"{name} must be {valid}, got {value}. Correct it")
-        self.length, self.held_out = length, held_out
+        super().__init__(root, batch_size, length)
+        if not 0 < held_out < 1:
+            raise BadRecipe(f"held_out must be > 0 and < 1, got {held_out}. The default is 0.1")
+        self.held_out = held_out
 
     @abstractmethod
     def read_text(self) -> str:
@@ -74,36 +67,10 @@ class TextDataModule(ZooDataModule):
     def model_arguments(self) -> dict[str, object]:
         return {"vocabulary": self.modality.vocabulary}
 
-    def read(self, split: Split) -> Examples:
+    def sequence(self, split: Split) -> Tensor:
         text = self.modality.store(self.modality.encode(self.text))
         cut = round(len(text) * (1 - self.held_out))
-        part = text[:cut] if split == "train" else text[cut:]
-        length = self.length if split == "train" else len(part) // min(ROWS, len(part) // 2)
-        rows = len(part) // length
-        return Examples(part[: rows * length].unflatten(0, (rows, length)), torch.empty(rows, 0))
-
-    def batch_examples(self, split: Split) -> Examples:
-        """Training windows in an order in which each row of a batch continues the same row of the
-        one before, on all devices together."""
-        values, labels = self.examples(split)
-        if split == "test":
-            return Examples(values, labels)
-        streams = self.batch_size * (self.trainer.world_size if self.trainer else 1)
-        return Examples(in_streams(values, streams), labels[: len(labels) // streams * streams])
-
-    def order(self, examples: Dataset[Batch]) -> ResumableSampler:
-        """The order of the windows as they are; each rank has rows of its own."""
-        order = super().order(examples)
-        order.shuffle = False
-        return order
-
-
-def in_streams(windows: Tensor, streams: int) -> Tensor:
-    """Consecutive windows (n, length) such that window i is followed by the one at i + streams;
-    windows at the end that do not fill all streams are left out."""
-    steps = len(windows) // streams
-    kept = windows[: steps * streams].unflatten(0, (streams, steps))
-    return kept.transpose(0, 1).flatten(0, 1)
+        return text[:cut] if split == "train" else text[cut:]
 
 
 class TextFiles(TextDataModule):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from lightning import LightningModule
 
-from zoo.core.modality import Audio, ImagePairs, Images, Modality, Table, Text, modality_of
+from zoo.core.modality import ImagePairs, Images, Modality, Music, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     Clusterer,
@@ -43,7 +43,7 @@ from zoo.evaluation.likelihood import (
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
-from zoo.evaluation.texts import text_rates
+from zoo.evaluation.texts import music_rates, text_rates
 from zoo.evaluation.translations import translation_errors
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
@@ -116,7 +116,8 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(Classifier, Audio, on_test(accuracy)),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, text_rates),
-    Metrics(SupportsScoring, Modality, nll, but=(Text,)),
+    Metrics(SupportsScoring, Music, music_rates),
+    Metrics(SupportsScoring, Modality, nll, but=(Music, Text)),
     Metrics(HasPartitionFunction, Modality, partition_function),
     Metrics(SupportsTranslation, ImagePairs, translation_errors),
     Metrics(SupportsSampling, Images, sample_metrics),

@@ -1,4 +1,5 @@
-"""Metrics of texts: the likelihood of a character, beside simple baselines."""
+"""Metrics of texts and of music: the likelihood of a character or of a time step, beside simple
+baselines."""
 
 import math
 from collections.abc import Iterator
@@ -6,7 +7,7 @@ from collections.abc import Iterator
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.modality import Text
+from zoo.core.modality import Music, Text
 from zoo.core.protocols import SupportsScoring
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, rounded, take
@@ -44,3 +45,26 @@ def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
         yield {"metric": f"bits-per-character-{n}-gram", "value": bits, **shared}
     text = "\n".join(modality.decode(test))
     yield {"metric": "bits-per-character-gzip", "value": rounded(gzip_bits(text)), **shared}
+
+
+def music_rates(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The negative log-likelihood of a time step, of all voices together, and that of n-grams of
+    tokens, of which the last tenth of the training music chooses n."""
+    assert isinstance(model, SupportsScoring)
+    music = data.modality
+    assert isinstance(music, Music)
+    values = take(data.examples("test"), protocol.images).values
+    nats = -map_batches(model, values, model.log_prob, "log-likelihood") / values.shape[1]
+    shared: Record = {"steps": values.shape[0] * values.shape[1]}
+    yield mean("nats-per-step", nats, "nats") | shared
+    symbols = music.voices * music.pitches
+    train = data.examples("train").values
+    seen, unseen = (music.normalize(part).flatten()[-ENOUGH:] for part in (train, values))
+    cut = len(seen) * 9 // 10
+    chosen = ngram_nats(seen[:cut], seen[cut:], symbols, ORDERS)
+    best = 1 + min(range(len(chosen)), key=chosen.__getitem__)
+    value = rounded(ngram_nats(seen, unseen, symbols, best)[-1] * music.voices)
+    shared |= {"unit": "nats", "split": "test"}
+    yield {"metric": f"nats-per-step-{best}-gram", "value": value, **shared}

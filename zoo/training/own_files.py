@@ -20,7 +20,7 @@ MIN_SEEN = 64_000  # examples of a training: 1,000 steps of 64
 
 def own_files_class(recipe: Path) -> str:
     """The class of the user's own files that replace the data of a recipe; empty for pictures."""
-    class_path, _ = class_and_arguments(catalog.read_recipe(recipe)["data"])
+    class_path, _ = class_and_arguments(catalog.read_recipe(recipe, ()).get("data"))
     kind = class_at(class_path) if class_path.startswith("zoo.") else object
     return kind.own_files if issubclass(kind, ZooDataModule) else ""
 

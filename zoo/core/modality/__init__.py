@@ -1,4 +1,4 @@
-"""What the data of a model is: images, pairs of images, text, sounds, tables.
+"""What the data of a model is: images, pairs of images, text, music.
 
 A data module owns a modality, a model names the one that it takes. Normalization, toy data,
 rendered files and the check of one against the other belong to the modality. Training, export,
@@ -8,16 +8,15 @@ callbacks and the command line go through it, so that a new one needs no change 
 from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import ImagePairs, Images, normalize
-from zoo.core.modality.table import Table
+from zoo.core.modality.music import Music
 from zoo.core.modality.text import Text
 
 __all__ = [
-    "Audio",
     "ImagePairs",
     "Images",
     "Mismatch",
     "Modality",
-    "Table",
+    "Music",
     "Text",
     "modality_of",
     "normalize",

@@ -18,6 +18,7 @@ class Modality(ABC):
 
     noun: ClassVar[str]  # of several examples, in messages
     suffix: ClassVar[str]  # of the file that `render` writes
+    formats: ClassVar[tuple[str, ...]] = ()  # other endings of files that it writes
     columns: ClassVar[int] = 8  # of samples, side by side in that file
     most: ClassVar[int] = 10_000  # samples in one file
 
@@ -55,7 +56,8 @@ class Modality(ABC):
 
     @abstractmethod
     def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
-        """Write samples (n, ...) into a file with the ending `suffix`, `columns` side by side."""
+        """Write samples (n, ...) into a file with the ending `suffix`, `columns` side by side, or
+        with one of `formats`."""
 
     @abstractmethod
     def compare(self, path: Path, other: Path) -> str:
