@@ -87,18 +87,9 @@ def sample(options: Namespace) -> None:
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
     path = expand_user(options.to or f"samples{modality.suffix}")
-    known = (modality.suffix, *modality.formats, *arrays.ENDINGS)
-    if path.suffix not in known:
-        endings = ", ".join(known)
-        raise ZooError(f"--to must be a file that ends in {endings}, got {options.to}")
-    is_array = path.suffix in arrays.ENDINGS
-    if options.n > modality.most and not is_array:
-        raise ZooError(
-            f"n must be <= {MOST} for a {path.suffix} file, got {options.n}. Write an array by "
-            f"--to {path.with_suffix('.npy')}"
-        )
+    check_output(path, (modality.suffix, *modality.formats, *arrays.ENDINGS), options.n)
     chunks = with_progress(sample_model(model, options), options.n)
-    if is_array:
+    if path.suffix in arrays.ENDINGS:
         stored = (modality.to_array(modality.store(chunk)).cpu() for chunk in chunks)
         arrays.save(stored, options.n, path)
     else:
@@ -107,6 +98,19 @@ def sample(options: Namespace) -> None:
         for text in modality.texts(samples[:SHOWN]):
             print(printable_lines(text), end="\n\n")
     print(f"{options.n} samples of {options.name} are in {path}")
+
+
+def check_output(path: Path, endings: tuple[str, ...], n: int) -> None:
+    """Raise ZooError unless a file has one of the endings, and is an array for many samples."""
+    from zoo.plotting import arrays
+
+    if path.suffix not in endings:
+        raise ZooError(f"--to must be a file that ends in {', '.join(endings)}, got {path}")
+    if n > MOST and path.suffix not in arrays.ENDINGS:
+        raise ZooError(
+            f"n must be <= {MOST} for a {path.suffix} file, got {n}. Write an array by "
+            f"--to {path.with_suffix('.npy')}"
+        )
 
 
 def with_progress(chunks: "Iterator[Tensor]", n: int) -> "Iterator[Tensor]":

@@ -18,9 +18,9 @@ class FixedBinarizedMNIST(ImageDataModule):
     """Images (n, 1, 28, 28) of binary pixels, -1 black and 1 white: the sample that published
     likelihoods are measured on. Without class labels.
 
-    The training split is `train` and `valid` of the published files, 60,000 images together. They
-    are read from `root/binarized_mnist.npz`, whose rows (n, 98) hold the pixels as bits; a download
-    writes that file.
+    The training split is `train` and `valid` of the published files, 60,000 images together. The
+    test images, which are sorted by class there, are shuffled, always alike. Images are read from
+    `root/binarized_mnist.npz`, whose rows (n, 98) hold the pixels as bits; a download writes it.
     """
 
     source = DatasetInfo(
@@ -55,6 +55,8 @@ class FixedBinarizedMNIST(ImageDataModule):
             packed = np.concatenate([archive[name] for name in names])
         if packed.dtype != np.uint8 or packed.shape != (sum(COUNTS[n] for n in names), 98):
             raise ValueError(f"rows must be (n, 98) in uint8, got {packed.shape}, {packed.dtype}")
+        if split == "test":  # which the file sorts by class: any part of it shall have all classes
+            packed = packed[np.random.RandomState(0).permutation(len(packed))]
         white = torch.from_numpy(np.unpackbits(packed, axis=1)).view(-1, 1, 28, 28)
         return Examples(white * 255, torch.empty(len(white), 0, dtype=torch.int64))
 

@@ -22,7 +22,7 @@ from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
 
 SAMPLING_STEPS = 1_000  # of Gibbs sampling, from units that are independent
-MOMENTUM = 0.9
+MOMENTUM = 0.5
 FORGET = 0.01  # share of a batch in the running mean of the data
 
 
