@@ -28,7 +28,6 @@ class SupportsChunkedSampling(SupportsSampling, Protocol):
 
     def sample_chunks(self, n: int, seed: int | None = None) -> Iterator[Tensor]:
         """The samples of `sample`, in its order."""
-        ...
 
 
 @runtime_checkable
@@ -60,7 +59,6 @@ class SupportsScoring(Protocol):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """The log-likelihood of each example, (n,) in nats."""
-        ...
 
 
 @runtime_checkable
@@ -69,7 +67,6 @@ class HasPartitionFunction(SupportsScoring, Protocol):
 
     def log_partition(self) -> tuple[float, float]:
         """The logarithm of the partition function and its standard error, 0 where it is exact."""
-        ...
 
 
 @runtime_checkable
@@ -78,7 +75,6 @@ class HasFilters(Protocol):
 
     def filters(self) -> Tensor:
         """The weights of each unit as an image: (units, channels, size, size) in [-1, 1]."""
-        ...
 
 
 @runtime_checkable
