@@ -18,7 +18,8 @@ FAMILIES = {
     "vaes": "VAE",
     "gans": "GAN",
     "classifiers": "classifier",
-    "translation": "translator",
+    "sequences": "sequence model",
+    "energy": "energy model",
 }
 PAPER = re.compile(r"(?P<title>.+?)\. (?P<authors>.+), (?P<year>\d{4}), (?P<link>https://\S+)")
 SHOWN_FIRST = ("celeba", "fashion-mnist", "mnist", "cifar10", "digits")  # data of a thumbnail

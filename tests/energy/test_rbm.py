@@ -15,15 +15,15 @@ from zoo.cli import main
 from zoo.data import FixedBinarizedMNIST
 from zoo.data.binarized import COUNTS, pack
 from zoo.energy import RBM
-from zoo.energy.ais import (
+from zoo.errors import MissingData, UnknownName
+from zoo.layers.visible_units import Kind
+from zoo.metrics.annealing import (
     Parameters,
     annealed_log_partition,
     betas,
     exact_log_partition,
     log_partition,
 )
-from zoo.energy.units import Kind
-from zoo.errors import MissingData, UnknownName
 
 __all__ = ["one_thread"]  # for every test of this file too
 

@@ -15,11 +15,11 @@ from torch.optim import SGD, Optimizer
 
 from zoo.core.arguments import Count, Width
 from zoo.core.module import CHUNK, ZooModule
-from zoo.energy.ais import LogPartition, Parameters, log_partition
-from zoo.energy.units import UNITS, Kind, bernoulli
 from zoo.errors import UnknownName
 from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
+from zoo.layers.visible_units import UNITS, Kind, bernoulli
+from zoo.metrics.annealing import LogPartition, Parameters, log_partition
 
 SAMPLING_STEPS = 1_000  # of Gibbs sampling, from units that are independent
 MOMENTUM = 0.5

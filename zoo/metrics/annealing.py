@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 from tqdm import tqdm
 
-from zoo.energy.units import Units, bernoulli
+from zoo.layers.visible_units import Units, bernoulli
 
 CHAINS = 100
 SCHEDULE = ((0.0, 500), (0.5, 4_000), (0.9, 10_000))  # section 5: steps from each beta to the next
