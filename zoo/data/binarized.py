@@ -1,4 +1,7 @@
-"""The fixed binarization of MNIST. Larochelle & Murray, 2011, http://proceedings.mlr.press/v15/larochelle11a"""
+"""The fixed binarization of MNIST.
+
+Larochelle & Murray, 2011, http://proceedings.mlr.press/v15/larochelle11a
+"""
 
 from urllib.request import urlopen
 

@@ -2,7 +2,8 @@
 
 The restricted Boltzmann machine (Smolensky, 1986, as the harmonium) is an undirected model of
 visible and hidden units. It learns by contrastive divergence: no loss and no backpropagation, only
-the statistics of Gibbs samples. Persistent chains: Tieleman, 2008, https://doi.org/10.1145/1390156.1390290
+the statistics of Gibbs samples. Persistent chains: Tieleman, 2008,
+https://doi.org/10.1145/1390156.1390290
 """
 
 from collections.abc import Iterator

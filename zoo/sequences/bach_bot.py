@@ -1,4 +1,4 @@
-"""BachBot. Liang, Gotham, Johnson & Shotton, 2017, https://doi.org/10.5281/zenodo.1414714
+"""BachBot. Liang et al., 2017, https://archives.ismir.net/ismir2017/paper/000156.pdf
 
 Polyphonic music as one sequence of tokens: the voices of a time step one after another, then those
 of the next step. The network is that of the character RNN.
