@@ -1,7 +1,8 @@
 """Partition functions of RBMs, by annealed importance sampling.
 
-Salakhutdinov & Murray, 2008, https://www.cs.toronto.edu/~rsalakhu/papers/dbn_ais.pdf; Neal, 2001, https://arxiv.org/abs/physics/9803008. Gibbs steps through a sequence of RBMs, from one
-without weights, whose partition function is known, to the one of interest.
+Salakhutdinov & Murray, 2008, https://www.cs.toronto.edu/~rsalakhu/papers/dbn_ais.pdf; Neal, 2001,
+https://arxiv.org/abs/physics/9803008. Gibbs steps pass through a sequence of RBMs, from one without
+weights, whose partition function is known, to the one of interest.
 """
 
 import math
