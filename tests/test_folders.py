@@ -234,5 +234,5 @@ def test_a_moved_folder_is_named_by_a_recipe(here: Path, shells: Path) -> None:
 def test_help_lists_the_options_for_data_and_weights(capsys: pytest.CaptureFixture[str]) -> None:
     assert fails("fit", "--help") == "0"
     text = capsys.readouterr().out
-    assert "--data FOLDER" in text
+    assert "--data PATH" in text
     assert "--init_from" in text

@@ -27,7 +27,7 @@ from zoo.pretrained.hub import RepoRef
 from zoo.pretrained.hub.model_card import read_model_card
 from zoo.pretrained.plain_yaml import NotPlain, read_yaml
 from zoo.publishing import leaderboard
-from zoo.text import brief, markdown, printable
+from zoo.text import brief, markdown, plain, printable
 from zoo.vaes.vae import VAE
 
 ESCAPES = "\x1b\x07\x9b\u202e\u2066\n\r"
@@ -95,7 +95,9 @@ def test_plain_yaml_is_read_like_yaml() -> None:
     texts += [str(zoo.card("vae-digits")).split("---\n")[1]]
     texts += ["", "a: &x {b: 1}\nc: *x\nd: {<<: *x, e: ~}", "a: [yes, 1_000, -0.5, .5, '1', null]"]
     for text in texts:
-        assert repr(read_yaml(text)) == repr(yaml.safe_load(text))
+        assert repr(read_yaml(text, plain)) == repr(yaml.safe_load(text))
+    assert read_yaml('a: "b\\n\\tc\\e"') == {"a": "b  c"}
+    assert read_yaml('a: "b\\n\\tc\\e"', plain) == {"a": "b\n\tc"}  # in recipes
     assert read_yaml("x: 2001-99-99") == {"x": "2001-99-99"}  # dates are not plain data
 
 

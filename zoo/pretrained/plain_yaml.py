@@ -50,12 +50,18 @@ class Node(NamedTuple):
     size: int
 
 
-def read_yaml(text: str) -> Plain:
-    """The document in a text, which must be the only one; raises NotPlain."""
+def one_line(text: str) -> str:
+    """Text of a document as one printable line."""
+    return printable(text, CHARACTERS)
+
+
+def read_yaml(text: str, clean: Callable[[str], str] = one_line) -> Plain:
+    """The document in a text, which must be the only one, with all quoted text made harmless by
+    `clean`; raises NotPlain."""
     if len(text) > CHARACTERS:
         raise NotPlain(f"the text must be at most {CHARACTERS:,} characters, got {len(text):,}")
     try:
-        return Reader(yaml.parse(text, Loader=LOADER)).document()
+        return Reader(yaml.parse(text, Loader=LOADER), clean).document()
     except yaml.YAMLError as error:
         raise NotPlain(printable(str(error))) from error
 
@@ -63,8 +69,8 @@ def read_yaml(text: str) -> Plain:
 class Reader:
     """One pass over the events of a document."""
 
-    def __init__(self, events: Iterator[yaml.Event]) -> None:
-        self.events = events
+    def __init__(self, events: Iterator[yaml.Event], clean: Callable[[str], str]) -> None:
+        self.events, self.clean = events, clean
         self.anchors: dict[str, Node] = {}
         self.left = NODES
 
@@ -100,7 +106,7 @@ class Reader:
             reject(f"tags are not allowed, got {tag}", event)
         if isinstance(event, ScalarEvent):
             text = event.tag is None and event.implicit[0]
-            return Node(scalar(event) if text else printable(event.value, CHARACTERS), 1)
+            return Node(scalar(event) if text else self.clean(event.value), 1)
         return (self.list if isinstance(event, SequenceStartEvent) else self.mapping)(depth)
 
     def list(self, depth: int) -> Node:
@@ -149,7 +155,7 @@ def scalar(event: ScalarEvent) -> Plain:
                 )
         if NO_NUMBER.fullmatch(text):
             reject(f"numbers must be finite, got {text}", event)
-    return printable(text, CHARACTERS)
+    return one_line(text)
 
 
 def reject(reason: str, event: yaml.Event) -> NoReturn:

@@ -5,7 +5,7 @@ from typing import Any
 
 from zoo.errors import BadRecipe
 from zoo.pretrained.plain_yaml import NotPlain, read_yaml
-from zoo.text import brief
+from zoo.text import brief, plain
 
 SECTIONS = {"model": str | dict, "data": str | dict, "trainer": dict}
 
@@ -14,7 +14,7 @@ def read_recipe(path: Path, required: tuple[str, ...] = ("model", "data")) -> di
     """The settings in a recipe file, whose `required` sections must have a class_path. Nothing is
     imported; raises BadRecipe."""
     try:
-        settings = read_yaml(path.read_text(encoding="utf-8-sig"))
+        settings = read_yaml(path.read_text(encoding="utf-8-sig"), plain)
     except (NotPlain, UnicodeDecodeError) as error:
         raise BadRecipe(f"{path} must be plain YAML: {' '.join(str(error).split())}") from error
     if not isinstance(settings, dict):
