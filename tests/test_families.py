@@ -13,7 +13,9 @@ from zoo.gans import DCGAN, LSGAN
 from zoo.pretrained.trust import find_class
 from zoo.vaes import VAE, VQVAE2
 
-FAMILIES = ("autoencoders", "classifiers", "energy", "gans", "sequences", "vaes")
+FAMILIES = (
+    "autoencoders", "classifiers", "energy", "gans", "sequences", "tables", "translation", "vaes",
+)  # fmt: skip
 
 
 def is_model(kind: object) -> bool:

@@ -13,7 +13,16 @@ LEVELS = (  # a package imports from its own level and from those before it in t
     ("text", "errors", "files", "checks", "decoding", "waveforms"),
     ("layers", "losses", "plotting"),
     ("core", "metrics"),
-    ("autoencoders", "vaes", "gans", "classifiers", "sequences", "energy"),
+    (
+        "autoencoders",
+        "vaes",
+        "gans",
+        "classifiers",
+        "tables",
+        "translation",
+        "sequences",
+        "energy",
+    ),  # fmt: skip
     ("pretrained", "data"),
     ("callbacks", "analysis", "dreams"),
     ("training", "evaluation"),

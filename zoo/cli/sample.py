@@ -17,15 +17,16 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
+    from zoo.core.modality import Modality
     from zoo.core.module import ZooModule
 
 
-MOST = 10_000  # samples in one rendered file
 SHOWN = 4  # texts of a file that are printed as well
 SETTINGS = ("prompt", "temperature", "top_k", "length")  # arguments of some models' `sample`
 TO = (
-    "output file: .png for images, .txt for texts, .png, .mid or .wav for music, or .npy or .npz "
-    "with an array, of images (n, height, width, channels) in uint8 (samples.png or samples.txt)"
+    "output file: .png for images, .txt for texts, .wav for sounds, .png, .mid or .wav for music, "
+    ".csv for tables, or .npy or .npz with an array, of images (n, height, width, channels) in "
+    "uint8 (samples, with the ending)"
 )
 
 
@@ -87,7 +88,7 @@ def sample(options: Namespace) -> None:
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
     path = expand_user(options.to or f"samples{modality.suffix}")
-    check_output(path, (modality.suffix, *modality.formats, *arrays.ENDINGS), options.n)
+    check_output(path, modality, options.n)
     chunks = with_progress(sample_model(model, options), options.n)
     if path.suffix in arrays.ENDINGS:
         stored = (modality.to_array(modality.store(chunk)).cpu() for chunk in chunks)
@@ -100,15 +101,16 @@ def sample(options: Namespace) -> None:
     print(f"{options.n} samples of {options.name} are in {path}")
 
 
-def check_output(path: Path, endings: tuple[str, ...], n: int) -> None:
-    """Raise ZooError unless a file has one of the endings, and is an array for many samples."""
+def check_output(path: Path, modality: "Modality", n: int) -> None:
+    """Raise ZooError unless a file has an ending of the modality, or of an array for many."""
     from zoo.plotting import arrays
 
+    endings = (modality.suffix, *modality.formats, *arrays.ENDINGS)
     if path.suffix not in endings:
         raise ZooError(f"--to must be a file that ends in {', '.join(endings)}, got {path}")
-    if n > MOST and path.suffix not in arrays.ENDINGS:
+    if n > modality.most and path.suffix not in arrays.ENDINGS:
         raise ZooError(
-            f"n must be <= {MOST} for a {path.suffix} file, got {n}. Write an array by "
+            f"n must be <= {modality.most} for a {path.suffix} file, got {n}. Write an array by "
             f"--to {path.with_suffix('.npy')}"
         )
 

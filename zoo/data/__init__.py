@@ -14,6 +14,7 @@ from zoo.data.own_pairs import PairedFolders, SideBySide
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
+from zoo.data.tables import Adult, CSVTable
 from zoo.data.texts import TextFiles, TinyShakespeare
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "JSBChorales",
+    "Maps",
+    "PairedFolders",
     "Shards",
     "SideBySide",
     "SpokenDigits",

@@ -1,5 +1,4 @@
-"""The base of all data modules of zoo: examples in one array in memory, from which batches are
-sliced."""
+"""The base of all data modules of zoo: batches are sliced from one array in memory."""
 
 import hashlib
 import os
@@ -36,6 +35,7 @@ class ZooDataModule(LightningDataModule, ABC):
     classes: ClassVar[tuple[str, ...]] = ()  # names of the labels
     recorded: ClassVar[tuple[str, ...]] = ("batch_size",)  # arguments that rebuild it, beside root
     own_files: ClassVar[str] = ""  # the class of files of one's own, in place of this data set
+    own_paths: ClassVar[tuple[str, ...]] = ()  # arguments that name files of the user
     damage_remedy: ClassVar[str] = "Delete them to download them again"
 
     def __init__(self, root: str | None = None, batch_size: Count = 64) -> None:

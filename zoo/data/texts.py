@@ -77,6 +77,7 @@ class TextFiles(TextDataModule):
     """A text file of your own, or all .txt and .md files below a folder in the order of their
     paths, in UTF-8. Raises BadRecipe for another encoding, MissingData where there are none."""
 
+    own_paths = ("root",)
     source = DatasetInfo("your own text", "not published", "unknown", "unknown")
     damage_remedy = "Check that the disk is mounted and that you may read it"
 

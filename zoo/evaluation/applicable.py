@@ -6,7 +6,16 @@ from typing import NamedTuple
 import torch
 from lightning import LightningModule
 
-from zoo.core.modality import ImagePairs, Images, Modality, Music, Text, modality_of
+from zoo.core.modality import (
+    Audio,
+    ImagePairs,
+    Images,
+    Modality,
+    Music,
+    Table,
+    Text,
+    modality_of,
+)
 from zoo.core.protocols import (
     Classifier,
     Clusterer,
@@ -43,8 +52,9 @@ from zoo.evaluation.likelihood import (
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
+from zoo.evaluation.tables import table_metrics
 from zoo.evaluation.texts import music_rates, text_rates
-from zoo.evaluation.translations import translation_errors
+from zoo.evaluation.translations import translation_metrics
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
 
@@ -119,7 +129,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsScoring, Music, music_rates),
     Metrics(SupportsScoring, Modality, nll, but=(Music, Text)),
     Metrics(HasPartitionFunction, Modality, partition_function),
-    Metrics(SupportsTranslation, ImagePairs, translation_errors),
+    Metrics(SupportsTranslation, ImagePairs, translation_metrics),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),

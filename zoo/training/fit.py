@@ -13,8 +13,6 @@ from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveCon
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from zoo.callbacks import Checkpoint, DivergenceGuard, RunMetadata, ThroughputMonitor
-from zoo.data.texts import TextFiles
-from zoo.data.user_images import UserImages
 from zoo.errors import BadRecipe, ZooError
 from zoo.files import atomic_write
 from zoo.pretrained.training_modules import init_from_pretrained
@@ -194,13 +192,13 @@ def translate_stop(stop: BaseException, folder: Path) -> BaseException:
     return stop
 
 
-def make_root_absolute(data: Any) -> None:
-    """Make the root of parsed arguments of a data module of own files absolute, so that the
-    recipe of the run is valid in any folder."""
+def make_paths_absolute(data: Any) -> None:
+    """Make the paths of own files in parsed arguments of a data module absolute, so that the recipe
+    of the run is valid in any folder."""
     arguments = data.get("init_args") or {}
-    root = arguments.get("root")
-    if root and issubclass(class_at(data.class_path), UserImages | TextFiles):
-        arguments["root"] = str(Path(root).absolute())
+    for name in getattr(class_at(data.class_path), "own_paths", ()):
+        if arguments.get(name):
+            arguments[name] = str(Path(arguments[name]).absolute())
 
 
 def warn_of_code(*recipes: Path) -> None:
