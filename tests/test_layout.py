@@ -22,7 +22,7 @@ LEVELS = (  # a package imports from its own level and from those before it in t
         "translation",
         "sequences",
         "energy",
-    ),  # fmt: skip
+    ),
     ("pretrained", "data"),
     ("callbacks", "analysis", "dreams"),
     ("training", "evaluation"),

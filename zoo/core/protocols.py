@@ -19,7 +19,6 @@ class SupportsSampling(Protocol):
 
     def sample(self, n: int, seed: int | None = None) -> Tensor:
         """Samples (n, ...); a seed gives the same ones on every device."""
-        ...
 
 
 @runtime_checkable

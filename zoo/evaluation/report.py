@@ -97,7 +97,7 @@ def with_extractor(protocol: Protocol, data: ZooDataModule) -> Protocol:
     not available, which is printed. Raises UnknownName for an unknown extractor."""
     if protocol.extractor:
         check_extractor(protocol.extractor)
-    elif data.own_paths:
+    elif data.own_paths and data.extractor:
         try:
             load_extractor(data.extractor)
         except MissingData as error:
