@@ -9,7 +9,7 @@ import lightning
 import torch
 from lightning import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EMAWeightAveraging
-from test_every_recipe import batches, toy
+from test_every_recipe import toy, toy_data
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from toys import Interruption, fit
@@ -108,7 +108,7 @@ def train_recipes(folder: Path, rank: int) -> None:
     for name in catalog.list_recipes():
         model, average = toy(name), EMAWeightAveraging(decay=0.9)
         trainer = trainer_of(folder, 2, average)
-        trainer.fit(model, batches(name))
+        trainer.fit(model, datamodule=toy_data(name))
         results[name] = dict(model.named_parameters()), average._average_model.state_dict()
     torch.save(results, folder / f"recipes-{rank}.pt")
 

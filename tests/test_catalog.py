@@ -28,7 +28,7 @@ It is good at being small.
 
 
 def test_names_match_patterns() -> None:
-    assert zoo.list_models("*-digits") == ["dcgan-digits", "vae-digits"]
+    assert zoo.list_models("*e-digits") == ["vae-digits"]
     assert zoo.list_models("nothing-*") == []
     assert zoo.list_models() == sorted(zoo.list_models())
 

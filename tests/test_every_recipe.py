@@ -32,12 +32,12 @@ def toy(name: str) -> ZooModule:
     return kind(**settings.get("init_args", {}) | narrow)
 
 
-def toy_data(name: str, folder: Path) -> ZooDataModule:
-    """Two batches of random examples of a recipe's data, without its files."""
+def toy_data(name: str, batch: int = 20) -> ZooDataModule:
+    """Four batches of random examples of a recipe's data, without its files."""
     data = data_of(name)
-    data.offline, data.batch_size = True, 20
-    data.splits = dict.fromkeys(("train", "test"), data.toy(40))
-    data.limit_to(40, str(folder))
+    data.offline, data.batch_size = True, batch
+    data.splits = dict.fromkeys(("train", "test"), data.toy(4 * batch))
+    data.limit_to(4 * batch, "missing")
     return data
 
 
@@ -56,7 +56,7 @@ def test_recipes_train_sample_and_save(name: str, tmp_path: Path) -> None:
         limit_val_batches=0,
     )
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    data = toy_data(name, tmp_path)
+    data = toy_data(name)
     trainer.fit(model, datamodule=data)
     assert trainer.global_step == 2
     assert model.images_seen == 40

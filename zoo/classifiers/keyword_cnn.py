@@ -30,11 +30,12 @@ class LogMel(nn.Module):
         self.rate = rate
 
     def forward(self, x: Tensor) -> Tensor:
-        waves, window = x.flatten(1).float(), torch.hann_window(WINDOW, device=x.device)
+        waves = x.flatten(1).float()
+        window = torch.hann_window(WINDOW, dtype=waves.dtype, device=x.device)
         bins = torch.stft(
             waves, WINDOW, HOP, window=window, pad_mode="constant", return_complex=True
         )
-        power = mel_filters(self.rate).to(x.device) @ bins.abs().square()  # (n, mels, frames)
+        power = mel_filters(self.rate).to(waves) @ bins.abs().square()  # (n, mels, frames)
         level = (power + FLOOR).log()
         mean, std = level.mean((1, 2), keepdim=True), level.std((1, 2), keepdim=True)
         return ((level - mean) / (std + 1e-3)).to(x.dtype)[:, None]

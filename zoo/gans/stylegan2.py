@@ -124,7 +124,7 @@ class PathLengthPenalty(nn.Module):
 
     def forward(self, synthesis: nn.Module, w: Tensor) -> Tensor:
         lengths = path_lengths(synthesis, w)
-        self.mean.lerp_(lengths.detach().mean(), 0.01)
+        self.mean.lerp_(lengths.detach().mean().to(self.mean), 0.01)
         return (lengths - self.mean).square().mean()
 
 

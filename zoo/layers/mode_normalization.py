@@ -5,8 +5,8 @@ center of this mode.
 """
 
 import warnings
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -60,6 +60,10 @@ class ModeNormalization(nn.Module):
         self.register_buffer("stds", torch.ones(shape, dtype=torch.float64))
         self.register_buffer("weights", torch.zeros(shape, dtype=torch.float64))  # 0: not a mode
         self.register_buffer("limits", torch.zeros(shape[0], 2, dtype=torch.float64))
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move the mixtures to a device, but keep their float64: float16 ends at 65,504."""
+        return super()._apply(lambda t: t.to(fn(t).device), recurse)
 
     def fit(self, rows: Tensor) -> None:
         """Estimate the modes and the range of each column of numbers from rows (n, columns)."""

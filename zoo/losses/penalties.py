@@ -15,12 +15,17 @@ def gradient(critic: Critic, x: Tensor) -> Tensor:
 
     The critic runs without autocast, in the precision of its weights.
     """
-    weights = critic.parameters() if isinstance(critic, nn.Module) else iter(())
-    x = x.detach().to(next((w.dtype for w in weights), at_least_float32(x).dtype)).requires_grad_()
+    x = x.detach().to(dtype_of(critic, x)).requires_grad_()
     with torch.autocast(x.device.type, enabled=False):
         # the sum separates: no logit depends on another image, unless the critic has batch norm
         (grad,) = torch.autograd.grad(critic(x).sum(), x, create_graph=True)
     return at_least_float32(grad).flatten(1)
+
+
+def dtype_of(network: Critic, x: Tensor) -> torch.dtype:
+    """The number format of the weights of a network; without weights, that of x or float32."""
+    weights = network.parameters() if isinstance(network, nn.Module) else iter(())
+    return next((w.dtype for w in weights), at_least_float32(x).dtype)
 
 
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor) -> Tensor:
@@ -70,7 +75,7 @@ def path_lengths(synthesis: Callable[[Tensor], Tensor], w: Tensor) -> Tensor:
     https://arxiv.org/abs/1912.04958
     """
     with torch.autocast(w.device.type, enabled=False):
-        images = synthesis(at_least_float32(w))
+        images = synthesis(w.to(dtype_of(synthesis, w)))
         y = torch.randn_like(images) / (images.shape[2] * images.shape[3]) ** 0.5
         (grad,) = torch.autograd.grad((images * y).sum(), w, create_graph=True)
-    return grad.square().sum(2).mean(1).sqrt()
+    return at_least_float32(grad).square().sum(2).mean(1).sqrt()
