@@ -70,7 +70,9 @@ def test_recipes_train_in_each_precision(name: str, precision: str) -> None:
         assert all(m.dtype == torch.float32 for m in moments if isinstance(m, torch.Tensor))
     assert all(p.isfinite().all() for p in model.parameters())
     if isinstance(model, SupportsSampling):
-        assert model.sample(3, seed=0).dtype in (torch.float32, torch.int64)  # tokens
+        modality = model.modality  # images and sounds are float32, tokens int64, rows float64
+        expected = modality.normalize(modality.toy(3)[0]).dtype
+        assert model.sample(3, seed=0).dtype == expected
 
 
 def test_auto_is_the_native_precision(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ from zoo.core.module import CHUNK, ZooModule
 from zoo.errors import UnknownName
 from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
-from zoo.layers.visible_units import UNITS, Kind, bernoulli
+from zoo.layers.visible_units import UNITS, Kind, Units, bernoulli
 from zoo.metrics.annealing import LogPartition, Parameters, log_partition
 
 SAMPLING_STEPS = 1_000  # of Gibbs sampling, from units that are independent
@@ -55,7 +55,7 @@ class RBM(ZooModule):
         self.automatic_optimization = False
         if visible not in UNITS:
             raise UnknownName("kind of visible units", visible, UNITS)
-        self.units, pixels = UNITS[visible], channels * size**2
+        pixels = channels * size**2
         self.shape = (channels, size, size)
         self.weight = nn.Parameter(0.01 * torch.randn(hidden, pixels))  # Hinton, 2010, section 8
         self.visible_bias = nn.Parameter(torch.zeros(pixels))
@@ -63,6 +63,11 @@ class RBM(ZooModule):
         self.register_buffer("mean", self.units.mean(torch.zeros(pixels)))  # of the data
         self.chains: Tensor | None = None
         self.partition: tuple[object, LogPartition] = (None, LogPartition(0.0, 0.0))
+
+    @property
+    def units(self) -> Units:
+        """The family of the visible units."""
+        return UNITS[self.hparams["visible"]]
 
     def to_units(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] as visible units (n, visible)."""
