@@ -15,7 +15,7 @@ from zoo.data.images import ImageDataModule, Split
 from zoo.errors import UnknownName, ZooError
 from zoo.metrics.extractors import AttributeFeatures
 from zoo.plotting.pictures import to_uint8
-from zoo.pretrained.extractors import load_extractor
+from zoo.pretrained.extractors import is_attribute_space, load_extractor, spaces_of
 
 
 class AttributeClassifier:
@@ -40,12 +40,10 @@ class AttributeClassifier:
                 raise UnknownName("attribute", name, known)
         self.data, self.names, self.n = data, tuple(names), n
         self.columns = [known.index(name) for name in names]
-        spaces = (data.extractor, *data.further_extractors)
-        extractors = [load_extractor(space, device) for space in spaces]
-        self.network = next((e for e in extractors if isinstance(e, AttributeFeatures)), None)
-        self.extractor = self.network or extractors[0]
-        self.space = spaces[extractors.index(self.extractor)]
-        self.regressions = [] if self.network else self.fit_regressions()
+        self.space = next(filter(is_attribute_space, spaces_of(data)), data.extractor)
+        self.extractor = load_extractor(self.space, device)
+        has_network = isinstance(self.extractor, AttributeFeatures)
+        self.regressions = [] if has_network else self.fit_regressions()
 
     def fit_regressions(self) -> list[Pipeline]:
         """A logistic regression of each attribute; raises ZooError for one without variation."""
@@ -70,8 +68,8 @@ class AttributeClassifier:
 
     def predict_proba_from_features(self, features: Tensor) -> Tensor:
         """Probabilities (n, attributes) in float64 of the attributes, from features (n, d)."""
-        if self.network:
-            return self.network.probabilities(features)[:, self.columns].double().cpu()
+        if isinstance(self.extractor, AttributeFeatures):
+            return self.extractor.probabilities(features)[:, self.columns].double().cpu()
         x = features.cpu().numpy()
         columns = [torch.from_numpy(model.predict_proba(x)[:, 1]) for model in self.regressions]
         return torch.stack(columns, 1)

@@ -5,17 +5,14 @@ CelebA. The metric `fd-attributes` uses its last feature map, averaged over the 
 """
 
 import torch
-from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
-from torch import Tensor, nn
-from torch.optim import SGD
+from torch import nn
 
-from zoo.classifiers.resnet import body, initialize
+from zoo.classifiers.resnet import ResidualNetwork, body, initialize
 from zoo.core.arguments import Count, Width
 from zoo.core.classifier import AttributeClassifier
-from zoo.layers.augment import translation
 
 
-class AttributeResNet(AttributeClassifier):
+class AttributeResNet(ResidualNetwork, AttributeClassifier):
     """ResNet with 8 * blocks + 2 layers for images (n, channels, size, size) in [-1, 1].
 
     Four stages have `blocks` residual blocks each, the first at full resolution. `forward` returns
@@ -38,15 +35,3 @@ class AttributeResNet(AttributeClassifier):
         self.body = body(channels, [width, *widths])
         self.head = nn.Linear(8 * width, attributes)
         self.apply(initialize).to(memory_format=torch.channels_last)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x).mean((2, 3))
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Binary cross-entropy, summed over attributes, on images translated by up to an eighth."""
-        x, y = batch
-        return super().training_step((translation(x), y), batch_idx)
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        lr, decay = self.hparams["lr"], self.hparams["weight_decay"]
-        return self.one_cycle(SGD(self.parameters(), lr, momentum=0.9, weight_decay=decay), lr)

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from torch.optim import SGD
 
 from zoo.core.arguments import Count, Width
-from zoo.core.classifier import ClassifierModule
+from zoo.core.classifier import ClassifierModule, FeatureNetwork
 from zoo.layers.augment import translation
 
 
@@ -47,7 +47,25 @@ def body(channels: int, widths: list[int]) -> nn.Sequential:
     return nn.Sequential(convolution(channels, widths[0]), nn.ReLU(), *blocks)
 
 
-class ResNet(ClassifierModule):
+class ResidualNetwork(FeatureNetwork):
+    """The body of a residual network, averaged over its positions, and its training."""
+
+    body: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.body(x).mean((2, 3))
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Cross-entropy on images translated by up to an eighth of their size (section 4.2)."""
+        x, y = batch
+        return super().training_step((translation(x), y), batch_idx)
+
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
+        lr, decay = self.hparams["lr"], self.hparams["weight_decay"]
+        return self.one_cycle(SGD(self.parameters(), lr, momentum=0.9, weight_decay=decay), lr)
+
+
+class ResNet(ResidualNetwork, ClassifierModule):
     """ResNet with 6 * blocks + 2 layers for images (n, channels, size, size) in [-1, 1].
 
     Three stages have `blocks` residual blocks each. `forward` returns features (n, 4 * width),
@@ -70,18 +88,6 @@ class ResNet(ClassifierModule):
         self.body = body(channels, [width, *widths])
         self.head = nn.Linear(4 * width, classes)
         self.apply(initialize).to(memory_format=torch.channels_last)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.body(x).mean((2, 3))
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Cross-entropy on images translated by up to an eighth of their size (section 4.2)."""
-        x, y = batch
-        return super().training_step((translation(x), y), batch_idx)
-
-    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        lr, decay = self.hparams["lr"], self.hparams["weight_decay"]
-        return self.one_cycle(SGD(self.parameters(), lr, momentum=0.9, weight_decay=decay), lr)
 
 
 def initialize(layer: nn.Module) -> None:

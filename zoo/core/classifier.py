@@ -1,6 +1,6 @@
 """Base classes of classifiers of images and sounds, of classes and of attributes."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
@@ -14,6 +14,16 @@ class FeatureNetwork(ZooModule, ABC):
     """A network of examples of its modality: `forward` returns features (n, d), `head` logits."""
 
     head: nn.Linear
+
+    @abstractmethod
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        """The cross-entropy of logits (n, classes) and labels, a scalar in nats per example."""
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        x, y = batch
+        loss = self.loss(self.head(self(x)), y)
+        self.log_on_interval({"cross_entropy": loss})
+        return loss
 
     def features(self, x: Tensor) -> Tensor:
         """Examples (n, ...) in [-1, 1] to the inputs (n, d) of the last layer."""
@@ -33,11 +43,8 @@ class FeatureNetwork(ZooModule, ABC):
 class ClassifierModule(FeatureNetwork):
     """A classifier of examples with one label each, (n,)."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, y = batch
-        loss = cross_entropy(self.head(self(x)), y)
-        self.log_on_interval({"cross_entropy": loss})
-        return loss
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        return cross_entropy(logits, y)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch
@@ -52,12 +59,9 @@ class ClassifierModule(FeatureNetwork):
 class AttributeClassifier(FeatureNetwork):
     """A classifier of images with several labels each, (n, attributes), of 0 or 1."""
 
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        x, y = batch
-        logits = at_least_float32(self.head(self(x)))
-        loss = binary_cross_entropy_with_logits(logits, y.to(logits), reduction="sum") / len(x)
-        self.log_on_interval({"cross_entropy": loss})  # in nats per image
-        return loss
+    def loss(self, logits: Tensor, y: Tensor) -> Tensor:
+        logits = at_least_float32(logits)
+        return binary_cross_entropy_with_logits(logits, y.to(logits), reduction="sum") / len(y)
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         x, y = batch

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from zoo.data.arrays import DatasetInfo
-from zoo.data.listing import list_files
 from zoo.data.pairs import ImagePairDataModule, Pair, PairFiles, decode_halves
 
 
@@ -31,9 +30,6 @@ class Edges2Photos(ImagePairDataModule):
     def download(self) -> None:
         if not self.has("train"):
             raise FileNotFoundError("its files are not published for download")
-
-    def list_pairs(self, folder: Path) -> list[PairFiles]:
-        return [(file,) for file in list_files(folder).files]
 
     def decode(self, files: PairFiles) -> Pair:
         photo, edges = decode_halves(files[0], self.size)

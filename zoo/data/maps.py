@@ -6,7 +6,6 @@ from pathlib import Path
 from torchvision.datasets.utils import download_url
 
 from zoo.data.arrays import DatasetInfo
-from zoo.data.listing import list_files
 from zoo.data.pairs import ImagePairDataModule, Pair, PairFiles, decode_halves
 
 URL = "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets/maps.tar.gz"
@@ -38,9 +37,6 @@ class Maps(ImagePairDataModule):
         with tarfile.open(archive) as members:
             members.extractall(self.root, filter="data")  # no path outside of the folder
         archive.unlink()
-
-    def list_pairs(self, folder: Path) -> list[PairFiles]:
-        return [(file,) for file in list_files(folder).files]
 
     def decode(self, files: PairFiles) -> Pair:
         return decode_halves(files[0], self.size)

@@ -61,9 +61,6 @@ class SideBySide(OwnPairs):
     """Pairs side by side in one file, as the authors of pix2pix publish theirs: the left half is
     the input, the right half the target, both squares."""
 
-    def list_pairs(self, folder: Path) -> list[PairFiles]:
-        return [(file,) for file in list_files(folder).files]
-
     def decode(self, files: PairFiles) -> Pair:
         return decode_halves(files[0], self.size)
 

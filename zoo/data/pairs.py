@@ -19,6 +19,7 @@ from zoo.core.arguments import Count
 from zoo.core.modality import ImagePairs
 from zoo.data.arrays import Examples, Split, every_tenth, random_flip
 from zoo.data.inventory import join_faults
+from zoo.data.listing import list_files
 from zoo.data.module import ZooDataModule
 from zoo.data.user_images import available_memory
 from zoo.decoding import BadPicture, opened, quiet_decoders, upright, workers
@@ -42,9 +43,9 @@ class ImagePairDataModule(ZooDataModule, ABC):
     """Batches of inputs and targets, both (n, 3, size, size) in [-1, 1].
 
     `reverse` exchanges inputs and targets. In training, `jitter` enlarges each pair by 286/256 and
-    crops it at a random position, `mirror` flips half of the pairs. A subclass lists the pairs of a
-    folder and decodes one. The test split is the folder `test` or `val` beside `train`, else every
-    tenth pair. Raises BadRecipe for pairs that need more than the free memory.
+    crops it at a random position, `mirror` flips half of the pairs. A subclass decodes a pair. The
+    test split is the folder `test` or `val` beside `train`, else every tenth pair. Raises BadRecipe
+    for pairs that need more than the free memory.
     """
 
     extractor = "squeezenet"
@@ -76,9 +77,10 @@ class ImagePairDataModule(ZooDataModule, ABC):
         """The folder of the pairs."""
         return self.root
 
-    @abstractmethod
     def list_pairs(self, folder: Path) -> list[PairFiles]:
-        """The files of each pair below a folder; raises BadPicture for one without a partner."""
+        """The files of each pair below a folder: each file holds both sides. A subclass with two
+        files raises BadPicture for one without a partner."""
+        return [(file,) for file in list_files(folder).files]
 
     @abstractmethod
     def decode(self, files: PairFiles) -> Pair:

@@ -19,7 +19,7 @@ from zoo.data.module import ZooDataModule
 from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
 from zoo.plotting.pictures import to_uint8
-from zoo.pretrained.extractors import load_extractor
+from zoo.pretrained.extractors import load_extractor, spaces_of
 
 PAIRINGS = 2  # all pairs of images are compared twice: for radii, balls, kernels, neighbors
 
@@ -52,8 +52,7 @@ def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Prot
 
 def distances_seconds(data: ZooDataModule, protocol: Protocol, pixels: Tensor) -> float:
     """The seconds of all features and of all distances between images, in all spaces."""
-    usual = (data.extractor, *data.further_extractors)
-    names = (protocol.extractor,) if protocol.extractor else usual
+    names = (protocol.extractor,) if protocol.extractor else spaces_of(data)
     split = data.examples(protocol.against or data.reference)
     images = protocol.images + min(protocol.images, len(split.values))
     return sum(seconds_in_space(name, pixels, images) for name in names) * protocol.seeds

@@ -1,7 +1,7 @@
 """Records: numbers with everything that they depend on."""
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -84,6 +84,15 @@ def mean(metric: str, values: Tensor, unit: str = "", split: Split = "test") -> 
     if len(values) > 1:
         record["standard_error"] = rounded(values.std() / len(values) ** 0.5)
     return record | ({"unit": unit} if unit else {}) | {"split": split, "real": len(values)}
+
+
+def over_seeds(runs: Sequence[Sequence[Record]]) -> Iterator[Record]:
+    """The records of each metric with the mean over seeds, and the standard deviation as `spread`;
+    a run is the records of one seed."""
+    for same in zip(*runs, strict=True):
+        values = torch.tensor([record["value"] for record in same], dtype=torch.float64)
+        spread: Record = {"spread": rounded(values.std())} if len(values) > 1 else {}
+        yield {**same[0], "value": rounded(values.mean()), **spread}
 
 
 def rounded(value: Tensor | float) -> float:

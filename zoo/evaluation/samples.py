@@ -20,7 +20,7 @@ from zoo.data.images import ImageDataModule
 from zoo.data.module import ZooDataModule
 from zoo.data.stacked import StackedMNIST
 from zoo.evaluation.attributes import attribute_gap
-from zoo.evaluation.records import Protocol, Record, rounded, skip_if_not_measurable
+from zoo.evaluation.records import Protocol, Record, over_seeds, rounded, skip_if_not_measurable
 from zoo.metrics.checks import NotEnough
 from zoo.metrics.extractors import AttributeFeatures, ClassifierFeatures, Extractor, Inception
 from zoo.metrics.extrapolation import frechet_infinity
@@ -31,7 +31,7 @@ from zoo.metrics.memorization import memorization
 from zoo.metrics.modes import count_modes, stacked
 from zoo.metrics.scores import inception_score
 from zoo.metrics.support import support_size
-from zoo.pretrained.extractors import load_extractor, metric_name
+from zoo.pretrained.extractors import load_extractor, metric_name, spaces_of
 
 STACKED = 26_000  # samples of stacked digits, as in Srivastava et al., 2017
 SUPPORT = 2_000  # samples among which duplicates are counted
@@ -70,8 +70,7 @@ def sample_metrics(
 ) -> Iterator[Record]:
     """Records of all metrics of samples in the space of the protocol, else in those of the data.
     Raises UnknownName and MissingData for the extractors."""
-    usual = (data.extractor, *data.further_extractors)
-    for name in (protocol.extractor,) if protocol.extractor else usual:
+    for name in (protocol.extractor,) if protocol.extractor else spaces_of(data):
         space = find_space(name, data, protocol, model.device)
         yield from metrics_in_space(space, model, data, protocol)
 
@@ -97,10 +96,7 @@ def metrics_in_space(
             correct.append(predicted == model.cyclic_labels(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
     shared |= {"extractor": space.name, "extractor_sha256": space.extractor.sha256()}
-    for same in zip(*runs, strict=True):  # the records of one metric, one for each seed
-        values = torch.tensor([record["value"] for record in same], dtype=torch.float64)
-        spread: Record = {"spread": rounded(values.std())} if len(values) > 1 else {}
-        yield {**same[0], "value": rounded(values.mean()), **spread, **shared}
+    yield from (record | shared for record in over_seeds(runs))
     if correct:
         names = data.classes or tuple(map(str, range(int(model.hparams["classes"]))))
         yield conditional_accuracy(torch.stack(correct), names) | shared

@@ -9,7 +9,7 @@ from zoo.core.modality import Table
 from zoo.core.protocols import SupportsSampling
 from zoo.data.module import ZooDataModule
 from zoo.data.tables import TableDataModule
-from zoo.evaluation.records import Protocol, Record, rounded, skip_if_not_measurable
+from zoo.evaluation.records import Protocol, Record, over_seeds, skip_if_not_measurable
 from zoo.metrics.tables import closest_records, column_shapes, efficacy, pair_trends
 
 CLOSEST = 2_000  # synthetic rows whose closest records are searched
@@ -27,10 +27,7 @@ def table_metrics(
     for seed in range(protocol.seeds):
         fake = model.sample(len(train), seed).cpu()
         runs.append(list(measured(data, train, test, fake)))
-    for same in zip(*runs, strict=True):
-        values = torch.tensor([record["value"] for record in same], dtype=torch.float64)
-        spread: Record = {"spread": rounded(values.std())} if len(values) > 1 else {}
-        yield {**same[0], "value": rounded(values.mean()), **spread, "seeds": len(values)}
+    yield from (record | {"seeds": len(runs)} for record in over_seeds(runs))
 
 
 def measured(

@@ -35,9 +35,7 @@ def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
     n, and of gzip, which compresses the test texts alone."""
     symbols = len(modality.vocabulary)
     seen, unseen = (part.flatten().long()[-ENOUGH:] for part in (train, test))
-    cut = len(seen) * 9 // 10
-    chosen = ngram_nats(seen[:cut], seen[cut:], symbols, ORDERS)
-    best = 1 + min(range(len(chosen)), key=chosen.__getitem__)
+    best = best_order(seen, symbols)
     rates = ngram_nats(seen, unseen, symbols, max(3, best))
     shared: Record = {"unit": "bits", "split": "test", "characters": len(unseen)}
     for n in sorted({min(3, len(rates)), best}):
@@ -45,6 +43,13 @@ def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
         yield {"metric": f"bits-per-character-{n}-gram", "value": bits, **shared}
     text = "\n".join(modality.decode(test))
     yield {"metric": "bits-per-character-gzip", "value": rounded(gzip_bits(text)), **shared}
+
+
+def best_order(seen: Tensor, symbols: int) -> int:
+    """The n of the n-grams that predict the last tenth of a sequence (t,) best from the rest."""
+    cut = len(seen) * 9 // 10
+    rates = ngram_nats(seen[:cut], seen[cut:], symbols, ORDERS)
+    return 1 + min(range(len(rates)), key=rates.__getitem__)
 
 
 def music_rates(
@@ -62,9 +67,7 @@ def music_rates(
     symbols = music.voices * music.pitches
     train = data.examples("train").values
     seen, unseen = (music.normalize(part).flatten()[-ENOUGH:] for part in (train, values))
-    cut = len(seen) * 9 // 10
-    chosen = ngram_nats(seen[:cut], seen[cut:], symbols, ORDERS)
-    best = 1 + min(range(len(chosen)), key=chosen.__getitem__)
+    best = best_order(seen, symbols)
     value = rounded(ngram_nats(seen, unseen, symbols, best)[-1] * music.voices)
     shared |= {"unit": "nats", "split": "test"}
     yield {"metric": f"nats-per-step-{best}-gram", "value": value, **shared}

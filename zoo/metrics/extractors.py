@@ -80,12 +80,8 @@ class Spectrograms(Thumbnails):
         return spectrograms(values / PEAK)
 
 
-class ClassifierFeatures(Extractor):
-    """Features of a classifier of the zoo, such as the 84 units of a LeNet.
-
-    Examples are as the data sets of the classifier's modality store them. A classifier of gray
-    images is applied to each channel; the features are concatenated.
-    """
+class NetworkFeatures(Extractor):
+    """Features of a network of the zoo, whose weights file has a digest."""
 
     def __init__(self, classifier: ZooModule, sha256: str) -> None:
         super().__init__()
@@ -94,6 +90,14 @@ class ClassifierFeatures(Extractor):
     def sha256(self) -> str:
         """SHA-256 digest of the classifier's weights file."""
         return self.digest
+
+
+class ClassifierFeatures(NetworkFeatures):
+    """Features of a classifier of the zoo, such as the 84 units of a LeNet.
+
+    Examples are as the data sets of the classifier's modality store them. A classifier of gray
+    images is applied to each channel; the features are concatenated.
+    """
 
     def normalize(self, pixels: Tensor) -> Tensor:
         modality = self.classifier.modality
@@ -112,16 +116,8 @@ class ClassifierFeatures(Extractor):
         return cast(Classifier, self.classifier).logits(by_channel).argmax(2)
 
 
-class AttributeFeatures(Extractor):
+class AttributeFeatures(NetworkFeatures):
     """Features of an attribute classifier of the zoo, such as an AttributeResNet."""
-
-    def __init__(self, classifier: ZooModule, sha256: str) -> None:
-        super().__init__()
-        self.classifier, self.digest = classifier.eval(), sha256
-
-    def sha256(self) -> str:
-        """SHA-256 digest of the classifier's weights file."""
-        return self.digest
 
     def extract(self, x: Tensor) -> Tensor:
         return cast(PredictsAttributes, self.classifier).features(x)

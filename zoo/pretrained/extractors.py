@@ -1,6 +1,7 @@
 """Feature extractors by name: classifiers of the zoo, and networks of other libraries."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,6 +21,9 @@ from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
 
 CLASSIFIERS = ("lenet", "resnet", "cnn")  # first words of their names
+if TYPE_CHECKING:
+    from zoo.data.module import ZooDataModule
+
 LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails | Spectrograms]] = {
     "inception": Inception,
     "squeezenet": SqueezeNet,
@@ -48,6 +52,16 @@ def check_extractor(name: str) -> None:
     classifiers = [name for kind in CLASSIFIERS for name in catalog.list_models(f"{kind}-*")]
     if name not in (*LIBRARY, *classifiers):
         raise UnknownName("extractor", name, [*LIBRARY, *classifiers])
+
+
+def spaces_of(data: "ZooDataModule") -> tuple[str, ...]:
+    """All spaces in which samples of data are measured, the usual one first."""
+    return (data.extractor, *data.further_extractors)
+
+
+def is_attribute_space(name: str) -> bool:
+    """Whether an extractor is an attribute classifier, by the name of its space."""
+    return SPACES.get(name) == "attributes"
 
 
 def metric_name(kind: str, extractor: str) -> str:

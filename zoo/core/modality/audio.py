@@ -52,12 +52,7 @@ class Audio(Modality):
     def mismatch(self, data: Modality) -> Mismatch | None:
         if not isinstance(data, Audio):
             return self.other_kind(data)
-        for name in ("rate", "length"):
-            wanted, found = getattr(self, name), getattr(data, name)
-            if wanted != found:
-                reason = f"{name} of the data must be {wanted}, as the model has it, got {found}"
-                return Mismatch(reason, f"Set --model.init_args.{name} {found}")
-        return None
+        return self.first_difference(data, ("rate", "length"))
 
     def images(self, samples: Tensor) -> Tensor:
         return spectrograms(samples)

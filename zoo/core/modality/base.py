@@ -77,6 +77,16 @@ class Modality(ABC):
         if found := self.mismatch(data):
             raise BadRecipe(f"{found.reason}. {found.remedy}, or choose other data")
 
+    def first_difference(self, data: "Modality", names: tuple[str, ...]) -> "Mismatch | None":
+        """The mismatch of the first of the attributes `names`, which are arguments of the model, in
+        which data of the same kind differs; None without one."""
+        for name in names:
+            wanted, found = getattr(self, name), getattr(data, name)
+            if wanted != found:
+                reason = f"{name} of the data must be {wanted}, as the model has it, got {found}"
+                return Mismatch(reason, f"Set --model.init_args.{name} {found}")
+        return None
+
     def other_kind(self, data: "Modality") -> "Mismatch":
         """The mismatch of two classes of modality."""
         reason = f"the data must be {self.noun}, as the model takes them, got {data.noun}"

@@ -57,12 +57,7 @@ class Music(Modality):
     def mismatch(self, data: Modality) -> Mismatch | None:
         if not isinstance(data, Music):
             return self.other_kind(data)
-        for name in ("voices", "low", "high"):
-            wanted, found = getattr(self, name), getattr(data, name)
-            if wanted != found:
-                reason = f"{name} of the data must be {wanted}, as the model has it, got {found}"
-                return Mismatch(reason, f"Set --model.init_args.{name} {found}")
-        return None
+        return self.first_difference(data, ("voices", "low", "high"))
 
     def render(self, samples: Tensor, path: Path, columns: int = 8) -> None:
         """Write piano rolls as .png; or .mid or .wav, in which a pause follows each piece."""
