@@ -21,6 +21,7 @@ FAMILIES = {
     "sequences": "sequence model",
     "energy": "energy model",
     "translation": "translator",
+    "tables": "table model",
 }
 PAPER = re.compile(r"(?P<title>.+?)\. (?P<authors>.+), (?P<year>\d{4}), (?P<link>https://\S+)")
 SHOWN_FIRST = ("celeba", "fashion-mnist", "mnist", "cifar10", "digits")  # data of a thumbnail

@@ -16,18 +16,28 @@ from PIL import Image
 from zoo.data import (
     CIFAR10,
     MNIST,
+    Adult,
     BinarizedMNIST,
     CelebA,
     Digits,
+    Edges2Photos,
     FashionMNIST,
+    FixedBinarizedMNIST,
     ImageDataModule,
     ImageFolder,
+    JSBChorales,
+    Maps,
     Shards,
+    SpokenDigits,
     StackedMNIST,
+    TinyShakespeare,
+    sounds,
     stacked,
 )
 from zoo.data.arrays import random_flip
+from zoo.data.downloads import fetch
 from zoo.data.images import normalize
+from zoo.data.module import ZooDataModule
 from zoo.data.resumable import ResumableLoader, ResumableSampler
 from zoo.data.streaming import StreamedImages
 from zoo.errors import BadRecipe, MissingData
@@ -199,9 +209,12 @@ def test_labels_of_a_picture_folder_are_its_subfolders(tmp_path: Path) -> None:
         ImageFolder(str(tmp_path / "nowhere")).images("train")
 
 
-@pytest.mark.parametrize("kind", [MNIST, FashionMNIST, CIFAR10, CelebA])
+IMAGES = (MNIST, FashionMNIST, CIFAR10, CelebA, FixedBinarizedMNIST, Edges2Photos, Maps)
+
+
+@pytest.mark.parametrize("kind", [*IMAGES, TinyShakespeare, JSBChorales, SpokenDigits, Adult])
 def test_missing_data_offline(
-    kind: type[ImageDataModule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    kind: type[ZooDataModule], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One error names the data set, the folder, the address and ZOO_DATA."""
 
@@ -209,6 +222,7 @@ def test_missing_data_offline(
         raise OSError("no network")
 
     monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.setattr("zoo.data.downloads.urlopen", offline)
     monkeypatch.setattr("urllib.request.urlretrieve", offline)
     monkeypatch.setitem(__import__("sys").modules, "gdown", None)
     with pytest.raises(MissingData) as error:
@@ -218,6 +232,24 @@ def test_missing_data_offline(
     assert str(tmp_path) in message
     assert kind.source.url in message
     assert "ZOO_DATA" in message
+
+
+def test_a_download_is_limited_and_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted archive is unpacked again, and a file above the limit is not read."""
+    recordings = {f"free/{digit}_ann_0.wav": b"RIFF" for digit in range(10)}
+    with zipfile.ZipFile(tmp_path / "digits.zip", "w") as archive:
+        for name, content in {**recordings, "free/readme.md": b"text"}.items():
+            archive.writestr(name, content)
+    address = (tmp_path / "digits.zip").as_uri()
+    monkeypatch.setattr(sounds, "ARCHIVE", address)
+    (tmp_path / "spoken_digits.part").mkdir()  # left by an interruption
+    data = SpokenDigits(str(tmp_path))
+    data.prepare_data()
+    assert {path.name for path in data.files} == {name.partition("/")[2] for name in recordings}
+    assert not (tmp_path / "spoken_digits.part").exists()
+    assert len(fetch(address, 10_000)) == (tmp_path / "digits.zip").stat().st_size
+    with pytest.raises(ValueError, match="digits"):
+        fetch(address, 100)
 
 
 def test_root_comes_from_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,13 @@ def check_seed(seed: int | None) -> None:
         )
 
 
+def check_floats(x: Tensor, name: str, remedy: str) -> None:
+    """Raise BadInput unless x is a floating-point tensor; `name` says of what."""
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
+        raise BadInput(f"{name} must be floating-point tensors, got {got}. {remedy}")
+
+
 def check_images(
     x: Tensor, shapes: Sequence[Shape] = (), values: bool = True, limit: float = OVERSHOOT
 ) -> None:
@@ -42,9 +49,7 @@ def check_images(
     are accepted, because resizing overshoots. Without `values` the pixels are not checked, which
     would synchronize the GPU.
     """
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
-        raise BadInput(f"images must be floating-point tensors in [-1, 1], got {got}. {REMEDY}")
+    check_floats(x, "images", REMEDY)
     if x.ndim != 4 or (shapes and tuple(x.shape[1:]) not in shapes):
         valid = " or ".join("(n, {}, {}, {})".format(*shape) for shape in shapes)
         raise BadInput(
@@ -66,12 +71,7 @@ def check_range(x: Tensor, limit: float) -> None:
 
 def check_sounds(x: Tensor, length: int) -> None:
     """Raise BadInput unless x is floating-point waveforms (n, 1, length) in [-1, 1]."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
-        raise BadInput(
-            f"sounds must be floating-point tensors in [-1, 1], got {got}. Convert 16-bit PCM by "
-            "x / 32768"
-        )
+    check_floats(x, "sounds", "Convert 16-bit PCM by x / 32768")
     if x.ndim != 3 or x.shape[1:] != (1, length):
         raise BadInput(
             f"sounds must be of shape (n, 1, {length}), got {tuple(x.shape)}. Cut or pad them, or "
@@ -86,9 +86,7 @@ def check_sounds(x: Tensor, length: int) -> None:
 
 def check_rows(x: Tensor, columns: int) -> None:
     """Raise BadInput unless x is floating-point rows (n, columns)."""
-    if not isinstance(x, Tensor) or not x.is_floating_point():
-        got = x.dtype if isinstance(x, Tensor) else f"a {type(x).__name__}"
-        raise BadInput(f"rows must be floating-point tensors, got {got}. Convert by x.double()")
+    check_floats(x, "rows", "Convert by x.double()")
     if x.ndim != 2 or x.shape[1] != columns:
         raise BadInput(
             f"rows must be of shape (n, {columns}), got {tuple(x.shape)}. Pass all columns of the "
@@ -98,9 +96,7 @@ def check_rows(x: Tensor, columns: int) -> None:
 
 def check_latents(z: Tensor, width: int) -> None:
     """Raise BadInput unless z is finite floating-point latents (n, width)."""
-    if not isinstance(z, Tensor) or not z.is_floating_point():
-        got = z.dtype if isinstance(z, Tensor) else f"a {type(z).__name__}"
-        raise BadInput(f"latents must be floating-point tensors, got {got}. Convert by z.float()")
+    check_floats(z, "latents", "Convert by z.float()")
     if z.ndim != 2 or z.shape[1] != width:
         raise BadInput(
             f"latents must be of shape (n, {width}), got {tuple(z.shape)}. Sample them by "
@@ -114,12 +110,7 @@ def check_latents(z: Tensor, width: int) -> None:
 
 def check_features(features: Tensor, width: int) -> None:
     """Raise BadInput unless features are finite floating-point tensors (..., width)."""
-    if not isinstance(features, Tensor) or not features.is_floating_point():
-        got = features.dtype if isinstance(features, Tensor) else f"a {type(features).__name__}"
-        raise BadInput(
-            f"features must be floating-point tensors, got {got}. Compute them by "
-            "model.features(images)"
-        )
+    check_floats(features, "features", "Compute them by model.features(images)")
     if features.shape[-1:] != (width,):
         raise BadInput(
             f"features must be of shape (..., {width}), got {tuple(features.shape)}. Compute them "

@@ -92,8 +92,9 @@ def test_invalid_arguments_are_named(given: Tensor, settings: Settings, name: st
         next(deep_dream(network(), given, "0.0", settings=settings))
 
 
-def test_a_classifier_of_the_zoo_dreams() -> None:
-    net = load_network("resnet-cifar10")
+@pytest.mark.parametrize("name", ["resnet-cifar10", "resnet-celeba"])
+def test_a_classifier_of_the_zoo_dreams(name: str) -> None:
+    net = load_network(name)
     layer = net.default_layer()
     *_, dream = deep_dream(net, image(), layer, like=image(50, 33), settings=Settings(1, 1))
     assert dream.shape == (3, 40, 60)
@@ -104,6 +105,8 @@ def test_unknown_networks_are_named() -> None:
         load_network("gogglenet")
     with pytest.raises(ZooError, match="VAE"):
         load_network("vae-digits")
+    with pytest.raises(ZooError, match="cnn-spoken-digits"):
+        load_network("cnn-spoken-digits")  # which takes sounds
     with pytest.raises(ZooError, match="lenet-mnist"):
         load_network("lenet-mnist")  # which crops images
 

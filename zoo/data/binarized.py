@@ -3,11 +3,10 @@
 Larochelle & Murray, 2011, http://proceedings.mlr.press/v15/larochelle11a
 """
 
-from urllib.request import urlopen
-
 import numpy as np
 import torch
 
+from zoo.data.downloads import fetch
 from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.errors import BadRecipe
 from zoo.files import atomic_write
@@ -42,8 +41,7 @@ class FixedBinarizedMNIST(ImageDataModule):
             return
         parts = {}
         for name, count in COUNTS.items():
-            with urlopen(f"{ADDRESS}{name}.amat", timeout=60) as answer:
-                parts[name] = pack(answer.read(LARGEST), count)
+            parts[name] = pack(fetch(f"{ADDRESS}{name}.amat", LARGEST), count)
         with atomic_write(self.root / self.file) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **parts)
 

@@ -5,7 +5,6 @@ Boulanger-Lewandowski et al., 2012, https://arxiv.org/abs/1206.6392: the split.
 
 import json
 from typing import ClassVar
-from urllib.request import urlopen
 
 import numpy as np
 import torch
@@ -14,9 +13,9 @@ from torch import Tensor
 from zoo.core.arguments import Count
 from zoo.core.modality import Music
 from zoo.data.arrays import DatasetInfo, Split
+from zoo.data.downloads import fetch, write
 from zoo.data.streams import StreamDataModule
 from zoo.errors import BadRecipe
-from zoo.files import atomic_write
 
 LARGEST = 20_000_000  # bytes of the file
 MOST = 5  # semitones of a transposition, so that all pitches are from 31 to 87
@@ -67,10 +66,7 @@ class JSBChorales(StreamDataModule):
     def download(self) -> None:
         if (self.root / self.file).is_file():
             return
-        with urlopen(self.address, timeout=30) as answer:
-            content = answer.read(LARGEST)
-        with atomic_write(self.root / self.file) as temporary:
-            temporary.write_bytes(content)
+        write(fetch(self.address, LARGEST), self.root / self.file)
 
     def sequence(self, split: Split) -> Tensor:
         """All chorales in all keys, in an order that a fixed seed shuffles for training."""

@@ -3,7 +3,6 @@
 import io
 import os
 import re
-import urllib.request
 from abc import abstractmethod
 from functools import cached_property
 from pathlib import Path
@@ -19,11 +18,11 @@ from zoo import waveforms
 from zoo.core.arguments import Count
 from zoo.core.modality import Audio
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
+from zoo.data.downloads import fetch, write
 from zoo.data.listing import list_files
 from zoo.data.module import ZooDataModule
 from zoo.data.user_images import available_memory
 from zoo.errors import BadRecipe, MissingData
-from zoo.files import atomic_write
 from zoo.waveforms import BadSound
 
 COMMIT = "26eb9aaf76e81b692f806f9140c2d2777410d7a1"
@@ -223,14 +222,13 @@ class SpokenDigits(SoundDataModule):
         folder = self.root / "spoken_digits"
         if any(folder.glob("*.wav")):
             return
-        with urllib.request.urlopen(ARCHIVE, timeout=60) as answer:
-            content = answer.read(LARGEST)
-        with ZipFile(io.BytesIO(content)) as archive:
+        beside = folder.with_name("spoken_digits.part")  # so that an interruption leaves no part
+        with ZipFile(io.BytesIO(fetch(ARCHIVE, LARGEST))) as archive:
             for entry in archive.infolist():
                 name = entry.filename.rpartition("/")[2]
                 if RECORDING.fullmatch(name) and entry.file_size < LARGEST:
-                    with atomic_write(folder / name) as temporary:
-                        temporary.write_bytes(archive.read(entry))
+                    write(archive.read(entry), beside / name)
+        beside.rename(folder)
 
     def read(self, split: Split) -> Examples:
         self.prepare_data()

@@ -1,6 +1,5 @@
 """Data modules of tables: a CSV file of one's own, and Adult."""
 
-import urllib.request
 from functools import cached_property
 from pathlib import Path
 from typing import ClassVar
@@ -12,11 +11,12 @@ from zoo.core.arguments import Count
 from zoo.core.modality import Table
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
 from zoo.data.csv_files import Kind, read_csv, to_table
+from zoo.data.downloads import fetch, write
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe, MissingData
-from zoo.files import atomic_write
 from zoo.layers.mode_normalization import Columns
 
+LARGEST = 2**26  # bytes of the downloaded file
 TOY: Columns = {"age": "integer", "height": "number?", "pet": ["cat", "dog", "none"]}
 
 
@@ -151,7 +151,5 @@ class Adult(TableDataModule):
     def download(self) -> None:
         if self.file.is_file():
             return
-        with urllib.request.urlopen(self.address, timeout=60) as answer:
-            content = answer.read(2**26)
-        with atomic_write(self.file) as temporary:
-            temporary.write_bytes(f"{self.names}\n".encode() + content)
+        content = fetch(self.address, LARGEST)
+        write(f"{self.names}\n".encode() + content, self.file)

@@ -5,17 +5,16 @@ from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
-from urllib.request import urlopen
 
 from torch import Tensor
 
 from zoo.core.arguments import Count
 from zoo.core.modality import Text
 from zoo.data.arrays import DatasetInfo, Split
+from zoo.data.downloads import fetch, write
 from zoo.data.listing import list_files
 from zoo.data.streams import StreamDataModule
 from zoo.errors import BadRecipe, MissingData
-from zoo.files import atomic_write
 from zoo.text import plain
 
 LARGEST = 100_000_000  # bytes of text
@@ -144,11 +143,9 @@ class TinyShakespeare(TextDataModule):
     def download(self) -> None:
         if (self.root / self.file).is_file():
             return
-        with urlopen(self.address, timeout=30) as answer:
-            content = answer.read(LARGEST)
+        content = fetch(self.address, LARGEST)
         self.check(content)
-        with atomic_write(self.root / self.file) as temporary:
-            temporary.write_bytes(content)
+        write(content, self.root / self.file)
 
     def read_text(self) -> str:
         self.prepare_data()

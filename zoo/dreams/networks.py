@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from zoo.core.modality import Images
 from zoo.core.module import ZooModule
-from zoo.core.protocols import Classifier
+from zoo.core.protocols import Classifier, PredictsAttributes
 from zoo.errors import MissingData, UnknownName, ZooError
 from zoo.pretrained import catalog
 
@@ -105,19 +105,18 @@ def load_network(name: str, device: str | None = None) -> DreamNetwork:
     if name not in catalog.list_models() and not catalog.is_path(name) and "/" not in name:
         raise UnknownName("classifier", name, [*known, *own])
     model = catalog.load(name, device)
-    if not isinstance(model, Classifier):
+    modality = model.modality
+    if not (isinstance(model, Classifier | PredictsAttributes) and isinstance(modality, Images)):
         raise ZooError(
-            f"the network must be a classifier, got {name}, a {type(model).__name__}. Choose "
-            f"{' or '.join(own)}, or a network of torchvision"
+            f"the network must be a classifier of images, got {name}, a {type(model).__name__}. "
+            f"Choose {' or '.join(own)}, or a network of torchvision"
         )
-    return of_zoo(name, model)
+    return of_zoo(name, model, modality)
 
 
-def of_zoo(name: str, model: ZooModule) -> DreamNetwork:
+def of_zoo(name: str, model: ZooModule, modality: Images) -> DreamNetwork:
     """A classifier of the zoo, which takes images in [-1, 1]; one of gray images takes the mean of
     the channels. Raises ZooError for one that crops larger images."""
-    modality = model.modality
-    assert isinstance(modality, Images)  # as a classifier of images
     channels, size, _ = modality.shapes[0]
 
     def prepare(x: Tensor) -> Tensor:
