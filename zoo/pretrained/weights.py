@@ -102,7 +102,9 @@ def save_tensors(
     for name, tensor in tensors.items():
         plain[name] = stored(tensor, dtype)
         if not plain[name].isfinite().all():
-            raise BadWeights(f"{name} must be finite in {dtype}. Export an earlier checkpoint")
+            too_large = bool(tensor.isfinite().all())  # for float16
+            remedy = "Store float32, without half" if too_large else "Export an earlier checkpoint"
+            raise BadWeights(f"{name} must be finite in {dtype}. {remedy}")
         if (storage := plain[name].untyped_storage().data_ptr()) in storages:
             plain[name] = plain[name].clone()  # safetensors takes no tied weights
         storages.add(storage)
