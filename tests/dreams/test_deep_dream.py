@@ -57,7 +57,9 @@ def test_octaves_grow_to_the_size_of_the_image() -> None:
 def test_the_layer_responds_more_to_the_dream() -> None:
     net, x = network(), image()
     *_, dream = deep_dream(net, x, "0.2")
-    assert strengthen(net.maps("0.2", dream[None])) > 1.5 * strengthen(net.maps("0.2", x[None]))
+    assert strengthen(*net.maps(["0.2"], dream[None])) > 1.5 * strengthen(
+        *net.maps(["0.2"], x[None])
+    )
 
 
 def test_a_seed_repeats_the_dream() -> None:
@@ -72,7 +74,8 @@ def test_a_seed_repeats_the_dream() -> None:
 def test_layers_are_those_with_maps_in_their_order() -> None:
     net = network()
     assert net.layers() == ["0.0", "0.1", "0.2", "0"]
-    assert net.maps("0.0", torch.zeros(1, 3, 33, 33)).shape == (1, 4, 16, 16)  # not the size of 1
+    (maps,) = net.maps(["0.0"], torch.zeros(1, 3, 33, 33))
+    assert maps.shape == (1, 4, 16, 16)  # not the size of 1
     with pytest.raises(UnknownName, match=r"0\.3.*0\.2"):
         next(deep_dream(net, image(), "0.3"))
 

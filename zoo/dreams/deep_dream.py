@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from zoo.checks import check_count, check_images
-from zoo.dreams.networks import DreamNetwork
+from zoo.checks import check_count
+from zoo.dreams.networks import DreamNetwork, as_batch
 from zoo.errors import BadInput
 
 SMALLEST = 32  # pixels of the shorter side of an octave
@@ -48,11 +48,11 @@ def deep_dream(
     settings = settings or Settings()
     network.check_layer(layer)
     sizes = octave_sizes(image, settings)
-    objective = strengthen if like is None else guided(network.maps(layer, checked(like)))
+    objective = strengthen if like is None else guided(network.maps([layer], as_batch(like))[0])
     generator = torch.Generator().manual_seed(settings.seed)
     details = torch.zeros(1, 3, *sizes[0])
     for size in sizes:
-        base = resize(checked(image), size)
+        base = resize(as_batch(image), size)
         x = (base + resize(details, size).to(base)).clamp(-1, 1)
         for _ in range(settings.steps):
             shift = torch.randint(-JITTER, JITTER + 1, (2,), generator=generator).tolist()
@@ -67,7 +67,8 @@ def ascend(
     """One gradient step on a shifted image (1, 3, h, w), which is shifted back. The shift keeps the
     grid of the network's strides from showing."""
     x = x.roll(shift, dims=(2, 3)).requires_grad_()
-    (gradient,) = torch.autograd.grad(objective(network.maps(layer, x)), x)
+    (maps,) = network.maps([layer], x)
+    (gradient,) = torch.autograd.grad(objective(maps), x)
     size = gradient.abs().mean().clamp(min=1e-12)
     x = (x.detach() + STEP / size * gradient).clamp(-1, 1)
     return x.roll([-shift[0], -shift[1]], dims=(2, 3))
@@ -95,7 +96,7 @@ def octave_sizes(image: Tensor, settings: Settings) -> list[tuple[int, int]]:
     """Heights and widths of the octaves, from the smallest."""
     for name in ("octaves", "steps"):
         check_count(getattr(settings, name), name, least=1)
-    height, width = checked(image).shape[2:]
+    height, width = as_batch(image).shape[2:]
     if min(height, width) < SMALLEST:
         raise BadInput(
             f"sides of the image must be >= {SMALLEST} pixels, got {width} x {height}. Enlarge it"
@@ -103,15 +104,6 @@ def octave_sizes(image: Tensor, settings: Settings) -> list[tuple[int, int]]:
     factors = [SHRINK**-k for k in range(settings.octaves)]
     sizes = [(round(height * factor), round(width * factor)) for factor in factors]
     return [size for size in sizes if min(size) >= SMALLEST][::-1]
-
-
-def checked(image: Tensor) -> Tensor:
-    """An image (3, h, w) as a batch of one; raises BadInput for another shape or range."""
-    batch = image[None]
-    check_images(batch)
-    if batch.shape[1] != 3:
-        raise BadInput(f"images must be (3, h, w), got {tuple(image.shape)}. Convert them to RGB")
-    return batch
 
 
 def resize(x: Tensor, size: tuple[int, int]) -> Tensor:

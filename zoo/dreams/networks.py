@@ -1,14 +1,16 @@
 """Networks whose feature maps an image is optimized for: classifiers of the zoo and torchvision."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor, nn
 
+from zoo.checks import check_images
 from zoo.core.modality import Images
 from zoo.core.module import ZooModule
 from zoo.core.protocols import Classifier, PredictsAttributes
-from zoo.errors import MissingData, UnknownName, ZooError
+from zoo.errors import BadInput, MissingData, UnknownName, ZooError
 from zoo.pretrained import catalog
 
 DEFAULT_LAYERS = {"googlenet": "inception4c"}  # what the authors' code uses
@@ -16,10 +18,8 @@ DEPTH = 2 / 3  # of the default layer of other networks
 
 
 class Reached(Exception):
-    """Ends a forward pass at a layer, so that what follows need not fit the image's size."""
-
-    def __init__(self, maps: Tensor) -> None:
-        self.maps = maps
+    """Ends a forward pass after the last layer of interest, so that what follows need not fit the
+    image's size."""
 
 
 class DreamNetwork:
@@ -72,20 +72,38 @@ class DreamNetwork:
         if layer not in layers:
             raise UnknownName("layer", layer, layers, f"`zoo dream --layers --model {self.name}`")
 
-    def maps(self, layer: str, x: Tensor) -> Tensor:
-        """Feature maps (n, c, h', w') of images (n, 3, h, w) in [-1, 1]."""
+    def maps(self, layers: Sequence[str], x: Tensor) -> list[Tensor]:
+        """Feature maps (n, c, h', w') of images (n, 3, h, w) in [-1, 1], for each layer."""
+        found = dict[str, Tensor]()
 
-        def stop(module: nn.Module, inputs: object, output: Tensor) -> None:
-            raise Reached(output)
+        def record(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+            def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
+                found[name] = output
+                if found.keys() == {*layers}:
+                    raise Reached
 
-        handle = self.network.get_submodule(layer).register_forward_hook(stop)
+            return hook
+
+        handles = [
+            self.network.get_submodule(name).register_forward_hook(record(name))
+            for name in dict.fromkeys(layers)
+        ]
         try:
-            self.network(self.prepare(x))
-        except Reached as reached:
-            return reached.maps
+            with suppress(Reached):
+                self.network(self.prepare(x))
         finally:
-            handle.remove()
-        raise AssertionError(f"{layer} is a layer of `layers` that the network does not use")
+            for handle in handles:
+                handle.remove()
+        return [found[name] for name in layers]
+
+
+def as_batch(image: Tensor, name: str = "image") -> Tensor:
+    """An image (3, h, w) as a batch of one; raises BadInput for another shape or range."""
+    batch = image[None]
+    check_images(batch)
+    if batch.shape[1] != 3:
+        raise BadInput(f"{name} must be (3, h, w), got {tuple(image.shape)}. Convert it to RGB")
+    return batch
 
 
 def is_maps(output: object) -> bool:
@@ -124,7 +142,9 @@ def of_zoo(name: str, model: ZooModule, modality: Images) -> DreamNetwork:
 
     network = DreamNetwork(name, model, prepare, size)
     first = network.layers()[0]
-    small, large = (network.maps(first, torch.zeros(1, 3, n, n)).shape for n in (size, 2 * size))
+    small, large = (
+        network.maps([first], torch.zeros(1, 3, n, n))[0].shape for n in (size, 2 * size)
+    )
     if small == large:
         raise ZooError(
             f"the network must take images of any size, got {name}, which crops them to {size} "
