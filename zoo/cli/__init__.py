@@ -13,6 +13,7 @@ from zoo.cli import (
     encode,
     evaluate,
     explore,
+    inpaint,
     probe,
     publish,
     restore,
@@ -57,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, translate, dream, probe, steer, styles, encode, restore, explore
+    inspection = sample, translate, inpaint, dream, probe, steer, styles, encode, restore, explore
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from zoo.core.modality import ImagePairs
+    from zoo.core.protocols import SupportsTranslation
 
     Translate = Callable[[Tensor], Tensor]
 
@@ -39,17 +40,18 @@ def translate(options: Namespace) -> None:
     """Write the translation of each picture, with its name and size."""
     from tqdm import tqdm
 
-    from zoo.analysis.tiling import as_a_whole, by_tiles
     from zoo.decoding import BadPicture, quiet_decoders
 
-    function, modality, device = load_translator(options)
-    method = as_a_whole if options.whole else by_tiles
+    model, modality = load_translator(options)
+    function = choose_direction(options, model)
     jobs, bad = list_jobs(expand_user(options.source), expand_user(options.to)), 0
     with quiet_decoders():
         for source, target in tqdm(jobs, "pictures", leave=False, disable=None, delay=2):
             try:
                 x, alpha = read_input(source, modality.input[0])
-                write(method(function, x.to(device), modality.input[1]), alpha, target)
+                x = x.to(options.device or "cpu")
+                output = of_any_size(options, model, function, x, modality.input[1])
+                write(output, alpha, target)
             except BadPicture as fault:
                 tqdm.write(printable(f"{source} {fault}"), file=sys.stderr)
                 bad += 1
@@ -60,11 +62,27 @@ def translate(options: Namespace) -> None:
         raise ZooError(f"{bad} of {len(jobs)} pictures are not translated. Repair or remove them")
 
 
-def load_translator(options: Namespace) -> "tuple[Translate, ImagePairs, str]":
-    """The function, the modality and the device of the model; raises ZooError for a model that
-    does not translate images, UnknownName for a direction that it does not have."""
+def of_any_size(
+    options: Namespace,
+    model: "SupportsTranslation",
+    function: "Translate",
+    x: "Tensor",
+    size: int,
+) -> "Tensor":
+    """The translation of a picture (a, h, w) in [-1, 1] by a model of one size. Colors are those of
+    the whole picture, added to its own lightness at full size."""
+    from zoo.analysis.tiling import as_a_whole, by_tiles
+    from zoo.core.protocols import SupportsColorization
+
+    if isinstance(model, SupportsColorization):
+        return model.recolor(x[None], as_a_whole(function, x, size)[None])[0]
+    return (as_a_whole if options.whole else by_tiles)(function, x, size)
+
+
+def load_translator(options: Namespace) -> "tuple[SupportsTranslation, ImagePairs]":
+    """A model that translates images, and its modality; raises ZooError for another model."""
     from zoo.core.modality import ImagePairs, modality_of
-    from zoo.core.protocols import HasDirections, SupportsTranslation
+    from zoo.core.protocols import SupportsInpainting, SupportsTranslation
 
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
@@ -73,18 +91,30 @@ def load_translator(options: Namespace) -> "tuple[Translate, ImagePairs, str]":
             f"the model must translate images, got {options.name}, a {type(model).__name__}. "
             "Choose a translator, such as pix2pix"
         )
+    if isinstance(model, SupportsInpainting):
+        raise ZooError(
+            f"the model must translate whole images, got {options.name}, which fills holes. Run "
+            "`zoo inpaint NAME PICTURE --mask MASK`"
+        )
     if modality.input[1:] != modality.target[1:]:
         raise ZooError(
             f"outputs must have the size of inputs, {modality.input[1]}, got {modality.target[1]} "
             f"by {options.name}. Choose another model"
         )
-    device = str(model.device)
-    if options.direction is None:
-        return partial(model.translate, seed=options.seed), modality, device
+    return model, modality
+
+
+def choose_direction(options: Namespace, model: "SupportsTranslation") -> "Translate":
+    """The translation in the direction of `--direction`, on the device of the model; raises
+    UnknownName for a direction that the model does not have."""
+    from zoo.core.protocols import HasDirections
+
     known = model.directions() if isinstance(model, HasDirections) else ()
+    if options.direction is None:
+        return partial(model.translate, seed=options.seed)
     if not isinstance(model, HasDirections) or options.direction not in known:
         raise UnknownName("direction", options.direction, known)
-    return partial(model.translate_to, direction=options.direction), modality, device
+    return partial(model.translate_to, direction=options.direction)
 
 
 def list_jobs(source: Path, to: Path) -> list[Job]:

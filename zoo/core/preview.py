@@ -9,8 +9,8 @@ from lightning import LightningModule
 from torch import Tensor
 
 from zoo.core.latent_models import ConditionalModel
-from zoo.core.modality import Images, Modality
-from zoo.core.protocols import SupportsSampling, SupportsTranslation
+from zoo.core.modality import Images, Modality, normalize
+from zoo.core.protocols import SupportsRestoration, SupportsSampling, SupportsTranslation
 from zoo.errors import ZooError
 from zoo.plotting import pictures
 
@@ -64,6 +64,8 @@ def translation_preview(
     assert isinstance(model, SupportsTranslation)
     columns = modality.columns
     x = inputs((n or ROWS * columns) // 2).to(model.device)
+    if isinstance(model, SupportsRestoration):
+        x = normalize(pictures.to_uint8(model.degrade(x)))  # as a file stores them
     sides = [side.expand(-1, 3, -1, -1) for side in (x, model.translate(x))]
     return Preview(pictures.rows(*sides, columns=columns), modality, columns)
 

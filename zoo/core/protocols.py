@@ -2,8 +2,7 @@
 protocols, never for its class.
 
 Shapes are those of images, (n, channels, size, size) in [-1, 1]; models of another modality take
-and return examples (n, ...) of theirs. Protocols have methods only: Python 3.12 looks up attributes
-of runtime-checkable protocols statically, which does not find submodules.
+and return examples (n, ...) of theirs. Protocols have methods only: submodules are not found.
 """
 
 from collections.abc import Iterator
@@ -36,7 +35,6 @@ class SupportsTranslation(Protocol):
     def translate(self, x: Tensor, seed: int = 0) -> Tensor:
         """Inputs (n, ...) to outputs (n, ...) in the first of the model's directions. A seed fixes
         the noise of a model that has some."""
-        ...
 
 
 @runtime_checkable
@@ -45,11 +43,33 @@ class HasDirections(SupportsTranslation, Protocol):
 
     def directions(self) -> tuple[str, ...]:
         """Names of the directions; the first is that of `translate`."""
-        ...
 
     def translate_to(self, x: Tensor, direction: str) -> Tensor:
         """Inputs (n, ...) to outputs (n, ...) in one direction."""
-        ...
+
+
+@runtime_checkable
+class SupportsRestoration(SupportsTranslation, Protocol):
+    """Translates degraded images back to images: gray to color, damaged to complete."""
+
+    def degrade(self, x: Tensor) -> Tensor:
+        """Images (n, ...) to the inputs that the model restores them from."""
+
+
+@runtime_checkable
+class SupportsInpainting(SupportsRestoration, Protocol):
+    """Fills a square hole in the center of an image."""
+
+    def hole_size(self) -> int:
+        """The side of the hole in pixels."""
+
+
+@runtime_checkable
+class SupportsColorization(SupportsRestoration, Protocol):
+    """Adds colors to gray images."""
+
+    def recolor(self, x: Tensor, colors: Tensor) -> Tensor:
+        """Images (n, 3, h, w) with their own lightness, and the colors of others."""
 
 
 @runtime_checkable
@@ -104,7 +124,6 @@ class SupportsELBO(Protocol):
     def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and divergence of images (n, channels, size, size) in [-1, 1], each (n,)
         in nats; their difference is the evidence lower bound."""
-        ...
 
 
 @runtime_checkable
@@ -113,7 +132,6 @@ class HasPixelDensity(Protocol):
 
     def pixel_std(self) -> float | None:
         """The standard deviation of the density; None for binary pixels."""
-        ...
 
 
 @runtime_checkable
@@ -122,7 +140,6 @@ class SupportsImportanceWeighting(Protocol):
 
     def log_importance_weights(self, x: Tensor, k: int) -> Tensor:
         """log p(x, z) - log q(z | x) of k samples of z for each image: (k, n) in nats."""
-        ...
 
 
 @runtime_checkable
@@ -138,7 +155,6 @@ class Clusterer(Protocol):
 
     def predict_category(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to the index of their category (n,), from 0."""
-        ...
 
 
 @runtime_checkable
@@ -150,7 +166,6 @@ class HasStructuredCodes(Codec, Protocol):
     def traverse_codes(self, z: Tensor, steps: int, reach: float) -> list[Tensor]:
         """Latents z (n, latent) with each code in turn at `steps` values, or at all values of a
         categorical code: (n * values, latent) for each code."""
-        ...
 
 
 @runtime_checkable
@@ -159,11 +174,9 @@ class Quantizes(Protocol):
 
     def codebook_entries(self) -> int:
         """The number of entries of the codebook."""
-        ...
 
     def encode_indices(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) to indices (n, ...) from 0 to `codebook_entries` - 1."""
-        ...
 
 
 @runtime_checkable
@@ -172,7 +185,6 @@ class HasCodePrior(Quantizes, Protocol):
 
     def code_nll(self, codes: Tensor) -> Tensor:
         """The negative log-likelihood of indices (n, ...) under the prior: (n,) in nats."""
-        ...
 
 
 @runtime_checkable
@@ -181,7 +193,6 @@ class HasSparseCode(Protocol):
 
     def activity(self, x: Tensor) -> Tensor:
         """The share of units that are active for each image, (n,)."""
-        ...
 
 
 @runtime_checkable
@@ -190,7 +201,6 @@ class Denoiser(SupportsReconstruction, Protocol):
 
     def corrupt(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) corrupted as in training."""
-        ...
 
 
 @runtime_checkable
@@ -199,15 +209,12 @@ class Classifier(Protocol):
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
-        ...
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (..., d) to logits (..., classes)."""
-        ...
 
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
-        ...
 
 
 @runtime_checkable
@@ -216,15 +223,12 @@ class PredictsAttributes(Protocol):
 
     def features(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
-        ...
 
     def logits(self, features: Tensor) -> Tensor:
         """Features (..., d) to logits (..., attributes)."""
-        ...
 
     def predict_attributes(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to probabilities (n, attributes)."""
-        ...
 
 
 @runtime_checkable
@@ -235,16 +239,12 @@ class HasStyles(SupportsSampling, Protocol):
 
     def styles(self, z: Tensor) -> Tensor:
         """Latents (n, latent) to styles (n, layers, width)."""
-        ...
 
     def synthesize(self, w: Tensor) -> Tensor:
         """Styles (n, layers, width) to images (n, channels, size, size) in [-1, 1]."""
-        ...
 
     def mean_style(self) -> Tensor:
         """The mean style (width,) of the prior."""
-        ...
 
     def style_weights(self) -> list[Tensor]:
         """The matrix (a, width) of each layer that maps its style to the scales of its maps."""
-        ...

@@ -9,8 +9,12 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from tqdm import tqdm
 
-from zoo.core.modality import modality_of, normalize
-from zoo.core.protocols import SupportsTranslation
+from zoo.core.modality import Modality, modality_of, normalize
+from zoo.core.protocols import (
+    SupportsColorization,
+    SupportsRestoration,
+    SupportsTranslation,
+)
 from zoo.data.arrays import Examples
 from zoo.data.features import extract
 from zoo.data.module import ZooDataModule
@@ -22,6 +26,7 @@ from zoo.evaluation.records import (
     skip_if_not_measurable,
     take,
 )
+from zoo.metrics.colorfulness import colorfulness
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.rates import psnr
@@ -50,19 +55,30 @@ def translation_metrics(
 ) -> Iterator[Record]:
     """Distances between the outputs and the targets of the test split where the data names a
     feature space, then errors of each output; `copied` is the value for the inputs as outputs."""
-    found = translate_all(model, take(data.examples("test"), protocol.images), data)
+    examples = take(data.examples("test"), protocol.images)
+    if isinstance(model, SupportsRestoration):
+        examples = degraded(model, examples)
+    found = translate_all(model, examples, modality_of(model, data.modality))
     yield from distances(found, protocol.extractor or data.extractor, model.device)
     yield error("mae", mean_error, found, "absolute error of a pixel in [0, 1]")
     yield error("psnr", lambda x, y: psnr(x, y).clamp(max=MOST), found, "dB")
     with skip_if_not_measurable("ssim"):
         yield error("ssim", ssim, found)
+    if isinstance(model, SupportsColorization):
+        yield colors(found)
+
+
+def degraded(model: SupportsRestoration, images: Examples) -> Examples:
+    """Pairs of the inputs that a model makes of images, and the images, all in uint8."""
+    chunks = [to_uint8(model.degrade(normalize(x))) for x in images.values.split(CHUNK)]
+    return Examples(torch.cat(chunks), images.values)
 
 
 @torch.no_grad()
-def translate_all(model: LightningModule, pairs: Examples, data: ZooDataModule) -> Translations:
+def translate_all(model: LightningModule, pairs: Examples, modality: Modality) -> Translations:
     """The translations of pairs with seed 0, on the CPU."""
     assert isinstance(model, SupportsTranslation)
-    modality, outputs = modality_of(model, data.modality), []
+    outputs = []
     for values in tqdm(pairs.values.split(CHUNK), "translations", leave=False, disable=None):
         outputs.append(to_uint8(model.translate(modality.normalize(values.to(model.device)))).cpu())
     return Translations(pairs.labels, torch.cat(outputs), copied(pairs.values, pairs.labels))
@@ -87,6 +103,17 @@ def error(metric: str, function: Error, found: Translations, unit: str = "") -> 
 
     copy = values(found.copies).double().mean()
     return mean(metric, values(found.outputs), unit) | {"copied": rounded(copy)}
+
+
+def colors(found: Translations) -> Record:
+    """The mean colorfulness of the outputs, with that of the targets as `real`."""
+
+    def values(images: Tensor) -> Tensor:
+        return torch.cat([colorfulness(normalize(x)) for x in images.split(CHUNK)])
+
+    record = mean("colorfulness", values(found.outputs))
+    record["real"] = rounded(values(found.targets).mean())
+    return record | {"copied": rounded(values(found.copies).mean())}
 
 
 def mean_error(images: Tensor, targets: Tensor) -> Tensor:

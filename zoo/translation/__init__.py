@@ -1,6 +1,8 @@
 """Translators of images to images, one paper per file."""
 
+from zoo.translation.colorization import Colorization
+from zoo.translation.context_encoder import ContextEncoder
 from zoo.translation.l1 import L1Regression
 from zoo.translation.pix2pix import Pix2Pix
 
-__all__ = ["L1Regression", "Pix2Pix"]
+__all__ = ["Colorization", "ContextEncoder", "L1Regression", "Pix2Pix"]

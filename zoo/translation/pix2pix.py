@@ -4,6 +4,7 @@ A conditional GAN translates images to images: a U-Net that takes an image inste
 a discriminator of patches that sees input and output, and an L1 loss beside the adversarial one.
 """
 
+from abc import abstractmethod
 from functools import partial
 from itertools import pairwise
 
@@ -102,11 +103,45 @@ def initialize(layer: nn.Module) -> None:
         nn.init.normal_(layer.weight, std=0.02)
 
 
-class Pix2Pix(AdversarialModule, ImageTranslator):
+class AdversarialTranslator(AdversarialModule, ImageTranslator):
+    """The players and the training step of pix2pix, with the argument `l1_weight`; a subclass
+    builds `generator` and `discriminator`, and says which pair a batch holds."""
+
+    discriminator: nn.Module
+
+    @abstractmethod
+    def pair(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        """The inputs of the generator and their targets in a batch."""
+
+    def players(self) -> dict[str, Optimizer]:
+        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
+        return {
+            "discriminator": adam(self.discriminator.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Take a step of D and a step of G on the same output (section 3.3)."""
+        D, G = self.discriminator, self.generator
+        x, y = self.pair(batch)
+        fake = G(x)
+
+        with self.turn("discriminator") as descend:  # halved, as D learns faster than G
+            real_and_fake = torch.cat([torch.cat([x, y], 1), torch.cat([x, fake.detach()], 1)])
+            real, generated = D(real_and_fake).chunk(2)
+            descend(non_saturating.discriminator(real, generated) / 2)
+
+        with self.turn("generator") as descend:  # equation 4
+            l1 = (y - fake).abs().mean()
+            adversarial = non_saturating.generator(D(torch.cat([x, fake], 1)))
+            descend(adversarial + self.hparams["l1_weight"] * l1)
+
+
+class Pix2Pix(AdversarialTranslator):
     """pix2pix with the paper's defaults for 256 pixels.
 
-    `discriminator_width` is by default `width`. Raises BadRecipe unless `size` is a power of two
-    >= 8; patches of 70 pixels need 64 or more to be smaller than most of the image.
+    Raises BadRecipe unless `size` is a power of two >= 8; patches of 70 pixels need 64 or more to
+    be smaller than most of the image.
     """
 
     def __init__(
@@ -124,25 +159,5 @@ class Pix2Pix(AdversarialModule, ImageTranslator):
         self.discriminator = PatchGAN(input_channels + channels, width)
         self.apply(initialize)
 
-    def players(self) -> dict[str, Optimizer]:
-        adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.999))
-        return {
-            "discriminator": adam(self.discriminator.parameters()),
-            "generator": adam(self.generator.parameters()),
-        }
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Take a step of D and a step of G on the same output (section 3.3)."""
-        D, G = self.discriminator, self.generator
-        x, y = batch  # input and target
-        fake = G(x)
-
-        with self.turn("discriminator") as descend:  # halved, as D learns faster than G
-            real_and_fake = torch.cat([torch.cat([x, y], 1), torch.cat([x, fake.detach()], 1)])
-            real, generated = D(real_and_fake).chunk(2)
-            descend(non_saturating.discriminator(real, generated) / 2)
-
-        with self.turn("generator") as descend:  # equation 4
-            l1 = (y - fake).abs().mean()
-            adversarial = non_saturating.generator(D(torch.cat([x, fake], 1)))
-            descend(adversarial + self.hparams["l1_weight"] * l1)
+    def pair(self, batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+        return batch

@@ -7,7 +7,7 @@ callbacks and the command line go through it, so that a new one needs no change 
 
 from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
-from zoo.core.modality.images import ImagePairs, Images, normalize
+from zoo.core.modality.images import ImagePairs, Images, Restorations, normalize
 from zoo.core.modality.music import Music
 from zoo.core.modality.table import Table
 from zoo.core.modality.text import Text
@@ -19,6 +19,7 @@ __all__ = [
     "Mismatch",
     "Modality",
     "Music",
+    "Restorations",
     "Table",
     "Text",
     "modality_of",

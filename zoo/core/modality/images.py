@@ -89,6 +89,16 @@ class ImagePairs(Pixels):
         return normalize(rows[:, : self.input[0]])
 
 
+@dataclass(frozen=True)
+class Restorations(ImagePairs):
+    """Pairs whose inputs a model makes itself from the targets, which are its data: images."""
+
+    noun: ClassVar[str] = "images"
+
+    def mismatch(self, data: Modality) -> Mismatch | None:
+        return Images((self.target,)).mismatch(data)
+
+
 def normalize(pixels: Tensor) -> Tensor:
     """Gray levels 0 to 255 (n, c, h, w) to float32 in [-1, 1], channels last in memory."""
     return pixels.to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
