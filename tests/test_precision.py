@@ -53,6 +53,7 @@ def train(
 @pytest.mark.parametrize("name", catalog.list_recipes())
 def test_recipes_train_in_each_precision(name: str, precision: str) -> None:
     """Weights and moments are float32, each player is updated, samples are float32."""
+    torch.manual_seed(1)  # of some seeds, a network of width 2 has no gradient
     model = toy(name)
     if precision == "16-mixed" and any(isinstance(m, nn.RNNBase) for m in model.modules()):
         pytest.skip("torch has no recurrent networks in float16 on a CPU")

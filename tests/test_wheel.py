@@ -109,7 +109,7 @@ def test_it_holds_the_package_with_cards_and_small_weights(wheel: Path) -> None:
     assert {name.split("/")[0] for name in held if ".dist-info/" not in name} == {"zoo"}
     assert {f"zoo/recipes/{name}.yaml" for name in catalog.list_recipes()} <= held
     assert {f"zoo/weights/{name}.md" for name in catalog.list_models()} <= held
-    previews = (catalog.preview_path(catalog.weights_path(name)) for name in catalog.list_models())
+    previews = (catalog.preview_path(catalog.weights_path(name)) for name in PACKAGED)
     assert {f"zoo/weights/{preview.name}" for preview in previews} <= held
     weights = {name for name in held if name.endswith(".safetensors")}
     assert weights == {f"zoo/weights/{name}.safetensors" for name in PACKAGED}

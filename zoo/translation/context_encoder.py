@@ -127,6 +127,10 @@ class ContextEncoder(AdversarialModule, ImageRestorer):
         self.discriminator = Discriminator(size, width)
         self.apply(initialize)
 
+    @property
+    def min_sub_batch(self) -> int:
+        return 2  # batch norm of codes of 1 x 1
+
     def hole_size(self) -> int:
         """The side of the hole in pixels."""
         return self.hparams["size"] // 2 - 2 * self.hparams["overlap"]
