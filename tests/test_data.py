@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from zoo.data import (
+    BSDS,
     CIFAR10,
     MNIST,
     Adult,
@@ -209,7 +210,7 @@ def test_labels_of_a_picture_folder_are_its_subfolders(tmp_path: Path) -> None:
         ImageFolder(str(tmp_path / "nowhere")).images("train")
 
 
-IMAGES = (MNIST, FashionMNIST, CIFAR10, CelebA, FixedBinarizedMNIST, Edges2Photos, Maps)
+IMAGES = (MNIST, FashionMNIST, CIFAR10, CelebA, FixedBinarizedMNIST, Edges2Photos, Maps, BSDS)
 
 
 @pytest.mark.parametrize("kind", [*IMAGES, TinyShakespeare, JSBChorales, SpokenDigits, Adult])

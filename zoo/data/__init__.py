@@ -1,6 +1,7 @@
 """Data sets as LightningDataModules with common arguments."""
 
 from zoo.data.binarized import FixedBinarizedMNIST
+from zoo.data.bsds import BSDS
 from zoo.data.celeba import CelebA
 from zoo.data.chorales import JSBChorales
 from zoo.data.cifar10 import CIFAR10
@@ -18,6 +19,7 @@ from zoo.data.tables import Adult, CSVTable
 from zoo.data.texts import TextFiles, TinyShakespeare
 
 __all__ = [
+    "BSDS",
     "CIFAR10",
     "MNIST",
     "Adult",

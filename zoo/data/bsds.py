@@ -1,0 +1,90 @@
+"""BSDS500: photographs of scenes. Arbelaez et al., 2011, https://doi.org/10.1109/TPAMI.2010.161"""
+
+import io
+import shutil
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from zoo.data.downloads import fetch
+from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
+from zoo.data.listing import list_files
+from zoo.data.pairs import read_upright
+from zoo.decoding import BadPicture, quiet_decoders, workers
+
+COMMIT = "a04b7c6c3a9f0ace74bf205c72a43d32e1c72722"
+ADDRESS = f"https://codeload.github.com/BIDS/BSDS500/zip/{COMMIT}"
+LARGEST = 200_000_000  # bytes of the archive
+LARGEST_FILE = 1_000_000
+FOLDERS = {"train": "train", "val": "test"}  # of the archive and of ours: val is "BSD100"
+
+
+class BSDS(ImageDataModule):
+    """Square crops (n, 3, size, size) of the photographs in `bsds/{train,test}`, without labels.
+
+    Photographs of 481 x 321 pixels are cut into squares at distances of size / 2, which overlap by
+    half: 126 of 64 pixels, 45 of 96 pixels. The test split is the validation set of BSDS500, which
+    papers on super-resolution call BSD100. The authors' files are downloaded where there are none.
+    """
+
+    source = DatasetInfo(
+        "BSDS500",
+        "https://www2.eecs.berkeley.edu/Research/Projects/CS/vision/grouping/resources.html",
+        "research and education, by the Berkeley Computer Vision Group",
+        "CC-BY-NC-4.0",
+    )
+    default_size = 96
+    extractor = "squeezenet"
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the photographs."""
+        return self.root / "bsds"
+
+    def download(self) -> None:
+        if (self.folder / "train").is_dir():
+            return
+        part = self.root / "bsds.part"
+        shutil.rmtree(part, ignore_errors=True)  # left by an interruption
+        with zipfile.ZipFile(io.BytesIO(fetch(ADDRESS, LARGEST))) as archive:
+            for member in archive.infolist():
+                path = Path(member.filename)
+                if path.suffix != ".jpg" or path.parent.name not in FOLDERS:
+                    continue
+                if member.file_size > LARGEST_FILE:
+                    raise BadPicture(f"{path.name} must be at most {LARGEST_FILE:,} bytes")
+                place = part / FOLDERS[path.parent.name] / path.name
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_bytes(archive.read(member))
+        part.rename(self.folder)
+
+    def read(self, split: Split) -> Examples:
+        self.prepare_data()
+        files = list_files(self.folder / split).files
+        if not files:
+            raise BadPicture(f"there are no photographs of the {split} split in {self.folder}")
+        with quiet_decoders(), ThreadPoolExecutor(workers()) as pool:
+            crops = np.concatenate(list(pool.map(self.crops, files)))
+        return Examples(torch.from_numpy(crops), torch.empty(len(crops), 0, dtype=torch.int64))
+
+    def crops(self, file: Path) -> np.ndarray:
+        """The squares (n, 3, size, size) of a photograph; raises BadPicture for a smaller one."""
+        try:
+            pixels = np.asarray(read_upright(file)).transpose(2, 0, 1)
+        except BadPicture as fault:
+            raise BadPicture(f"{file.name} {fault}") from fault
+        height, width = pixels.shape[1:]
+        if min(height, width) < self.size:
+            raise BadPicture(
+                f"{file.name} must have sides >= {self.size} pixels, got {width} x {height}"
+            )
+        corners = [(y, x) for y in starts(height, self.size) for x in starts(width, self.size)]
+        return np.stack([pixels[:, y : y + self.size, x : x + self.size] for y, x in corners])
+
+
+def starts(length: int, size: int) -> list[int]:
+    """First pixels of squares of `size` pixels at distances of size / 2 within `length` pixels."""
+    return list(range(0, length - size + 1, max(1, size // 2)))
