@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
 from zoo.checks import check_images
-from zoo.core.protocols import SupportsInpainting
+from zoo.core.restoration import SupportsInpainting
 from zoo.errors import BadInput
 
 EDGES_AND_CORNERS = torch.ones(3, 3).numpy()  # pixels that touch by a corner are one region

@@ -16,7 +16,7 @@ Translate = Callable[[Tensor], Tensor]  # inputs (n, a, size, size) to outputs (
 
 def by_tiles(translate: Translate, image: Tensor, size: int) -> Tensor:
     """Translate an image (a, h, w) in [-1, 1] by tiles of `size` pixels that overlap by half or
-    more; an output (b, h, w).
+    more; an output (b, h, w), or k times larger where those of tiles are.
 
     Each output pixel is the average of its tiles by weights that fall to zero at the edges of a
     tile, so that no edge shows. Smaller images are extended by their last row and column.
@@ -25,19 +25,21 @@ def by_tiles(translate: Translate, image: Tensor, size: int) -> Tensor:
     missing = (0, max(0, size - width), 0, max(0, size - height))
     image = pad(image[None], missing, mode="replicate")[0]
     corners = list(product(*(positions(side, size) for side in image.shape[1:])))
-    window = blending(size).to(image)
-    weights = image.new_zeros(image.shape[1:])
-    total = torch.empty(0)
+    total = weights = window = torch.empty(0)
+    k = 1
     chunks = [corners[i : i + BATCH] for i in range(0, len(corners), BATCH)]
     for chunk in tqdm(chunks, "tiles", leave=False, disable=None, delay=2):
         tiles = torch.stack([image[:, y : y + size, x : x + size] for y, x in chunk])
         outputs = translate(tiles)
         if not total.numel():
-            total = outputs.new_zeros(outputs.shape[1], *image.shape[1:])
+            k = outputs.shape[2] // size
+            total = outputs.new_zeros(outputs.shape[1], *(k * side for side in image.shape[1:]))
+            weights, window = torch.zeros_like(total[0]), blending(k * size).to(outputs)
         for (y, x), output in zip(chunk, outputs, strict=True):
-            total[:, y : y + size, x : x + size] += output * window
-            weights[y : y + size, x : x + size] += window
-    return total.div_(weights)[:, :height, :width]
+            place = slice(k * y, k * (y + size)), slice(k * x, k * (x + size))
+            total[:, *place] += output * window
+            weights[place] += window
+    return total.div_(weights)[:, : k * height, : k * width]
 
 
 def as_a_whole(translate: Translate, image: Tensor, size: int) -> Tensor:

@@ -27,7 +27,7 @@ def inpaint(options: Namespace) -> None:
     """Write a picture whose masked regions are filled by the model."""
     from zoo.analysis import inpainting
     from zoo.core.modality import ImagePairs, modality_of
-    from zoo.core.protocols import SupportsInpainting
+    from zoo.core.restoration import SupportsInpainting
 
     x, alpha, mask = read_pictures(options)
     model = catalog.load(options.name, options.device)

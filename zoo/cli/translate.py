@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     Translate = Callable[[Tensor], Tensor]
 
+UPSCALED = 64  # pixels of a tile of a picture that is enlarged
+
 Job = tuple[Path, Path]  # a picture and the file of its translation
 
 
@@ -70,10 +72,12 @@ def of_any_size(
     size: int,
 ) -> "Tensor":
     """The translation of a picture (a, h, w) in [-1, 1] by a model of one size. Colors are those of
-    the whole picture, added to its own lightness at full size."""
+    the whole picture, added to its own lightness at full size. An upscaled picture is larger."""
     from zoo.analysis.tiling import as_a_whole, by_tiles
-    from zoo.core.protocols import SupportsColorization
+    from zoo.core.restoration import SupportsColorization, SupportsUpscaling
 
+    if isinstance(model, SupportsUpscaling):
+        return by_tiles(function, x, UPSCALED)
     if isinstance(model, SupportsColorization):
         return model.recolor(x[None], as_a_whole(function, x, size)[None])[0]
     return (as_a_whole if options.whole else by_tiles)(function, x, size)
@@ -82,7 +86,8 @@ def of_any_size(
 def load_translator(options: Namespace) -> "tuple[SupportsTranslation, ImagePairs]":
     """A model that translates images, and its modality; raises ZooError for another model."""
     from zoo.core.modality import ImagePairs, modality_of
-    from zoo.core.protocols import SupportsInpainting, SupportsTranslation
+    from zoo.core.protocols import SupportsTranslation
+    from zoo.core.restoration import SupportsInpainting, SupportsUpscaling
 
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
@@ -96,7 +101,7 @@ def load_translator(options: Namespace) -> "tuple[SupportsTranslation, ImagePair
             f"the model must translate whole images, got {options.name}, which fills holes. Run "
             "`zoo inpaint NAME PICTURE --mask MASK`"
         )
-    if modality.input[1:] != modality.target[1:]:
+    if modality.input[1:] != modality.target[1:] and not isinstance(model, SupportsUpscaling):
         raise ZooError(
             f"outputs must have the size of inputs, {modality.input[1]}, got {modality.target[1]} "
             f"by {options.name}. Choose another model"

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from zoo.core.latent_models import ConditionalModel
 from zoo.core.modality import Images, Modality, normalize
-from zoo.core.protocols import SupportsRestoration, SupportsSampling, SupportsTranslation
+from zoo.core.protocols import SupportsSampling, SupportsTranslation
+from zoo.core.restoration import SupportsRestoration
 from zoo.errors import ZooError
 from zoo.plotting import pictures
 
@@ -66,7 +67,10 @@ def translation_preview(
     x = inputs((n or ROWS * columns) // 2).to(model.device)
     if isinstance(model, SupportsRestoration):
         x = normalize(pictures.to_uint8(model.degrade(x)))  # as a file stores them
-    sides = [side.expand(-1, 3, -1, -1) for side in (x, model.translate(x))]
+    y = model.translate(x)
+    x = x.repeat_interleave(y.shape[2] // x.shape[2], 2)  # where outputs are larger
+    x = x.repeat_interleave(y.shape[3] // x.shape[3], 3)
+    sides = [side.expand(-1, 3, -1, -1) for side in (x, y)]
     return Preview(pictures.rows(*sides, columns=columns), modality, columns)
 
 

@@ -49,30 +49,6 @@ class HasDirections(SupportsTranslation, Protocol):
 
 
 @runtime_checkable
-class SupportsRestoration(SupportsTranslation, Protocol):
-    """Translates degraded images back to images: gray to color, damaged to complete."""
-
-    def degrade(self, x: Tensor) -> Tensor:
-        """Images (n, ...) to the inputs that the model restores them from."""
-
-
-@runtime_checkable
-class SupportsInpainting(SupportsRestoration, Protocol):
-    """Fills a square hole in the center of an image."""
-
-    def hole_size(self) -> int:
-        """The side of the hole in pixels."""
-
-
-@runtime_checkable
-class SupportsColorization(SupportsRestoration, Protocol):
-    """Adds colors to gray images."""
-
-    def recolor(self, x: Tensor, colors: Tensor) -> Tensor:
-        """Images (n, 3, h, w) with their own lightness, and the colors of others."""
-
-
-@runtime_checkable
 class SupportsScoring(Protocol):
     """Computes log-likelihoods, exactly or as a bound."""
 
@@ -204,28 +180,27 @@ class Denoiser(SupportsReconstruction, Protocol):
 
 
 @runtime_checkable
-class Classifier(Protocol):
-    """Predicts classes of images."""
+class HasFeatures(Protocol):
+    """Predicts something of images from features of its last layer."""
 
     def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
+        """Images (n, channels, size, size) in [-1, 1] to features (n, d)."""
 
     def logits(self, features: Tensor) -> Tensor:
-        """Features (..., d) to logits (..., classes)."""
+        """Features (..., d) to logits (..., classes or attributes)."""
+
+
+@runtime_checkable
+class Classifier(HasFeatures, Protocol):
+    """Predicts classes of images."""
 
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
 
 
 @runtime_checkable
-class PredictsAttributes(Protocol):
+class PredictsAttributes(HasFeatures, Protocol):
     """Predicts attributes of images, of which each has any number."""
-
-    def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to features of the last layer, (n, d)."""
-
-    def logits(self, features: Tensor) -> Tensor:
-        """Features (..., d) to logits (..., attributes)."""
 
     def predict_attributes(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to probabilities (n, attributes)."""

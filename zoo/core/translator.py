@@ -1,11 +1,11 @@
-"""The base classes of translators: an image becomes another image of the same size."""
+"""The base classes of translators: an image becomes another image."""
 
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from torch import Tensor, nn
 
-from zoo.checks import check_images
+from zoo.checks import Shape, check_images
 from zoo.core.modality import ImagePairs, Restorations
 from zoo.core.module import ZooModule, eval_in_chunks
 from zoo.layers.noise import dropout_seed
@@ -25,6 +25,10 @@ class ImageTranslator(ZooModule, ABC):
         channels, target = self.hparams["input_channels"], self.hparams["channels"]
         return ImagePairs((channels, size, size), (target, size, size))
 
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """The shapes of images that `translate` takes; none means any."""
+        return (self.modality.input,)
+
     def forward(self, x: Tensor) -> Tensor:
         """Inputs (n, input_channels, size, size) to outputs (n, channels, size, size)."""
         return self.generator(x)
@@ -33,14 +37,15 @@ class ImageTranslator(ZooModule, ABC):
         """Inputs (n, input_channels, size, size) to outputs (n, channels, size, size), both in
         [-1, 1]. A seed fixes the dropout masks, which are the same for each image and on every
         device. Raises BadInput for other inputs and seeds."""
-        check_images(x, (self.modality.input,))
+        check_images(x, self.input_shapes())
         with dropout_seed(self.generator, seed):
             return at_least_float32(eval_in_chunks(self, x.to(self.parameter_dtype), self))
 
 
 class ImageRestorer(ImageTranslator):
     """Restores images: it is trained on images (n, 3, size, size), from which it makes its inputs
-    by `degrade`, and translates inputs of that shape back to images."""
+    by `degrade`, and translates inputs back to images. Inputs have the shape of images, unless a
+    subclass says otherwise by `modality`."""
 
     @property
     def modality(self) -> Restorations:
@@ -49,4 +54,4 @@ class ImageRestorer(ImageTranslator):
 
     @abstractmethod
     def degrade(self, x: Tensor) -> Tensor:
-        """Images (n, 3, size, size) in [-1, 1] to the inputs made from them, of that shape."""
+        """Images (n, 3, size, size) in [-1, 1] to the inputs made from them."""

@@ -27,11 +27,11 @@ from zoo.core.protocols import (
     SupportsELBO,
     SupportsEncoding,
     SupportsReconstruction,
-    SupportsRestoration,
     SupportsSampling,
     SupportsScoring,
     SupportsTranslation,
 )
+from zoo.core.restoration import SupportsRestoration
 from zoo.data.arrays import Examples
 from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError

@@ -10,11 +10,8 @@ from torch.nn.functional import interpolate
 from tqdm import tqdm
 
 from zoo.core.modality import Modality, modality_of, normalize
-from zoo.core.protocols import (
-    SupportsColorization,
-    SupportsRestoration,
-    SupportsTranslation,
-)
+from zoo.core.protocols import SupportsTranslation
+from zoo.core.restoration import SupportsColorization, SupportsRestoration
 from zoo.data.arrays import Examples
 from zoo.data.features import extract
 from zoo.data.module import ZooDataModule

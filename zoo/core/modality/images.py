@@ -84,8 +84,10 @@ class ImagePairs(Pixels):
         return None
 
     def inputs(self, path: Path) -> Tensor:
-        tiles = pictures.tiles(pictures.read(path), self.input[1:])  # (rows, columns, 3, h, w)
+        tiles = pictures.tiles(pictures.read(path), self.target[1:])  # (rows, columns, 3, h, w)
         rows = tiles[::2].flatten(0, 1)  # the row below each row of inputs holds its outputs
+        factor = self.target[1] // self.input[1]  # by which smaller inputs are enlarged
+        rows = rows[..., ::factor, ::factor]
         return normalize(rows[:, : self.input[0]])
 
 
