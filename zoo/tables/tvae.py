@@ -13,14 +13,10 @@ from torch.nn.functional import cross_entropy
 from torch.optim import Adam, Optimizer
 
 from zoo.core.arguments import Count, Width
-from zoo.core.modality import Table, modality_of
-from zoo.core.module import ZooModule, eval_mode
-from zoo.errors import BadRecipe
+from zoo.core.table_models import TableModel
 from zoo.layers.mode_normalization import Columns, Encoded, ModeNormalization, features
-from zoo.layers.noise import seeded
 
 STD = (0.01, 1.0)  # range of the standard deviation of a distance
-CHUNK = 10_000  # rows that are sampled at once
 
 
 class Encoder(nn.Module):
@@ -58,7 +54,7 @@ def hidden(a: int, width: int) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
-class TVAE(ZooModule):
+class TVAE(TableModel):
     """TVAE with the paper's defaults. `columns` names the kind of each column: `integer`, `number`,
     either with ? where it may be missing, or the list of its categories. By default they are those
     of the data, with which training begins."""
@@ -85,30 +81,6 @@ class TVAE(ZooModule):
         self.encoder = Encoder(numbers + sum(sizes), width, latent)
         self.decoder = Decoder(latent, width, numbers, sizes)
 
-    def configure_model(self) -> None:
-        """Build the networks for the columns of the data, unless `columns` are given."""
-        if self.hparams["columns"]:
-            return
-        modality = modality_of(self.trainer.datamodule)  # type: ignore[attr-defined]
-        if not isinstance(modality, Table) or not modality.columns_:
-            raise BadRecipe(
-                "columns must be given, or be those of a data module of tables, got neither. Set "
-                "--data zoo.data.CSVTable"
-            )
-        self.hparams["columns"] = dict(modality.columns_)
-        self.build(self.hparams["columns"])
-
-    def on_fit_start(self) -> None:
-        """Fit the mixtures of the columns on the training rows, unless they are."""
-        super().on_fit_start()
-        if not self.normalization.weights.any():
-            data = self.trainer.datamodule  # type: ignore[attr-defined]
-            self.normalization.fit(data.examples("train").values.to(self.device))
-
-    @property
-    def modality(self) -> Table:
-        return Table(self.hparams["columns"] or {})
-
     def log_likelihood(self, row: Encoded, z: Tensor) -> Tensor:
         """log p(row | z) of encoded rows and latents (n, latent): (n,) in nats."""
         distance, logits = self.decoder(z)
@@ -125,11 +97,6 @@ class TVAE(ZooModule):
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         return self.log_likelihood(row, q.rsample()), divergence
 
-    def validate_rows(self, x: Tensor) -> Tensor:
-        """Rows in float64; raises BadInput unless they are (n, columns)."""
-        self.modality.check(x)
-        return x.double()
-
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Loss KL(q || p) - 2 E_q log p(x | z), in nats per row."""
         log_likelihood, divergence = (term.mean() for term in self.elbo_terms(batch[0]))
@@ -144,24 +111,9 @@ class TVAE(ZooModule):
         lr, decay = self.hparams["lr"], self.hparams["weight_decay"]
         return Adam(self.parameters(), lr=lr, weight_decay=decay)
 
-    @torch.no_grad()
-    def sample(self, n: int, seed: int | None = None) -> Tensor:
-        """Rows (n, columns) in float64 from p(x | z) with z ~ N(0, I); a seed fixes them."""
-        generator = seeded(n, seed)
-        with eval_mode(self):
-            sizes = [min(CHUNK, n - start) for start in range(0, n, CHUNK)]
-            rows = [self.sample_chunk(size, generator) for size in sizes]
-        return torch.cat(rows) if rows else torch.zeros(0, len(self.normalization.sizes)).double()
-
     def sample_chunk(self, n: int, generator: torch.Generator | None) -> Tensor:
-        """Rows (n, columns), by random numbers of the CPU."""
+        """Rows (n, columns) from p(x | z) with z ~ N(0, I), by random numbers of the CPU."""
         z = torch.randn(n, self.hparams["latent"], generator=generator)
         distance, logits = self.decoder(z.to(self.device, self.parameter_dtype))
         noise = torch.randn(distance.mean.shape, generator=generator).to(distance.mean)
-        indices = []
-        for column, logit in enumerate(logits):
-            possible = self.normalization.possible(column)
-            uniform = torch.rand(logit.shape, generator=generator).clamp(1e-9, 1 - 1e-7).to(logit)
-            gumbel = -(-uniform.log()).log()
-            indices.append((logit + gumbel).masked_fill(~possible, -torch.inf).argmax(1))
-        return self.normalization.decode(Encoded(distance.mean + distance.stddev * noise, indices))
+        return self.sample_rows(distance.mean + distance.stddev * noise, logits, generator)

@@ -13,6 +13,7 @@ from zoo.core.arguments import Count, Width
 from zoo.core.modality import Restorations
 from zoo.core.translator import ImageRestorer
 from zoo.errors import BadRecipe
+from zoo.layers.precision import at_least_float32
 
 FACTOR = 4
 
@@ -94,7 +95,8 @@ class SRResNet(ImageRestorer):
         """Images (n, 3, h, w) in [-1, 1] reduced to (n, 3, h / 4, w / 4) by bicubic interpolation
         with antialiasing."""
         small = [side // FACTOR for side in x.shape[2:]]
-        return interpolate(x, size=small, mode="bicubic", antialias=True).clamp(-1, 1)
+        reduced = interpolate(at_least_float32(x), size=small, mode="bicubic", antialias=True)
+        return reduced.clamp(-1, 1).to(x.dtype)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.generator(x).clamp(-1, 1)
