@@ -89,13 +89,14 @@ def algorithms() -> list[str]:
     for files in papers():
         first = files[0]
         links = [f"[{paper.title}]({paper.file.as_posix()})" for paper in files]
+        names = [name for paper in files for name in paper.names]
         lines.append(
             cells(
                 FAMILIES[first.file.parts[1]],
                 "<br>".join(links),
                 f"[{first.authors}, {first.year}]({first.link})",
-                "<br>".join(f"[{name}](weights/{name}.md)" for name in first.names),
-                thumbnail(first.names, "docs/thumbnails/"),
+                "<br>".join(f"[{name}](weights/{name}.md)" for name in names),
+                thumbnail(names, "docs/thumbnails/"),
             )
         )
     return lines
