@@ -87,7 +87,7 @@ def test_pictures_are_those_of_the_command_below(
     assert command == "zoo"
     assert name in RECIPES
     assert f'src="../{picture}"' in (HOME / "docs/latents.md").read_text(encoding="utf-8")
-    assert (HOME / picture).stat().st_size < 300_000
+    assert (HOME / picture).stat().st_size < 200_000
     monkeypatch.chdir(tmp_path)
     model = "vae-digits"
     if verb in ("mix", "directions"):
