@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning import Trainer
 from loops import assert_same, descend, one_thread
-from test_tvae import COLUMNS, Rows, rows
+from test_tvae import COLUMNS, fit_rows, rows
 from torch import Tensor
 from torch.nn.functional import cross_entropy, gumbel_softmax
 from torch.optim import Adam
@@ -53,25 +52,21 @@ def test_a_condition_is_a_one_hot_vector() -> None:
     assert found.tolist() == [[0, 1, 0, 0, 0], [0, 0, 0, 0, 1]]
 
 
+def test_real_rows_have_the_categories_of_their_conditions() -> None:
+    own = torch.Generator().manual_seed(0)
+    table = torch.stack([torch.randint(k, (60,), generator=own) for k in (9, 2, 3)], 1).double()
+    model = CTGAN(TWO, latent=4, width=8, pac=3)
+    model.training_rows = lambda: table  # type: ignore[method-assign]
+    model.collect_rows()
+    column, category = model.conditions.sample(200, True, own)
+    found = model.real_rows(column, category)
+    assert torch.equal(found[torch.arange(200), column + 1].long(), category)
+    assert len(found.unique(dim=0)) > 20
+
+
 def toy(columns: Columns | None = None) -> CTGAN:
     torch.manual_seed(0)
     return CTGAN(columns, latent=4, width=8, pac=3, lr=1e-2)
-
-
-def trained(model: CTGAN, epochs: int = 1) -> CTGAN:
-    trainer = Trainer(
-        max_epochs=epochs, accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
-    )  # fmt: skip
-    original = model.on_fit_start
-
-    def start() -> None:
-        original()
-        torch.manual_seed(3)
-
-    model.on_fit_start = start  # type: ignore[method-assign]
-    trainer.fit(model, datamodule=Rows(batch_size=90))
-    return model
 
 
 def penalty(critic: torch.nn.Module, real: Tensor, fake: Tensor) -> Tensor:
@@ -117,14 +112,15 @@ def test_a_step_is_the_algorithm_of_the_paper() -> None:
     plain, model = toy(COLUMNS), toy(COLUMNS)
     plain.normalization.fit(data)
     plain.conditions.fit(data)
-    trained(model)
+    fit_rows(model, seed=3)
     torch.manual_seed(3)
     xu_2019(plain, data)
     assert_same(plain.state_dict(), model.state_dict())
 
 
 def test_samples_are_rows_of_the_table(tmp_path: Path) -> None:
-    model = trained(toy(), 100)
+    model = toy()
+    fit_rows(model, 100, seed=3)
     fake = model.sample(400, seed=0)
     assert fake.shape == (400, 3)
     assert set(fake[:, 2].tolist()) <= {0, 1, 2}

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 import zoo
 from zoo.core.modality import Table
+from zoo.core.table_models import TableModel
 from zoo.data import Digits
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
 from zoo.data.module import ZooDataModule
@@ -55,9 +56,8 @@ class Rows(ZooDataModule):
         return self.in_order(self.slices("train"), drop_last=True)
 
 
-def trained(epochs: int = 1, columns: Columns | None = None) -> TVAE:
-    torch.manual_seed(0)
-    model = TVAE(columns, latent=4, width=8, lr=1e-2)
+def fit_rows(model: TableModel, epochs: int = 1, seed: int | None = None) -> None:
+    """Train on the rows, from a seed that is set once the mixtures are fitted."""
     trainer = Trainer(
         max_epochs=epochs,
         accelerator="cpu",
@@ -67,7 +67,21 @@ def trained(epochs: int = 1, columns: Columns | None = None) -> TVAE:
         enable_model_summary=False,
         limit_val_batches=0,
     )
+    original = model.on_fit_start
+
+    def start() -> None:
+        original()
+        if seed is not None:
+            torch.manual_seed(seed)
+
+    model.on_fit_start = start  # type: ignore[method-assign]
     trainer.fit(model, datamodule=Rows(batch_size=90))
+
+
+def trained(epochs: int = 1, columns: Columns | None = None) -> TVAE:
+    torch.manual_seed(0)
+    model = TVAE(columns, latent=4, width=8, lr=1e-2)
+    fit_rows(model, epochs)
     return model
 
 
@@ -161,19 +175,7 @@ def test_step_is_the_bound_of_the_paper() -> None:
     torch.manual_seed(0)
     model = TVAE(latent=4, width=8, lr=1e-2)
     plain.normalization.fit(rows()[every_tenth(300, "train")])
-    trainer = Trainer(
-        max_epochs=1, accelerator="cpu", logger=False, enable_checkpointing=False,
-        enable_progress_bar=False, enable_model_summary=False, limit_val_batches=0,
-        callbacks=[],
-    )  # fmt: skip
-    original = model.on_fit_start
-
-    def start() -> None:
-        original()
-        torch.manual_seed(3)
-
-    model.on_fit_start = start  # type: ignore[method-assign]
-    trainer.fit(model, datamodule=Rows(batch_size=90))
+    fit_rows(model, seed=3)
     torch.manual_seed(3)
     xu_2019(plain)
     assert_same(plain.state_dict(), model.state_dict())

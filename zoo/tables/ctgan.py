@@ -93,10 +93,13 @@ class Conditions(nn.Module):
             category[chosen] = drawn[chosen]
         return column, category
 
+    def indices(self, column: Tensor, category: Tensor) -> Tensor:
+        """The index (n,) of each condition among the categories of all columns."""
+        return torch.tensor([0, *self.sizes]).cumsum(0)[column] + category
+
     def vectors(self, column: Tensor, category: Tensor) -> Tensor:
         """Conditions as one-hot vectors (n, categories)."""
-        starts = torch.tensor([0, *self.sizes]).cumsum(0)[:-1]
-        return one_hot(starts[column] + category, sum(self.sizes))
+        return one_hot(self.indices(column, category), sum(self.sizes))
 
 
 class CTGAN(AdversarialModule, TableModel):
@@ -149,15 +152,17 @@ class CTGAN(AdversarialModule, TableModel):
 
     def on_fit_start(self) -> None:
         super().on_fit_start()
+        self.collect_rows()
+
+    def collect_rows(self) -> None:
+        """Keep the training rows, and the indices of those with each category."""
         self.rows = self.training_rows()
         self.conditions.fit(self.rows)
-        self.with_category = [
-            [(self.rows[:, i] == k).nonzero().flatten().cpu() for k in range(size)]
-            for i, size in zip(self.conditions.columns, self.conditions.sizes, strict=True)
-        ]
+        ordered = [self.rows[:, i].argsort(stable=True) for i in self.conditions.columns]
+        self.by_category = torch.cat(ordered)  # indices of rows, for each category in turn
 
     def on_fit_end(self) -> None:
-        del self.rows, self.with_category
+        del self.rows, self.by_category
 
     def players(self) -> dict[str, Optimizer]:
         adam = partial(Adam, lr=self.hparams["lr"], betas=(0.5, 0.9))
@@ -169,12 +174,13 @@ class CTGAN(AdversarialModule, TableModel):
 
     def real_rows(self, column: Tensor, category: Tensor) -> Tensor:
         """Random training rows (n, columns) that have the categories of conditions."""
-        pairs = zip(column.tolist(), category.tolist(), strict=True)
-        groups = [self.with_category[i][k] for i, k in pairs]
-        sizes = torch.tensor([len(group) for group in groups])
-        chosen = (torch.rand(len(groups)) * sizes).long()
-        indices = [group[i] for group, i in zip(groups, chosen.tolist(), strict=True)]
-        return self.rows[torch.stack(indices)]
+        counts, index = (
+            self.conditions.counts.long().cpu(),
+            self.conditions.indices(column, category),
+        )
+        first = counts.cumsum(0) - counts
+        chosen = first[index] + (torch.rand(len(index)) * counts[index]).long()
+        return self.rows[self.by_category[chosen.to(self.device)]]
 
     def generate(self, condition: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Rows as features (n, d), and their logits, of conditions (n, categories)."""

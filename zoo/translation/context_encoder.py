@@ -15,8 +15,9 @@ from zoo.core.adversarial import AdversarialModule
 from zoo.core.arguments import Count, Width
 from zoo.core.translator import ImageRestorer
 from zoo.errors import BadRecipe
-from zoo.layers.convnets import widening
+from zoo.layers.convnets import upsample, widening
 from zoo.losses.adversarial import non_saturating
+from zoo.translation.pix2pix import initialize
 
 GRAY = torch.tensor([117.0, 104.0, 123.0])[:, None, None] / 127.5 - 1  # the mean of ImageNet
 BORDER_WEIGHT = 10  # of the squared error where the context is known
@@ -85,18 +86,6 @@ def downsample(a: int, b: int) -> nn.Sequential:
     """Map feature maps (n, a, h, w) to (n, b, h / 2, w / 2)."""
     conv = nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False)
     return nn.Sequential(conv, nn.BatchNorm2d(b), nn.LeakyReLU(0.2))
-
-
-def upsample(a: int, b: int) -> nn.Sequential:
-    """Map feature maps (n, a, h, w) to (n, b, 2h, 2w)."""
-    conv = nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)
-    return nn.Sequential(conv, nn.BatchNorm2d(b), nn.ReLU())
-
-
-def initialize(layer: nn.Module) -> None:
-    """Sample weights of convolutions from N(0, 0.02^2), as DCGAN does."""
-    if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-        nn.init.normal_(layer.weight, std=0.02)
 
 
 class ContextEncoder(AdversarialModule, ImageRestorer):

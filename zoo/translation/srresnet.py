@@ -4,7 +4,6 @@ Super-resolution by a residual network at the low resolution, which is enlarged 
 sub-pixel convolutions, and trained by the squared error of pixels: the generator of SRGAN.
 """
 
-import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torch.optim import Adam, Optimizer
@@ -106,8 +105,6 @@ class SRResNet(ImageRestorer):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         y, _ = batch
-        with torch.autocast(y.device.type, enabled=False):
-            x = self.degrade(y)
-        mse = (self.generator(x) - y).square().mean()  # equation 4
+        mse = (self.generator(self.degrade(y)) - y).square().mean()  # equation 4
         self.log_on_interval({"mse": mse})
         return mse
