@@ -1,4 +1,4 @@
-"""Sounds and tables of one's own go through every command."""
+"""Sounds, tables and series of one's own go through every command."""
 
 import csv
 from pathlib import Path
@@ -60,8 +60,7 @@ def people(here: Path) -> Path:
 
 
 def test_an_own_table_is_trained_and_exported(people: Path) -> None:
-    data = ["--data", "zoo.data.CSVTable", "--data.init_args.file", "people.csv"]
-    data += ["--data.init_args.batch_size", "60"]
+    data = ["--data", "people.csv", "--data.init_args.batch_size", "60"]
     main(["fit", "tvae-adult", "--name", "people", *data, "--model.init_args.width", "8", *SMALL])
     terms = ["--license", "CC0-1.0", "--terms", "my own records"]
     main(["export", "runs/people", "people", "--protocol", "quick", *terms])
@@ -93,3 +92,25 @@ def test_the_classifier_of_digits_hears_digits() -> None:
     assert model.classify(x).shape == (3, 10)
     assert torch.allclose(model.logits(model.features(x)), model.classify(x), atol=1e-4)
     assert torch.equal(model.classify(x).argmax(1), model.classify(x / 4).argmax(1))
+
+
+def test_own_series_are_trained_and_exported(here: Path) -> None:
+    lines = [f"{i},{i % 7},{i % 11 / 2}" for i in range(300)]
+    (here / "river.csv").write_text("\n".join(["time,level,flow", *lines]))
+    data = ["--data", "river.csv", "--data.init_args.length", "6"]
+    data += ["--data.init_args.exclude", "[time]", "--model.init_args.length", "6"]
+    main(["fit", "timegan-sines", "--name", "river", *data, "--model.init_args.width", "4", *SMALL])
+    terms = ["--license", "CC0-1.0", "--terms", "my own records"]
+    main(["export", "runs/river", "river", "--protocol", "quick", *terms])
+    path = here / "exports" / "river.safetensors"
+    assert path.with_suffix(".png").is_file()  # line charts
+    card = zoo.card(path)
+    assert card.metrics[0]["metric"] == "discriminative-score"
+    assert card.within("data")["name"] == "river.csv (own series)"
+    main(["verify", str(path)])
+    main(["sample", str(path), "-n", "3", "--to", "few.csv"])
+    with (here / "few.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["series", "step", "level", "flow"]
+    assert len(rows) == 1 + 3 * 6
+    assert all(0 <= float(row[2]) <= 6 and 0 <= float(row[3]) <= 5 for row in rows[1:])

@@ -84,6 +84,18 @@ def check_sounds(x: Tensor, length: int) -> None:
         )
 
 
+def check_series(x: Tensor, length: int, columns: int) -> None:
+    """Raise BadInput unless x is finite floating-point series (n, length, columns)."""
+    remedy = "Scale stored values by model.modality.normalize"
+    check_floats(x, "series", remedy)
+    if x.ndim != 3 or x.shape[1:] != (length, columns):
+        raise BadInput(
+            f"series must be of shape (n, {length}, {columns}), got {tuple(x.shape)}. {remedy}"
+        )
+    if not bool(x.isfinite().all()):
+        raise BadInput(f"series must be finite, got NaN or infinite values. {remedy}")
+
+
 def check_rows(x: Tensor, columns: int) -> None:
     """Raise BadInput unless x is floating-point rows (n, columns)."""
     check_floats(x, "rows", "Convert by x.double()")

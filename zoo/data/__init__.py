@@ -12,6 +12,7 @@ from zoo.data.images import ImageDataModule
 from zoo.data.maps import Maps
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
 from zoo.data.own_pairs import PairedFolders, SideBySide
+from zoo.data.series import CSVSeries, ETTh1, Sines, StockPrices
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
@@ -25,9 +26,11 @@ __all__ = [
     "Adult",
     "AudioFolder",
     "BinarizedMNIST",
+    "CSVSeries",
     "CSVTable",
     "CelebA",
     "Digits",
+    "ETTh1",
     "Edges2Photos",
     "FashionMNIST",
     "FixedBinarizedMNIST",
@@ -38,8 +41,10 @@ __all__ = [
     "PairedFolders",
     "Shards",
     "SideBySide",
+    "Sines",
     "SpokenDigits",
     "StackedMNIST",
+    "StockPrices",
     "TextFiles",
     "TinyShakespeare",
 ]

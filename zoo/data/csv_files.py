@@ -128,8 +128,11 @@ def inferred(texts: Sequence[str]) -> Kind:
     return "integer" if all(number.is_integer() for number in numbers) else "number"
 
 
-def to_numbers(column: Column, kind: Kind) -> tuple[str, Tensor]:
-    """The kind of a column of numbers, and the number of each text, NaN where it is missing."""
+def to_numbers(
+    column: Column, kind: Kind, remedy: str = "Set its kind to category"
+) -> tuple[str, Tensor]:
+    """The kind of a column of numbers, and the number of each text, NaN where it is missing; raises
+    BadRecipe for other text."""
     numbers, optional = [], ""
     for text in column.texts:
         if text.lower() in MISSING:
@@ -138,8 +141,8 @@ def to_numbers(column: Column, kind: Kind) -> tuple[str, Tensor]:
             continue
         if not NUMBER.fullmatch(text) or abs(float(text)) > LARGEST:
             raise BadRecipe(
-                f"{brief(column.name)} must have numbers up to {LARGEST:g}, as kinds states, got "
-                f"{brief(text)}. Set its kind to category"
+                f"{brief(column.name)} must have numbers up to {LARGEST:g}, got {brief(text)}. "
+                f"{remedy}"
             )
         numbers.append(float(text))
     return kind + optional, torch.tensor(numbers, dtype=torch.float64)

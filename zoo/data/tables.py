@@ -31,6 +31,7 @@ class TableDataModule(ZooDataModule):
 
     recorded = ("batch_size", "kinds", "exclude", "target")
     reference = "train"
+    own_files = "zoo.data.CSVTable"
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ from zoo.core.modality import (
     Images,
     Modality,
     Music,
+    Series,
     Table,
     Text,
     modality_of,
@@ -53,6 +54,7 @@ from zoo.evaluation.likelihood import (
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
+from zoo.evaluation.series import series_metrics
 from zoo.evaluation.tables import table_metrics
 from zoo.evaluation.texts import music_rates, text_rates
 from zoo.evaluation.translations import translation_metrics
@@ -135,6 +137,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),
+    Metrics(SupportsSampling, Series, series_metrics),
     Metrics(SupportsELBO, Images, density_likelihood),
     Metrics(SupportsReconstruction, Images, on_test(reconstruction_error)),
     Metrics(SupportsReconstruction, Images, anomaly_detection),

@@ -13,6 +13,7 @@ from zoo.text import brief
 
 LARGEST = 65_536  # the largest number, and the longest text, of a zoo model's arguments
 LARGEST_FOREIGN = 10_000_000  # in other classes, which count steps, words and samples
+LARGEST_VALUE = 1e15  # of the data, which is no size of a network
 ITEMS = 64  # of a list
 ITEMS_FOREIGN = 4096
 DEPTH = 8  # of nested lists and objects
@@ -67,7 +68,8 @@ def fits(value: Plain, hint: object, limit: int = LARGEST) -> bool:
     if origin in (tuple, list, Sequence):
         return is_sequence(value, origin, parts, limit)
     if origin in (dict, Mapping):
-        return isinstance(value, dict) and is_plain(value, limit)
+        most = LARGEST_VALUE if parts[1:] == (list[float],) else limit
+        return isinstance(value, dict) and is_plain(value, most)
     if origin in (None, NoneType):
         return value is None
     if isinstance(value, bool) or hint is bool:
@@ -89,7 +91,7 @@ def is_sequence(value: Plain, origin: object, parts: tuple[object, ...], limit: 
     return all(fits(item, parts[0] if parts else Any, limit) for item in value)
 
 
-def is_plain(value: Plain, limit: int, depth: int = DEPTH) -> bool:
+def is_plain(value: Plain, limit: float, depth: int = DEPTH) -> bool:
     """Whether a value is what JSON holds, and small."""
     if isinstance(value, list | tuple | dict):
         items = value.values() if isinstance(value, dict) else value

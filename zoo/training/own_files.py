@@ -40,7 +40,7 @@ def fit_to_files(recipe: Path, own: str, overrides: list[str], smoke_test: bool)
         return overrides
     root = folder_argument(path)
     if "--ckpt_path" in rest:  # the run's own recipe has the settings
-        return ["--data.init_args.root", root, *rest]
+        return [f"--data.init_args.{path_argument(own)}", root, *rest]
     settings = catalog.read_recipe(recipe)
     trainer = settings.get("trainer", {})
     request = FolderRequest(rest, root, settings["model"], settings["data"], trainer)
@@ -52,6 +52,13 @@ def fit_to_files(recipe: Path, own: str, overrides: list[str], smoke_test: bool)
     return [*adapted, *length, *rest]
 
 
+def path_argument(own: str) -> str:
+    """The argument that names the path of a class of the user's own files."""
+    kind = class_at(own)
+    assert issubclass(kind, ZooDataModule)
+    return kind.own_paths[0]
+
+
 def inspect_files(request: FolderRequest, own: str) -> tuple[ZooDataModule, list[str]]:
     """The data module of the files, and overrides by which model and data agree; a batch is at most
     the training split."""
@@ -60,11 +67,12 @@ def inspect_files(request: FolderRequest, own: str) -> tuple[ZooDataModule, list
     for name in known:
         if (given := request.override(f"data.{name}")) is not None:
             arguments[name] = read_yaml(given)
-    data = class_at(own)(**arguments | {"root": request.folder})
+    named = path_argument(own)
+    data = class_at(own)(**arguments | {named: request.folder})
     arguments["batch_size"] = data.batch_size = min(data.batch_size, data.count("train"))
-    overrides = ["--data", own, "--data.init_args.root", request.folder]
+    overrides = ["--data", own, f"--data.init_args.{named}", request.folder]
     for name, value in arguments.items():
-        if name != "root":
+        if name != named:
             overrides += [f"--data.init_args.{name}", as_option(value)]
     taken = argument_names(str(request.model["class_path"]))
     for name, value in data.model_arguments().items():

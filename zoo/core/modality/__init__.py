@@ -1,4 +1,4 @@
-"""What the data of a model is: images, pairs of images, text, music, sounds, tables.
+"""What the data of a model is: images, pairs of images, text, music, sounds, series, tables.
 
 A data module owns a modality, a model names the one that it takes. Normalization, toy data,
 rendered files and the check of one against the other belong to the modality. Training, export,
@@ -9,6 +9,7 @@ from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import ImagePairs, Images, Restorations, normalize
 from zoo.core.modality.music import Music
+from zoo.core.modality.series import Series
 from zoo.core.modality.table import Table
 from zoo.core.modality.text import Text
 
@@ -20,6 +21,7 @@ __all__ = [
     "Modality",
     "Music",
     "Restorations",
+    "Series",
     "Table",
     "Text",
     "modality_of",

@@ -86,16 +86,19 @@ class Table(Modality):
             writer.writerows(self.cells(samples))
 
     def compare(self, path: Path, other: Path) -> str:
-        one, two = (read_cells(file) for file in (path, other))
-        if [len(row) for row in one] != [len(row) for row in two] or one[:1] != two[:1]:
-            raise ZooError(
-                f"{other} must have the rows and columns of {path.name}. Export it again"
-            )
-        pairs = [p for a, b in zip(one, two, strict=True) for p in zip(a, b, strict=True)]
-        share = sum(map(agree, *zip(*pairs, strict=True))) / len(pairs)
-        if share < AGREE:
-            raise ZooError(f"{other} must be what seed 0 gives, got {share:.1%} equal cells")
-        return f"{share:.1%} equal cells"
+        return compare_cells(path, other)
+
+
+def compare_cells(path: Path, other: Path) -> str:
+    """How far two rendered .csv files differ; raises ZooError unless rounding explains it."""
+    one, two = (read_cells(file) for file in (path, other))
+    if [len(row) for row in one] != [len(row) for row in two] or one[:1] != two[:1]:
+        raise ZooError(f"{other} must have the rows and columns of {path.name}. Export it again")
+    pairs = [p for a, b in zip(one, two, strict=True) for p in zip(a, b, strict=True)]
+    share = sum(map(agree, *zip(*pairs, strict=True))) / len(pairs)
+    if share < AGREE:
+        raise ZooError(f"{other} must be what seed 0 gives, got {share:.1%} equal cells")
+    return f"{share:.1%} equal cells"
 
 
 def cell(value: float, kind: str | list[str]) -> str:
