@@ -4,6 +4,7 @@ import pytest
 import torch
 from loops import Batch, assert_same, descend, fit, one_thread
 from torch import Tensor
+from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from zoo.core.modality import Audio
@@ -57,6 +58,41 @@ def test_step_is_the_algorithm() -> None:
     torch.manual_seed(1)
     donahue_2019(plain)
     assert_same(model.state_dict(), plain.state_dict())
+
+
+def mescheder_2018(model: WaveGAN) -> None:
+    """The logistic loss for both players, R1 of gamma 2 at every eighth step, eight times."""
+    D, G = model.critic, model.generator
+    d, g = (Adam(p.parameters(), lr=1e-4, betas=(0.0, 0.99), fused=True) for p in (D, G))
+    for i, (x, _) in enumerate(batches()):
+        fake = G(2 * ((1 + torch.erf(torch.randn(2 * N, LATENT) / 2**0.5)) / 2) - 1)
+        loss = softplus(-D(x)).mean() + softplus(D(fake.detach())).mean()
+        if i == 0:
+            point = x.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(D(point).sum(), point, create_graph=True)
+            loss = loss + 8 * 2.0 * gradient.square().sum((1, 2)).mean() / 2
+        descend(d, loss)
+        D.requires_grad_(False)
+        descend(g, softplus(-D(fake)).mean())
+        D.requires_grad_(True)
+
+
+def test_the_cheaper_step_is_its_algorithm() -> None:
+    model, plain = toy(), toy()
+    model.hparams["r1_weight"] = 2.0
+    fit(model, batches=batches())
+    torch.manual_seed(1)
+    mescheder_2018(plain)
+    assert_same(model.state_dict(), plain.state_dict())
+
+
+def test_biases_begin_at_zero_and_latents_differ() -> None:
+    model = toy()
+    biases = [p for name, p in model.named_parameters() if name.endswith("bias")]
+    assert len(biases) == 12
+    assert all(not bias.any() for bias in biases)
+    x = model.sample(50, seed=0)
+    assert (x - x.mean(0)).square().mean() > 0.9 * x.square().mean()
 
 
 def test_the_penalty_interpolates_each_sound() -> None:
