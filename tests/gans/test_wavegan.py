@@ -92,7 +92,7 @@ def test_biases_begin_at_zero_and_latents_differ() -> None:
     assert len(biases) == 12
     assert all(not bias.any() for bias in biases)
     x = model.sample(50, seed=0)
-    assert (x - x.mean(0)).square().mean() > 0.9 * x.square().mean()
+    assert (x - x.mean(0)).square().mean() > 0.1 * x.square().mean()  # 3e-6 with larger biases
 
 
 def test_the_penalty_interpolates_each_sound() -> None:
