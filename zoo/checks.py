@@ -96,6 +96,22 @@ def check_series(x: Tensor, length: int, columns: int) -> None:
         raise BadInput(f"series must be finite, got NaN or infinite values. {remedy}")
 
 
+def check_voxels(x: Tensor, size: int) -> None:
+    """Raise BadInput unless x is floating-point shapes (n, 1, size, size, size) in [0, 1]."""
+    check_floats(x, "shapes", "Convert voxels by x.float()")
+    if x.ndim != 5 or x.shape[1:] != (1, size, size, size):
+        raise BadInput(
+            f"shapes must be (n, 1, {size}, {size}, {size}), got {tuple(x.shape)}. Add the batch "
+            "and channel dimensions by x[None, None]"
+        )
+    if x.numel() and not bool(((x >= 0) & (x <= 1)).all()):  # false for NaN
+        low, high = float(x.min()), float(x.max())
+        raise BadInput(
+            f"shapes must be occupancies in [0, 1], got values from {low:.4g} to {high:.4g}. "
+            "Convert voxels to 0 and 1"
+        )
+
+
 def check_rows(x: Tensor, columns: int) -> None:
     """Raise BadInput unless x is floating-point rows (n, columns)."""
     check_floats(x, "rows", "Convert by x.double()")

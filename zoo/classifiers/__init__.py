@@ -4,5 +4,6 @@ from zoo.classifiers.attribute_resnet import AttributeResNet
 from zoo.classifiers.keyword_cnn import KeywordCNN
 from zoo.classifiers.lenet import LeNet
 from zoo.classifiers.resnet import ResNet
+from zoo.classifiers.voxnet import VoxNet
 
-__all__ = ["AttributeResNet", "KeywordCNN", "LeNet", "ResNet"]
+__all__ = ["AttributeResNet", "KeywordCNN", "LeNet", "ResNet", "VoxNet"]

@@ -11,8 +11,10 @@ from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
 from zoo.data.maps import Maps
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
+from zoo.data.own_meshes import MeshFolder
 from zoo.data.own_pairs import PairedFolders, SideBySide
 from zoo.data.series import CSVSeries, ETTh1, Sines, StockPrices
+from zoo.data.shapes import ModelNet10
 from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
@@ -38,6 +40,8 @@ __all__ = [
     "ImageFolder",
     "JSBChorales",
     "Maps",
+    "MeshFolder",
+    "ModelNet10",
     "PairedFolders",
     "Shards",
     "SideBySide",

@@ -15,6 +15,7 @@ from zoo.core.modality import (
     Series,
     Table,
     Text,
+    Voxels,
     modality_of,
 )
 from zoo.core.protocols import (
@@ -127,6 +128,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(Classifier, Images, on_test(accuracy)),
     Metrics(PredictsAttributes, Images, attribute_accuracy),
     Metrics(Classifier, Audio, on_test(accuracy)),
+    Metrics(Classifier, Voxels, on_test(accuracy)),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, text_rates),
     Metrics(SupportsScoring, Music, music_rates),
@@ -136,6 +138,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsRestoration, Images, translation_metrics),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
+    Metrics(SupportsSampling, Voxels, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),
     Metrics(SupportsSampling, Series, series_metrics),
     Metrics(SupportsELBO, Images, density_likelihood),

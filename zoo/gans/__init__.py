@@ -7,6 +7,7 @@ from zoo.gans.conditional_gan import ConditionalGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
 from zoo.gans.gan import GAN
+from zoo.gans.gan_3d import GAN3D
 from zoo.gans.geometric_gan import GeometricGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.gans.lsgan import LSGAN
@@ -25,6 +26,7 @@ __all__ = [
     "DCGAN",
     "DRAGAN",
     "GAN",
+    "GAN3D",
     "LSGAN",
     "SAGAN",
     "SNGAN",

@@ -89,7 +89,8 @@ def initialize(layer: nn.Module) -> None:
     does. With the larger biases of PyTorch all latents begin as one sound, and stay so."""
     if isinstance(layer, nn.Conv1d | nn.ConvTranspose1d | nn.Linear):
         nn.init.xavier_uniform_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        if layer.bias is not None:
+            nn.init.zeros_(layer.bias)
 
 
 def downsample(a: int, b: int) -> nn.Sequential:

@@ -8,7 +8,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import interpolate
+from torch.nn.functional import adaptive_avg_pool3d, interpolate
 
 from zoo.core.modality import Images
 from zoo.core.modality.audio import spectrograms
@@ -78,6 +78,21 @@ class Spectrograms(Thumbnails):
         if values.dtype != torch.int16 or values.ndim != 3:
             raise TypeError(f"sounds must be int16 (n, 1, t), got {values.dtype} {values.ndim}-d")
         return spectrograms(values / PEAK)
+
+
+class Occupancy(Thumbnails):
+    """Occupancies averaged to at most 8 x 8 x 8 as features, for any shapes, without a network."""
+
+    resize = "8, mean"
+
+    def normalize(self, values: Tensor) -> Tensor:
+        """Occupancies in [0, 1]; raises TypeError unless shapes are uint8 (n, 1, s, s, s)."""
+        if values.dtype != torch.uint8 or values.ndim != 5:
+            raise TypeError(f"shapes must be uint8 (n, 1, s, s, s), got {values.dtype}")
+        return values.float()
+
+    def extract(self, x: Tensor) -> Tensor:
+        return adaptive_avg_pool3d(x, min(8, x.shape[-1])).flatten(1)
 
 
 class NetworkFeatures(Extractor):

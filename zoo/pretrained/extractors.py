@@ -1,5 +1,6 @@
 """Feature extractors by name: classifiers of the zoo, and networks of other libraries."""
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from zoo.metrics.extractors import (
     ClassifierFeatures,
     Extractor,
     Inception,
+    Occupancy,
     Pixels,
     Spectrograms,
     SqueezeNet,
@@ -20,25 +22,26 @@ from zoo.metrics.extractors import (
 from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
 
-CLASSIFIERS = ("lenet", "resnet", "cnn")  # first words of their names
+CLASSIFIERS = ("lenet", "resnet", "cnn", "voxnet")  # first words of their names
 if TYPE_CHECKING:
     from zoo.data.module import ZooDataModule
 
-LIBRARY: dict[str, type[Inception | SqueezeNet | Pixels | Thumbnails | Spectrograms]] = {
+LIBRARY: dict[str, Callable[[], Extractor]] = {
     "inception": Inception,
     "squeezenet": SqueezeNet,
     "pixels": Pixels,
     "thumbnails": Thumbnails,
     "spectrograms": Spectrograms,
+    "occupancy": Occupancy,
 }
 SPACES = {"resnet-celeba": "attributes"}  # names in metrics, where not the extractor's first word
 
 
 @cache
 def load_extractor(name: str, device: torch.device | None = None) -> Extractor:
-    """`inception`, `squeezenet`, `pixels`, `thumbnails`, `spectrograms` or a classifier of the
-    zoo, on `device` (CPU); raises UnknownName, and MissingData where weights cannot be
-    downloaded."""
+    """`inception`, `squeezenet`, `pixels`, `thumbnails`, `spectrograms`, `occupancy` or a
+    classifier of the zoo, on `device` (CPU); raises UnknownName, and MissingData where weights
+    cannot be downloaded."""
     check_extractor(name)
     if name in LIBRARY:
         return LIBRARY[name]().to(device)

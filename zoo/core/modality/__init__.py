@@ -1,4 +1,4 @@
-"""What the data of a model is: images, pairs of images, text, music, sounds, series, tables.
+"""What the data of a model is: images or pairs of them, text, music, sound, series, tables, shapes.
 
 A data module owns a modality, a model names the one that it takes. Normalization, toy data,
 rendered files and the check of one against the other belong to the modality. Training, export,
@@ -12,6 +12,7 @@ from zoo.core.modality.music import Music
 from zoo.core.modality.series import Series
 from zoo.core.modality.table import Table
 from zoo.core.modality.text import Text
+from zoo.core.modality.voxels import Voxels
 
 __all__ = [
     "Audio",
@@ -24,6 +25,7 @@ __all__ = [
     "Series",
     "Table",
     "Text",
+    "Voxels",
     "modality_of",
     "normalize",
 ]

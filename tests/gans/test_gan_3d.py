@@ -1,0 +1,103 @@
+"""3D-GAN: its step is a plain loop; the discriminator waits; VoxNet sees shapes from all sides."""
+
+import pytest
+import torch
+from loops import Batch, assert_same, descend, fit, one_thread
+from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.optim import Adam
+
+from zoo.classifiers.voxnet import VoxNet, rotated
+from zoo.core.modality import Voxels
+from zoo.errors import BadRecipe
+from zoo.gans import GAN3D
+
+__all__ = ["one_thread"]  # for every test of this file too
+N, SIZE, LATENT = 4, 8, 5
+
+
+def toy(limit: float = 0.8) -> GAN3D:
+    torch.manual_seed(0)
+    return GAN3D(SIZE, LATENT, width=4, discriminator_lr=1e-2, accuracy_limit=limit)
+
+
+def batches() -> list[Batch]:
+    modality = Voxels(SIZE)
+    x = modality.normalize(modality.toy(6 * N)[0])
+    return [(part, torch.empty(N, 0)) for part in x.split(N)]
+
+
+def wu_2016(model: GAN3D, limit: float) -> list[bool]:
+    """DCGAN, whose discriminator learns only after a batch in which it was right at most so
+    often."""
+    D, G = model.discriminator, model.generator
+    d = Adam(D.parameters(), lr=1e-2, betas=(0.5, 0.999), fused=True)
+    g = Adam(G.parameters(), lr=2.5e-3, betas=(0.5, 0.999), fused=True)
+    ones, accuracy, learned = torch.ones(N), 0.0, []
+    for x, _ in batches():
+        fake = G((1 + torch.erf(torch.randn(N, LATENT) / 2**0.5)) / 2)
+        of_real, of_fake = D(x), D(fake.detach())
+        learned.append(accuracy <= limit)
+        if learned[-1]:
+            loss = binary_cross_entropy_with_logits(of_real, ones)
+            descend(d, loss + binary_cross_entropy_with_logits(of_fake, 0 * ones))
+        accuracy = (int((of_real > 0).sum()) + int((of_fake < 0).sum())) / (2 * N)
+        D.requires_grad_(False)
+        descend(g, binary_cross_entropy_with_logits(D(fake), ones))
+        D.requires_grad_(True)
+    return learned
+
+
+def test_step_is_the_algorithm() -> None:
+    """With a limit that some batches exceed and others do not."""
+    model, plain = toy(0.6), toy(0.6)
+    fit(model, batches=batches())
+    torch.manual_seed(1)
+    assert set(wu_2016(plain, 0.6)) == {True, False}
+    expected = plain.state_dict() | {"correct": model.correct}
+    for name, value in model.state_dict().items():
+        assert torch.allclose(value, expected[name], atol=1e-6), name
+
+
+def test_a_discriminator_that_is_right_waits() -> None:
+    model, before = toy(limit=-1.0), toy().discriminator
+    fit(model, batches=batches())
+    parameters = dict(model.discriminator.named_parameters())
+    assert_same({k: p.data for k, p in parameters.items()}, dict(before.named_parameters()))  # type: ignore[arg-type]
+
+
+def test_sizes_are_those_of_the_paper() -> None:
+    with torch.device("meta"):
+        model = GAN3D()
+    maps = [p.shape[0] for p in model.generator.parameters() if p.ndim == 5]
+    assert maps == [200, 512, 256, 128, 64]
+    assert model.generator(torch.empty(2, 200, device="meta")).shape == (2, 1, 64, 64, 64)
+    assert model.discriminator(torch.empty(2, 1, 64, 64, 64, device="meta")).shape == (2,)
+
+
+def test_samples_are_shapes() -> None:
+    samples = toy().sample(3, seed=0)
+    Voxels(SIZE).check(samples)
+    with pytest.raises(BadRecipe, match="power of two"):
+        GAN3D(size=30)
+
+
+def test_rotations_keep_the_floor() -> None:
+    x = torch.rand(2, 1, 4, 4, 4)
+    seen = set()
+    for seed in range(40):
+        torch.manual_seed(seed)
+        turned = rotated(x)
+        assert torch.equal(turned.flatten(2, 3).sort(2).values, x.flatten(2, 3).sort(2).values)
+        seen.add(tuple(turned[0, 0, :, :, 0].flatten().tolist()))
+    assert len(seen) == 8
+
+
+def test_voxnet_classifies_in_evaluation_as_it_stands() -> None:
+    torch.manual_seed(0)
+    model = VoxNet(size=12, classes=3, width=4).eval()
+    x = torch.rand(5, 1, 12, 12, 12)
+    assert model.classify(x).shape == (5, 3)
+    assert torch.equal(model.classify(x), model.classify(x))
+    assert model.features(x).shape == (5, 128)
+    with pytest.raises(BadRecipe, match="12"):
+        VoxNet(size=11)
