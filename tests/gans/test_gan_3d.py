@@ -1,5 +1,7 @@
 """3D-GAN: its step is a plain loop; the discriminator waits; VoxNet sees shapes from all sides."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from loops import Batch, assert_same, descend, fit, one_thread
@@ -53,7 +55,7 @@ def test_step_is_the_algorithm() -> None:
     fit(model, batches=batches())
     torch.manual_seed(1)
     assert set(wu_2016(plain, 0.6)) == {True, False}
-    expected = plain.state_dict() | {"correct": model.correct}
+    expected = plain.state_dict()
     for name, value in model.state_dict().items():
         assert torch.allclose(value, expected[name], atol=1e-6), name
 
@@ -63,6 +65,15 @@ def test_a_discriminator_that_is_right_waits() -> None:
     fit(model, batches=batches())
     parameters = dict(model.discriminator.named_parameters())
     assert_same({k: p.data for k, p in parameters.items()}, dict(before.named_parameters()))  # type: ignore[arg-type]
+
+
+def test_a_checkpoint_keeps_the_accuracy(tmp_path: Path) -> None:
+    """It decides about the next step."""
+    model = toy(0.6)
+    fit(model, steps=3, batches=batches()).save_checkpoint(tmp_path / "half.ckpt")
+    again = toy(0.6)
+    again.on_load_checkpoint(torch.load(tmp_path / "half.ckpt", weights_only=True))
+    assert again.accuracy == model.accuracy != 0
 
 
 def test_sizes_are_those_of_the_paper() -> None:

@@ -25,8 +25,8 @@ SHOWN = 4  # texts of a file that are printed as well
 SETTINGS = ("prompt", "temperature", "top_k", "length")  # arguments of some models' `sample`
 TO = (
     "output file: .png for images, .txt for texts, .wav for sounds, .png, .mid or .wav for music, "
-    ".csv for tables and series, or .npy or .npz with an array, of images (n, height, width, "
-    "channels) in uint8 (samples, with the ending)"
+    ".csv for tables and series, .png or .obj for shapes, or .npy or .npz with an array, of images "
+    "(n, height, width, channels) in uint8 (samples, with the ending)"
 )
 
 

@@ -6,6 +6,7 @@ learns faster than the generator, waits while it is right too often.
 
 from functools import partial
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -68,8 +69,6 @@ class GAN3D(LatentAdversarialModule):
     `accuracy_limit` (section 3.2). Raises BadRecipe unless `size` is a power of two >= 8.
     """
 
-    correct: Tensor
-
     def __init__(
         self,
         size: Count = 64,
@@ -83,7 +82,7 @@ class GAN3D(LatentAdversarialModule):
         self.save_hyperparameters()
         self.generator = Generator(latent, width, size)
         self.discriminator = Discriminator(width, size)
-        self.register_buffer("correct", torch.zeros(()))  # share of the last batch
+        self.accuracy = 0.0  # of the discriminator on the last batch
 
     @property
     def modality(self) -> Voxels:
@@ -114,10 +113,18 @@ class GAN3D(LatentAdversarialModule):
 
         with self.turn("discriminator") as descend:
             of_real, of_fake = D(real), D(fake.detach())
-            if self.correct <= self.hparams["accuracy_limit"]:
+            if self.accuracy <= self.hparams["accuracy_limit"]:
                 descend(non_saturating.discriminator(of_real, of_fake))
-            self.correct.copy_(((of_real > 0).float().mean() + (of_fake < 0).float().mean()) / 2)
+            self.accuracy = float(torch.cat([of_real > 0, of_fake < 0]).double().mean())
 
         with self.turn("generator") as descend:
             descend(non_saturating.generator(D(fake)))
-        self.log_on_interval({"accuracy": self.correct})
+        self.log_on_interval({"accuracy": torch.tensor(self.accuracy)})
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["accuracy"] = self.accuracy
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        self.accuracy = float(checkpoint["accuracy"])

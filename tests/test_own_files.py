@@ -1,4 +1,4 @@
-"""Sounds, tables and series of one's own go through every command."""
+"""Sounds, tables, series and meshes of one's own go through every command."""
 
 import csv
 from pathlib import Path
@@ -10,7 +10,7 @@ from toys import QUIET, fails
 import zoo
 from zoo import waveforms
 from zoo.cli import main
-from zoo.core.modality import Audio, Table
+from zoo.core.modality import Audio, Table, Voxels
 
 SMALL = ["--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "1", *QUIET]
 
@@ -92,6 +92,23 @@ def test_the_classifier_of_digits_hears_digits() -> None:
     assert model.classify(x).shape == (3, 10)
     assert torch.allclose(model.logits(model.features(x)), model.classify(x), atol=1e-4)
     assert torch.equal(model.classify(x).argmax(1), model.classify(x / 4).argmax(1))
+
+
+def test_own_meshes_are_trained_and_exported(here: Path) -> None:
+    values, _ = Voxels(8).toy(12)
+    for i, shape in enumerate(values):
+        Voxels(8).render(shape[None].float(), here / "meshes" / f"{i:02}.obj")
+    own = ["--data", "meshes", "--data.init_args.size", "8", "--data.init_args.batch_size", "4"]
+    main(["fit", "3d-gan-chairs", "--name", "boxes", *own, "--model.init_args.width", "2", *SMALL])
+    terms = ["--license", "CC0-1.0", "--terms", "my own meshes"]
+    main(["export", "runs/boxes", "boxes", "--protocol", "quick", *terms])
+    path = here / "exports" / "boxes.safetensors"
+    card = zoo.card(path)
+    assert card.metrics[0]["metric"] == "fd-occupancy"
+    assert card.within("data")["name"] == "meshes (own meshes)"
+    main(["verify", str(path)])
+    main(["sample", str(path), "-n", "3", "--to", "few.obj"])
+    assert (here / "few.obj").read_text().count("\no shape-") == 3
 
 
 def test_own_series_are_trained_and_exported(here: Path) -> None:
