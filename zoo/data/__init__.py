@@ -20,6 +20,7 @@ from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
 from zoo.data.tables import Adult, CSVTable
 from zoo.data.texts import TextFiles, TinyShakespeare
+from zoo.data.unpaired import CelebAAttribute, UnpairedFolders
 
 __all__ = [
     "BSDS",
@@ -31,6 +32,7 @@ __all__ = [
     "CSVSeries",
     "CSVTable",
     "CelebA",
+    "CelebAAttribute",
     "Digits",
     "ETTh1",
     "Edges2Photos",
@@ -51,4 +53,5 @@ __all__ = [
     "StockPrices",
     "TextFiles",
     "TinyShakespeare",
+    "UnpairedFolders",
 ]

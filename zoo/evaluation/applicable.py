@@ -15,6 +15,7 @@ from zoo.core.modality import (
     Series,
     Table,
     Text,
+    UnpairedImages,
     Voxels,
     modality_of,
 )
@@ -59,6 +60,7 @@ from zoo.evaluation.series import series_metrics
 from zoo.evaluation.tables import table_metrics
 from zoo.evaluation.texts import music_rates, text_rates
 from zoo.evaluation.translations import translation_metrics
+from zoo.evaluation.unpaired import unpaired_metrics
 
 Measure = Callable[[LightningModule, ZooDataModule, Protocol], Iterator[Record]]
 
@@ -134,7 +136,8 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsScoring, Music, music_rates),
     Metrics(SupportsScoring, Modality, nll, but=(Music, Text)),
     Metrics(HasPartitionFunction, Modality, partition_function),
-    Metrics(SupportsTranslation, ImagePairs, translation_metrics),
+    Metrics(SupportsTranslation, ImagePairs, translation_metrics, but=(UnpairedImages,)),
+    Metrics(SupportsTranslation, UnpairedImages, unpaired_metrics),
     Metrics(SupportsRestoration, Images, translation_metrics),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),

@@ -2,8 +2,18 @@
 
 from zoo.translation.colorization import Colorization
 from zoo.translation.context_encoder import ContextEncoder
+from zoo.translation.cut import CUT
+from zoo.translation.cyclegan import CycleGAN
 from zoo.translation.l1 import L1Regression
 from zoo.translation.pix2pix import Pix2Pix
 from zoo.translation.srresnet import SRResNet
 
-__all__ = ["Colorization", "ContextEncoder", "L1Regression", "Pix2Pix", "SRResNet"]
+__all__ = [
+    "CUT",
+    "Colorization",
+    "ContextEncoder",
+    "CycleGAN",
+    "L1Regression",
+    "Pix2Pix",
+    "SRResNet",
+]

@@ -7,7 +7,13 @@ callbacks and the command line go through it, so that a new one needs no change 
 
 from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
-from zoo.core.modality.images import ImagePairs, Images, Restorations, normalize
+from zoo.core.modality.images import (
+    ImagePairs,
+    Images,
+    Restorations,
+    UnpairedImages,
+    normalize,
+)
 from zoo.core.modality.music import Music
 from zoo.core.modality.series import Series
 from zoo.core.modality.table import Table
@@ -25,6 +31,7 @@ __all__ = [
     "Series",
     "Table",
     "Text",
+    "UnpairedImages",
     "Voxels",
     "modality_of",
     "normalize",

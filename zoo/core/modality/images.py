@@ -67,6 +67,7 @@ class ImagePairs(Pixels):
     input: Shape
     target: Shape
     noun: ClassVar[str] = "pairs of images"
+    paired: ClassVar[bool] = True
 
     def normalize_labels(self, labels: Tensor) -> Tensor:
         return normalize(labels)
@@ -75,7 +76,7 @@ class ImagePairs(Pixels):
         return noise(n, self.input), noise(n, self.target)
 
     def mismatch(self, data: Modality) -> Mismatch | None:
-        if not isinstance(data, ImagePairs):
+        if not isinstance(data, ImagePairs) or data.paired != self.paired:
             return self.other_kind(data)
         if data.input != self.input:
             return shape_mismatch((self.input,), data.input, "the inputs", "input_channels")
@@ -85,10 +86,21 @@ class ImagePairs(Pixels):
 
     def inputs(self, path: Path) -> Tensor:
         tiles = pictures.tiles(pictures.read(path), self.target[1:])  # (rows, columns, 3, h, w)
-        rows = tiles[::2].flatten(0, 1)  # the row below each row of inputs holds its outputs
+        rows, outputs = (tiles[side::2].flatten(0, 1) for side in (0, 1))  # one above the other
+        drawn = torch.cat([rows, outputs], 1).ne(255).flatten(1).any(1).nonzero()
+        rows = rows[: int(drawn.max()) + 1 if len(drawn) else 0]  # white tiles fill the last row
         factor = self.target[1] // self.input[1]  # by which smaller inputs are enlarged
         rows = rows[..., ::factor, ::factor]
         return normalize(rows[:, : self.input[0]])
+
+
+@dataclass(frozen=True)
+class UnpairedImages(ImagePairs):
+    """Images of two sets, (n, channels, h, w) and (m, channels, h, w): batches are inputs of the
+    one and targets of the other, without correspondence."""
+
+    noun: ClassVar[str] = "two sets of images without pairs"
+    paired: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
