@@ -116,7 +116,10 @@ def test_thumbnails_are_small_and_belong_to_models() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((HOME / "README.md").read_text(encoding="utf-8").splitlines()) <= 200
+    """Apart from its table of algorithms, which has a row for each paper."""
+    text = (HOME / "README.md").read_text(encoding="utf-8")
+    before, _, rest = text.partition("<!-- table -->")
+    assert len((before + rest.partition("<!-- end -->")[2]).splitlines()) <= 140
 
 
 @pytest.mark.parametrize("page", TEXTS, ids=label)

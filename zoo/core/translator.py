@@ -14,7 +14,8 @@ from zoo.layers.precision import at_least_float32
 
 class ImageTranslator(ZooModule, ABC):
     """Translates images: a subclass builds `generator`, from inputs (n, input_channels, size, size)
-    to outputs (n, channels, size, size), both in [-1, 1], and has arguments of these names."""
+    to outputs (n, channels, size, size), both in [-1, 1], and has arguments of these names; without
+    `input_channels`, inputs have the channels of outputs."""
 
     inference_modules: ClassVar[tuple[str, ...] | None] = ("generator",)
     generator: nn.Module
@@ -22,7 +23,8 @@ class ImageTranslator(ZooModule, ABC):
     @property
     def modality(self) -> ImagePairs:
         size = self.hparams["size"]
-        channels, target = self.hparams["input_channels"], self.hparams["channels"]
+        target = self.hparams["channels"]
+        channels = self.hparams.get("input_channels", target)
         return ImagePairs((channels, size, size), (target, size, size))
 
     def input_shapes(self) -> tuple[Shape, ...]:

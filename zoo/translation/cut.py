@@ -61,7 +61,6 @@ class CUT(UnpairedTranslator):
         super().__init__()
         self.save_hyperparameters()
         check_size(size)
-        self.hparams["input_channels"] = channels
         self.generator = ResNetGenerator(channels, channels, width, blocks)
         self.layers = [1, 2, 3, 3 + min(4, blocks - 1)]  # both strides, residual blocks 1 and 5
         widths = [channels, 2 * width, 4 * width, 4 * width, 4 * width]
