@@ -112,6 +112,19 @@ def check_voxels(x: Tensor, size: int) -> None:
         )
 
 
+def check_clips(x: Tensor, shape: Shape) -> None:
+    """Raise BadInput unless x is floating-point clips (n, frames, *shape) in [-1, 1]."""
+    check_floats(x, "clips", REMEDY)
+    if x.ndim != 5 or tuple(x.shape[2:]) != shape:
+        wanted = ", ".join(map(str, shape))
+        raise BadInput(
+            f"clips must be of shape (n, frames, {wanted}), got {tuple(x.shape)}. Resize them, or "
+            "add the batch dimension by x[None]"
+        )
+    if x.numel():
+        check_range(x, OVERSHOOT)
+
+
 def check_rows(x: Tensor, columns: int) -> None:
     """Raise BadInput unless x is floating-point rows (n, columns)."""
     check_floats(x, "rows", "Convert by x.double()")

@@ -3,7 +3,12 @@
 from lightning import Callback, LightningModule, Trainer
 
 from zoo.core.modality import Images
-from zoo.core.protocols import SupportsReconstruction, SupportsSampling, SupportsTranslation
+from zoo.core.protocols import (
+    SupportsPrediction,
+    SupportsReconstruction,
+    SupportsSampling,
+    SupportsTranslation,
+)
 from zoo.data.adapter import adapt
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe
@@ -17,9 +22,10 @@ def require_sampling(callback: Callback, model: LightningModule) -> SupportsSamp
 
 
 def require_output(callback: Callback, model: LightningModule) -> None:
-    """Raise BadRecipe for a model that neither samples nor translates."""
-    if not isinstance(model, SupportsSampling | SupportsTranslation):
-        raise missing(callback, "a model with `sample(n, seed)` or `translate(x)`", model)
+    """Raise BadRecipe for a model that neither samples nor translates nor predicts."""
+    if not isinstance(model, SupportsSampling | SupportsTranslation | SupportsPrediction):
+        known = "a model with `sample(n, seed)`, `translate(x)` or `predict(x)`"
+        raise missing(callback, known, model)
 
 
 def require_reconstruction(callback: Callback, model: LightningModule) -> SupportsReconstruction:

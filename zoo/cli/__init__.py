@@ -14,6 +14,7 @@ from zoo.cli import (
     evaluate,
     explore,
     inpaint,
+    predict,
     probe,
     publish,
     restore,
@@ -58,7 +59,9 @@ def parser() -> argparse.ArgumentParser:
         added.set_defaults(verb=function)
         return added.add_argument
 
-    inspection = sample, translate, inpaint, dream, probe, steer, styles, encode, restore, explore
+    inspection = (
+        sample, translate, inpaint, predict, dream, probe, steer, styles, encode, restore, explore,
+    )  # fmt: skip
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)
     for name in commands.choices.keys() - {*CARDS_ONLY}:

@@ -5,12 +5,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import torch
 from lightning import LightningModule
 from torch import Tensor
 
 from zoo.core.latent_models import ConditionalModel
-from zoo.core.modality import Images, Modality, normalize
-from zoo.core.protocols import SupportsSampling, SupportsTranslation
+from zoo.core.modality import Clips, Images, Modality, normalize
+from zoo.core.protocols import SupportsPrediction, SupportsSampling, SupportsTranslation
 from zoo.core.restoration import SupportsRestoration
 from zoo.errors import ZooError
 from zoo.plotting import pictures
@@ -92,9 +93,23 @@ def columns_of(model: LightningModule, modality: Modality) -> int:
     return model.hparams["classes"] if isinstance(model, ConditionalModel) else modality.columns
 
 
+def prediction_preview(
+    model: LightningModule, modality: Modality, inputs: Inputs, n: int | None, seed: int
+) -> Preview:
+    """Clips, each above its first frames and those that are predicted to follow."""
+    assert isinstance(model, SupportsPrediction)
+    assert isinstance(modality, Clips)
+    clips = inputs((n or 2 * ROWS) // 2).to(model.device)
+    given = clips[:, : modality.given]
+    predicted = model.predict(given, modality.frames - modality.given)
+    continued = torch.cat([given, predicted.to(given)], 1)
+    return Preview(torch.stack([clips, continued], 1).flatten(0, 1), modality, modality.frames)
+
+
 PREVIEWS: tuple[tuple[type, Callable[..., Preview]], ...] = (
     (SupportsSampling, sample_preview),
     (SupportsTranslation, translation_preview),
+    (SupportsPrediction, prediction_preview),
 )
 
 

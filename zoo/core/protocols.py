@@ -49,6 +49,14 @@ class HasDirections(SupportsTranslation, Protocol):
 
 
 @runtime_checkable
+class SupportsPrediction(Protocol):
+    """Continues clips."""
+
+    def predict(self, x: Tensor, frames: int | None = None) -> Tensor:
+        """Frames (n, t, ...) to those that follow them, (n, frames, ...)."""
+
+
+@runtime_checkable
 class SupportsScoring(Protocol):
     """Computes log-likelihoods, exactly or as a bound."""
 

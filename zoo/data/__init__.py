@@ -5,6 +5,7 @@ from zoo.data.bsds import BSDS
 from zoo.data.celeba import CelebA
 from zoo.data.chorales import JSBChorales
 from zoo.data.cifar10 import CIFAR10
+from zoo.data.clips import ClipFolder, MovingMNIST
 from zoo.data.digits import Digits
 from zoo.data.edges2photos import Edges2Photos
 from zoo.data.folder import ImageFolder
@@ -33,6 +34,7 @@ __all__ = [
     "CSVTable",
     "CelebA",
     "CelebAAttribute",
+    "ClipFolder",
     "Digits",
     "ETTh1",
     "Edges2Photos",
@@ -44,6 +46,7 @@ __all__ = [
     "Maps",
     "MeshFolder",
     "ModelNet10",
+    "MovingMNIST",
     "PairedFolders",
     "Shards",
     "SideBySide",

@@ -8,6 +8,7 @@ from lightning import LightningModule
 
 from zoo.core.modality import (
     Audio,
+    Clips,
     ImagePairs,
     Images,
     Modality,
@@ -29,6 +30,7 @@ from zoo.core.protocols import (
     Quantizes,
     SupportsELBO,
     SupportsEncoding,
+    SupportsPrediction,
     SupportsReconstruction,
     SupportsSampling,
     SupportsScoring,
@@ -39,6 +41,7 @@ from zoo.data.arrays import Examples
 from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError
 from zoo.evaluation.attributes import attribute_accuracy
+from zoo.evaluation.clips import prediction_metrics
 from zoo.evaluation.latent_codes import (
     activity,
     anomaly_detection,
@@ -139,6 +142,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsTranslation, ImagePairs, translation_metrics, but=(UnpairedImages,)),
     Metrics(SupportsTranslation, UnpairedImages, unpaired_metrics),
     Metrics(SupportsRestoration, Images, translation_metrics),
+    Metrics(SupportsPrediction, Clips, prediction_metrics),
     Metrics(SupportsSampling, Images, sample_metrics),
     Metrics(SupportsSampling, Audio, sample_metrics),
     Metrics(SupportsSampling, Voxels, sample_metrics),

@@ -14,6 +14,7 @@ from zoo.core.modality import ImagePairs, Images, Modality, Text, modality_of
 from zoo.core.protocols import (
     Classifier,
     SupportsEncoding,
+    SupportsPrediction,
     SupportsReconstruction,
     SupportsSampling,
     SupportsTranslation,
@@ -41,6 +42,7 @@ TASKS: tuple[tuple[type, type[Modality], str, str], ...] = (  # the first that f
     (SupportsSampling, Modality, "other", "model.sample(64, seed=0)"),
     (SupportsTranslation, Images, "image-to-image", "model.translate(images)"),
     (SupportsTranslation, ImagePairs, "image-to-image", "model.translate(images)"),
+    (SupportsPrediction, Modality, "other", "model.predict(clips)"),
     (Classifier, Images, "image-classification", "model.classify(images)"),
     (SupportsEncoding, Images, "image-feature-extraction", "model.encode(images)"),
     (SupportsReconstruction, Images, "image-to-image", "model.reconstruct(images)"),

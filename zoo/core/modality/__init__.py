@@ -7,6 +7,7 @@ callbacks and the command line go through it, so that a new one needs no change 
 
 from zoo.core.modality.audio import Audio
 from zoo.core.modality.base import Mismatch, Modality
+from zoo.core.modality.clips import Clips
 from zoo.core.modality.images import (
     ImagePairs,
     Images,
@@ -22,6 +23,7 @@ from zoo.core.modality.voxels import Voxels
 
 __all__ = [
     "Audio",
+    "Clips",
     "ImagePairs",
     "Images",
     "Mismatch",
