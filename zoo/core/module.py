@@ -96,6 +96,13 @@ class ZooModule(LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         self.images_seen = checkpoint["images_seen"]
 
+    def set_gradient(self, parameter: nn.Parameter, direction: Tensor) -> None:
+        """Set the gradient of a parameter that is learned without backpropagation: the mean over
+        all devices, in the units of the loss scaler of float16."""
+        mean = self.trainer.strategy.reduce(direction.to(parameter), reduce_op="mean")
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        parameter.grad = scaler.scale(mean) if scaler else mean
+
     def log_on_interval(self, values: Mapping[str, Tensor]) -> None:
         """Log on the steps that reach a logger: `self.log` is expensive."""
         step = self.trainer.fit_loop.epoch_loop._batches_that_stepped + 1  # as loggers count

@@ -135,21 +135,14 @@ class RBM(ZooModule):
         h_data, h_model = self.hidden_mean(data), self.hidden_mean(model)
         positive, negative = h_data.T @ data / len(data), h_model.T @ model / len(model)
         decay = self.hparams["weight_decay"] * self.weight
-        self.descend(self.weight, negative - positive + decay)
-        self.descend(self.visible_bias, model.mean(0) - data.mean(0))
-        self.descend(self.hidden_bias, h_model.mean(0) - h_data.mean(0))
+        self.set_gradient(self.weight, negative - positive + decay)
+        self.set_gradient(self.visible_bias, model.mean(0) - data.mean(0))
+        self.set_gradient(self.hidden_bias, h_model.mean(0) - h_data.mean(0))
         optimizer = self.optimizers()
         assert not isinstance(optimizer, list)
         optimizer.param_groups[0]["lr"] = self.hparams["lr"] * (1 - self.progress())
         optimizer.step()
         self.log_on_interval({"gibbs_steps": torch.tensor(float(k))})
-
-    def descend(self, parameter: nn.Parameter, direction: Tensor) -> None:
-        """Set the gradient of a parameter: the mean over all devices, in the units of the loss
-        scaler of float16."""
-        mean = self.trainer.strategy.reduce(direction.to(parameter), reduce_op="mean")
-        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
-        parameter.grad = scaler.scale(mean) if scaler else mean
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log the free energy, which rises above that of the training data as an RBM overfits."""

@@ -1,0 +1,231 @@
+"""Deep belief network. Hinton, Osindero & Teh, 2006, https://www.cs.toronto.edu/~hinton/absps/fastnc.pdf
+
+Layers of binary units are learned one after another as RBMs. The top two layers, with the label
+beside the lower one, are an undirected memory; the layers below generate images from it. Up-down
+learning then tunes all weights together.
+"""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot, softplus
+from torch.optim import SGD, Optimizer
+
+from zoo.checks import checked_labels
+from zoo.core.arguments import Count, Width
+from zoo.core.module import CHUNK, ZooModule, eval_in_chunks
+from zoo.errors import BadRecipe
+from zoo.layers.binary import BinaryLayer, Layers
+from zoo.layers.noise import seeded
+from zoo.layers.precision import at_least_float32
+from zoo.layers.visible_units import bernoulli
+
+GREEDY = 0.7  # share of the training in which the layers are learned one by one
+MOMENTUM = 0.5
+SAMPLING_STEPS = 500  # of Gibbs sampling in the memory
+
+
+class DeepBeliefNetwork(ZooModule):
+    """A deep belief network of images and labels with the paper's layers: `widths` of 500 and 500
+    units, then a memory of `memory` units above the last of them and the label.
+
+    The first seven tenths of the training learn the layers greedily, each for an equal share, by
+    contrastive divergence with one Gibbs step; the rest is up-down learning with `steps` Gibbs
+    steps in the memory. Raises BadRecipe without layers below the memory.
+    """
+
+    def __init__(
+        self,
+        size: Count = 28,
+        channels: Count = 1,
+        classes: Count = 10,
+        widths: tuple[int, ...] = (500, 500),
+        memory: Width = 2000,
+        steps: Count = 3,
+        greedy_lr: float = 0.05,
+        lr: float = 0.01,
+        weight_decay: float = 2e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.automatic_optimization = False
+        if not widths or min(widths) < 1:
+            raise BadRecipe(f"widths must be layers of >= 1 units, got {widths}. Set (500, 500)")
+        self.shape = (channels, size, size)
+        sizes = [channels * size**2, *widths]
+        self.recognition = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
+        self.generation = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
+        self.memory = BinaryLayer(widths[-1] + classes, memory)
+
+    def to_units(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] as probabilities (n, pixels)."""
+        return (self.validate_images(x).flatten(1) + 1) / 2
+
+    @property
+    def stages(self) -> int:
+        """Stages of the training: one for each layer, then up-down learning."""
+        return len(self.recognition) + 2
+
+    def stage(self) -> int:
+        """The current stage, from 0."""
+        greedy = self.stages - 1
+        return min(greedy, int(self.progress() / GREEDY * greedy))
+
+    @torch.no_grad()
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Learn one layer by contrastive divergence, or all by the up-down algorithm."""
+        x, labels = batch
+        if labels.ndim != 1:
+            raise BadRecipe(
+                "batches must have class labels (n,), got none. Set --data.init_args.labels true"
+            )
+        v, y = self.to_units(x), one_hot(labels, self.hparams["classes"]).to(x)
+        optimizer = self.optimizers()
+        assert not isinstance(optimizer, list)
+        optimizer.zero_grad()
+        stage = self.stage()
+        if stage < len(self.recognition):
+            self.learn_layer(stage, v)
+        elif stage == len(self.recognition):
+            self.contrast(self.memory, torch.cat([self.climb(v)[-1], y], 1))
+        else:
+            self.up_down(v, y)
+        name = "lr" if stage == self.stages - 1 else "greedy_lr"
+        for group in optimizer.param_groups:
+            group["lr"] = self.hparams[name]
+        optimizer.step()
+        if stage < len(self.recognition):  # directions share their weights while a layer is learned
+            self.generation[stage].load_state_dict(self.recognition[stage].state_dict())
+        self.log_on_interval({"stage": torch.tensor(float(stage))})
+
+    def climb(self, v: Tensor) -> list[Tensor]:
+        """Probabilities (n, units) of each layer, from the pixels up to the memory's lower one."""
+        found = [v]
+        for layer in self.recognition:
+            found.append(layer.up(found[-1]))
+        return found
+
+    def learn_layer(self, index: int, v: Tensor) -> None:
+        """Contrastive divergence for one layer, on the probabilities of those below it."""
+        below = self.climb(v)[index]
+        self.contrast([*self.recognition][index], below)
+
+    def contrast(self, layer: BinaryLayer, v: Tensor) -> None:
+        """Set the gradients of CD-1: <h v> after a Gibbs step minus <h v> on the data."""
+        h = layer.up(v)
+        model = self.visible(layer, bernoulli(h))
+        self.ascend(layer, (v, h), (model, layer.up(model)))
+
+    def visible(self, layer: BinaryLayer, h: Tensor) -> Tensor:
+        """Probabilities (n, visible) below hidden units; labels are one softmax group."""
+        if layer is not self.memory:
+            return layer.down(h)
+        logits, labels = layer.down_logits(h).tensor_split([-self.hparams["classes"]], dim=1)
+        return torch.cat([logits.sigmoid(), labels.softmax(1)], 1)
+
+    def draw(self, p: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Units (n, visible) of the memory's lower layer for their probabilities: one label."""
+        units, labels = p.tensor_split([-self.hparams["classes"]], dim=1)
+        uniform = torch.rand(len(p), 1, generator=generator).to(p)
+        drawn = (labels.cumsum(1) < uniform * labels.sum(1, keepdim=True)).sum(1)
+        chosen = one_hot(drawn.clamp(max=labels.shape[1] - 1), labels.shape[1])
+        return torch.cat([bernoulli(units, generator), chosen.to(p)], 1)
+
+    def ascend(
+        self, layer: BinaryLayer, data: tuple[Tensor, Tensor], model: tuple[Tensor, Tensor]
+    ) -> None:
+        """Set the gradients of a layer from visible and hidden units on both sides."""
+        (v, h), (v_model, h_model) = data, model
+        decay = self.hparams["weight_decay"] * layer.weight
+        n = len(v)
+        self.set_gradient(layer.weight, (h_model.T @ v_model - h.T @ v) / n + decay)
+        self.set_gradient(layer.visible_bias, v_model.mean(0) - v.mean(0))
+        self.set_gradient(layer.hidden_bias, h_model.mean(0) - h.mean(0))
+
+    def up_down(self, v: Tensor, y: Tensor) -> None:
+        """Set the gradients of the up-down algorithm (appendix B): the wake phase teaches the
+        generation, contrastive divergence the memory, and the sleep phase the recognition."""
+        states = [v]
+        for layer in self.recognition:
+            states.append(bernoulli(layer.up(states[-1])))
+        for layer, below, above in zip(self.generation, states, states[1:], strict=False):
+            error = layer.down(above) - below
+            self.set_gradient(layer.weight, above.T @ error / len(v))
+            self.set_gradient(layer.visible_bias, error.mean(0))
+
+        top = torch.cat([states[-1], y], 1)
+        h = self.memory.up(top)
+        model, h_model = top, h
+        for _ in range(self.hparams["steps"]):
+            model = self.draw(self.visible(self.memory, bernoulli(h_model)))
+            h_model = self.memory.up(model)
+        self.ascend(self.memory, (top, h), (model, h_model))
+
+        dream = model[:, : -self.hparams["classes"]]
+        for layer, generated in zip(
+            reversed([*self.recognition]), reversed([*self.generation]), strict=True
+        ):
+            below = bernoulli(generated.down(dream))
+            error = layer.up(below) - dream
+            self.set_gradient(layer.weight, error.T @ below / len(v))
+            self.set_gradient(layer.hidden_bias, error.mean(0))
+            dream = below
+
+    def configure_optimizers(self) -> Optimizer:
+        layers = [*self.recognition, *self.generation, self.memory]
+        groups = [{"params": layer.parameters()} for layer in layers]  # as fused kernels need
+        return SGD(groups, self.hparams["greedy_lr"], MOMENTUM)
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        x, y = batch
+        if y.ndim == 1:
+            correct = (self.classify(x).argmax(1) == y).float()
+            self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
+
+    def features(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to the units (n, widths[-1]) below the
+        memory."""
+        v = self.to_units(x)
+        return at_least_float32(eval_in_chunks(self, v, lambda part: self.climb(part)[-1]))
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Features (n, widths[-1]) to negative free energies (n, classes) of the memory with each
+        label."""
+        classes = self.hparams["classes"]
+        below = features.to(self.parameter_dtype)
+        base = torch.cat([below, below.new_zeros(len(below), classes)], 1)
+        inputs = base @ self.memory.weight.T + self.memory.hidden_bias
+        of_labels = self.memory.weight[:, -classes:].T  # (classes, memory)
+        found = [softplus((inputs + w).float()).sum(1) for w in of_labels]
+        return torch.stack(found, 1) + self.memory.visible_bias[-classes:].float()
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
+        return self.logits(self.features(x))
+
+    @torch.no_grad()
+    def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
+        """Images (n, channels, size, size) in [-1, 1] that the memory dreams of with the labels
+        (n,) held fixed, by default each class in turn: mean pixels after 500 Gibbs steps. Raises
+        BadInput for labels that are not classes."""
+        generator, classes = seeded(n, seed), self.hparams["classes"]
+        cyclic = torch.arange(n) % classes
+        chosen = cyclic if labels is None else checked_labels(labels, n, classes).cpu()
+        y = one_hot(chosen, classes).to(self.device, self.parameter_dtype)
+        images = [self.dream(some, generator) for some in y.split(CHUNK)]
+        return torch.cat(images) if images else torch.empty(0, *self.shape)
+
+    def dream(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Images of labels (n, classes), one-hot."""
+        start = torch.full((len(y), self.hparams["widths"][-1]), 0.5).to(y)
+        units = torch.cat([bernoulli(start, generator), y], 1)
+        for _ in range(SAMPLING_STEPS):
+            h = bernoulli(self.memory.up(units), generator)
+            drawn = bernoulli(self.visible(self.memory, h)[:, : -y.shape[1]], generator)
+            units = torch.cat([drawn, y], 1)
+        states = units[:, : -y.shape[1]]
+        for layer in reversed([*self.generation]):
+            p = layer.down(states)
+            states = bernoulli(p, generator)
+        return (2 * at_least_float32(p) - 1).unflatten(1, self.shape)
