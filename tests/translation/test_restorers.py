@@ -1,18 +1,27 @@
 """Colorization and the context encoder: steps that equal plain loops, inputs made from images."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from loops import assert_same, descend, fit, one_thread
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import softplus
 from torch.optim import Adam
+from toys import QUIET
 
+import zoo
+from zoo.cli import main
 from zoo.core.translator import ImageRestorer
 from zoo.data import Digits
 from zoo.errors import BadRecipe
+from zoo.evaluation import translations
+from zoo.evaluation.translations import Translations, attributes_of_faces
 from zoo.layers.lab import rgb_to_lab
+from zoo.metrics.extractors import AttributeFeatures
+from zoo.plotting import pictures
 from zoo.translation import Colorization, ContextEncoder, Pix2Pix
 from zoo.translation.context_encoder import Decoder, Encoder
 
@@ -128,3 +137,41 @@ def test_invalid_settings_are_named(settings: dict[str, int], name: str) -> None
 def test_data_of_another_shape_is_refused() -> None:
     with pytest.raises(BadRecipe, match="channels"):
         colorization().modality.check_data(Digits().modality)
+
+
+def test_own_pictures_are_colored(here: Path) -> None:
+    """The card of a restorer, with what real pictures have beside each number, can be read."""
+    (here / "mine").mkdir()
+    for i in range(12):
+        Image.new("RGB", (40, 36), (20 * i, 100, 255 - 20 * i)).save(here / "mine" / f"{i:02}.png")
+    size = ["--model.init_args.size", "32", "--model.init_args.width", "2", *QUIET]
+    steps = ["--trainer.max_epochs", "1", "--trainer.log_every_n_steps", "1"]
+    main(["fit", "colorization-celeba", "--name", "colors", "--data", "mine", *size, *steps])
+    terms = ["--license", "CC0-1.0", "--terms", "my own pictures"]
+    space = ["--protocol", "quick", "--extractor", "thumbnails"]
+    main(["export", "runs/colors", "colors", *terms, *space])
+    path = here / "exports" / "colors.safetensors"
+    metrics = {record["metric"]: record for record in zoo.card(path).metrics}
+    assert metrics["colorfulness"]["targets"] > metrics["colorfulness"]["copied"]
+    main(["verify", str(path)])
+    main(["translate", str(path), "mine", "--to", "colored"])
+    assert pictures.read(Path("colored/03.png")).shape == (3, 36, 40)
+
+
+def test_attributes_are_counted_in_outputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A classifier that finds an attribute in bright images alone."""
+    white, black = torch.full((3, 3, 8, 8), 255, dtype=torch.uint8), torch.zeros(3, 3, 8, 8)
+    found = Translations(white, white, black.to(torch.uint8))
+    monkeypatch.setattr(translations, "spaces_of", lambda data: ("resnet-celeba",))
+    extractor = object.__new__(AttributeFeatures)
+    monkeypatch.setattr(translations, "load_extractor", lambda name, device: extractor)
+    monkeypatch.setattr(
+        AttributeFeatures, "__call__", lambda self, x: x.float().flatten(1).mean(1, keepdim=True)
+    )
+    monkeypatch.setattr(AttributeFeatures, "probabilities", lambda self, x: x / 255)
+    monkeypatch.setattr(AttributeFeatures, "sha256", lambda self: "0")
+    labels = torch.tensor([[1], [1], [0]])
+    (record,) = attributes_of_faces(found, labels, Digits(), torch.device("cpu"))
+    shares = [record[key] for key in ("value", "copied", "targets")]
+    assert shares == pytest.approx([2 / 3, 1 / 3, 2 / 3], abs=1e-5)
+    assert not [*attributes_of_faces(found, labels[:, 0], Digits(), torch.device("cpu"))]

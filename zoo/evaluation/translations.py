@@ -24,12 +24,18 @@ from zoo.evaluation.records import (
     take,
 )
 from zoo.metrics.colorfulness import colorfulness
+from zoo.metrics.extractors import AttributeFeatures
 from zoo.metrics.frechet import frechet_between
 from zoo.metrics.kernel import kernel_distance
 from zoo.metrics.rates import psnr
 from zoo.metrics.similarity import ssim
 from zoo.plotting.pictures import to_uint8
-from zoo.pretrained.extractors import load_extractor, metric_name
+from zoo.pretrained.extractors import (
+    is_attribute_space,
+    load_extractor,
+    metric_name,
+    spaces_of,
+)
 
 CHUNK = 64  # pairs in one forward pass
 MOST = 100  # dB, of equal images
@@ -53,6 +59,7 @@ def translation_metrics(
     """Distances between the outputs and the targets of the test split where the data names a
     feature space, then errors of each output; `copied` is the value for the inputs as outputs."""
     examples = take(data.examples("test"), protocol.images)
+    labels = examples.labels
     if isinstance(model, SupportsRestoration):
         examples = degraded(model, examples)
     found = translate_all(model, examples, modality_of(model, data.modality))
@@ -63,6 +70,36 @@ def translation_metrics(
         yield error("ssim", ssim, found)
     if isinstance(model, SupportsColorization):
         yield colors(found)
+    if isinstance(model, SupportsRestoration) and not protocol.extractor:
+        yield from attributes_of_faces(found, labels, data, model.device)
+
+
+def attributes_of_faces(
+    found: Translations, labels: Tensor, data: ZooDataModule, device: torch.device
+) -> Iterator[Record]:
+    """The share of attributes (n, attributes) that the attribute classifier of the data predicts
+    correctly of outputs, with those of copied inputs and of real targets; none without one."""
+    name = next((name for name in spaces_of(data) if is_attribute_space(name)), None)
+    if name is None or labels.ndim != 2:
+        return
+    extractor = load_extractor(name, device)
+    assert isinstance(extractor, AttributeFeatures)
+
+    def correct(images: Tensor) -> Tensor:
+        present = attributes_in(extractor, images, device)
+        return (present == labels.bool()).double().mean(1)
+
+    record = mean("attribute-accuracy", correct(found.outputs))
+    record["copied"], record["targets"] = (
+        rounded(correct(images).mean()) for images in (found.copies, found.targets)
+    )
+    yield record | {"extractor": name, "extractor_sha256": extractor.sha256()}
+
+
+def attributes_in(extractor: AttributeFeatures, images: Tensor, device: torch.device) -> Tensor:
+    """Whether each image (n, c, h, w) in uint8 has each attribute: (n, attributes)."""
+    chunks = (extractor.probabilities(extractor(x.to(device))) for x in images.split(CHUNK))
+    return torch.cat([p.cpu() > 0.5 for p in chunks])
 
 
 def degraded(model: SupportsRestoration, images: Examples) -> Examples:
@@ -103,13 +140,13 @@ def error(metric: str, function: Error, found: Translations, unit: str = "") -> 
 
 
 def colors(found: Translations) -> Record:
-    """The mean colorfulness of the outputs, with that of the targets as `real`."""
+    """The mean colorfulness of the outputs, with that of the targets."""
 
     def values(images: Tensor) -> Tensor:
         return torch.cat([colorfulness(normalize(x)) for x in images.split(CHUNK)])
 
     record = mean("colorfulness", values(found.outputs))
-    record["real"] = rounded(values(found.targets).mean())
+    record["targets"] = rounded(values(found.targets).mean())
     return record | {"copied": rounded(values(found.copies).mean())}
 
 

@@ -13,7 +13,13 @@ from zoo.core.protocols import HasDirections, SupportsTranslation
 from zoo.data.module import ZooDataModule
 from zoo.data.unpaired import CelebAAttribute
 from zoo.evaluation.records import Protocol, Record, mean, rounded, take
-from zoo.evaluation.translations import CHUNK, Translations, distances, mean_error
+from zoo.evaluation.translations import (
+    CHUNK,
+    Translations,
+    attributes_in,
+    distances,
+    mean_error,
+)
 from zoo.metrics.extractors import AttributeFeatures
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import is_attribute_space, load_extractor, spaces_of
@@ -68,8 +74,7 @@ def attribute_shares(
     index = data.attribute_index()
 
     def has(images: Tensor) -> Tensor:
-        chunks = (extractor.probabilities(extractor(x.to(device))) for x in images.split(CHUNK))
-        return (torch.cat([p[:, index].cpu() for p in chunks]) > 0.5).double()
+        return attributes_in(extractor, images, device)[:, index].double()
 
     record = mean("attribute-share", has(found.outputs), f"share that are {data.attribute}")
     record["copied"], record["targets"] = (
