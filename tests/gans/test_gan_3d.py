@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from loops import Batch, assert_same, descend, fit, one_thread
-from torch.nn.functional import binary_cross_entropy_with_logits
+from torch.nn.functional import binary_cross_entropy_with_logits, softplus
 from torch.optim import Adam
 
 from zoo.classifiers.voxnet import VoxNet, rotated
@@ -58,6 +58,35 @@ def test_step_is_the_algorithm() -> None:
     expected = plain.state_dict()
     for name, value in model.state_dict().items():
         assert torch.allclose(value, expected[name], atol=1e-6), name
+
+
+def test_r1_is_added_at_intervals() -> None:
+    """In the first of four steps, four times; the other steps are as without it."""
+    model, plain, without = toy(1.0), toy(1.0), toy(1.0)
+    model.hparams["r1_weight"] = plain.hparams["r1_weight"] = 3.0
+    fit(model, steps=1, batches=batches())
+    torch.manual_seed(1)
+    D, x = plain.discriminator, batches()[0][0]
+    fake = plain.generator((1 + torch.erf(torch.randn(N, LATENT) / 2**0.5)) / 2)
+    loss = softplus(-D(x)).mean() + softplus(D(fake.detach())).mean()
+    point = x.clone().requires_grad_()
+    (gradient,) = torch.autograd.grad(D(point).sum(), point, create_graph=True)
+    penalty = gradient.flatten(1).square().sum(1).mean() / 2
+    optimizer = Adam(D.parameters(), lr=1e-2, betas=(0.5, 0.999), fused=True)
+    descend(optimizer, loss + 4 * 3.0 * penalty)
+    found, expected = (dict(m.discriminator.named_parameters()) for m in (model, plain))
+    for name, value in found.items():
+        assert torch.allclose(value, expected[name], atol=1e-6), name
+    fit(without, steps=1, batches=batches())
+    weight = "0.weight"
+    assert not torch.equal(dict(without.discriminator.named_parameters())[weight], found[weight])
+
+
+def test_latents_are_uniform_or_normal() -> None:
+    model = toy()
+    assert 0 <= model.prior(500, seed=0).min() <= model.prior(500, seed=0).max() <= 1
+    model.hparams["latents"] = "normal"
+    assert abs(float(model.prior(500, seed=0).mean())) < 0.1
 
 
 def test_a_discriminator_that_is_right_waits() -> None:

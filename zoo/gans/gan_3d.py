@@ -6,7 +6,7 @@ learns faster than the generator, waits while it is right too often.
 
 from functools import partial
 from itertools import pairwise
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,9 @@ from zoo.core.modality import Voxels
 from zoo.layers.convnets import widening
 from zoo.layers.noise import normal, uniform
 from zoo.losses.adversarial import non_saturating
+from zoo.losses.penalties import r1
+
+R1_INTERVAL = 4  # steps
 
 
 class Generator(nn.Sequential):
@@ -62,12 +65,22 @@ def downsample(a: int, b: int) -> nn.Sequential:
     return nn.Sequential(conv, nn.BatchNorm3d(b), nn.LeakyReLU(0.2))
 
 
+def initialize(layer: nn.Module) -> None:
+    """Sample weights of convolutions from N(0, 0.02^2), as DCGAN does."""
+    if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
+        nn.init.normal_(layer.weight, std=0.02)
+
+
 class GAN3D(LatentAdversarialModule):
     """3D-GAN with the paper's defaults for 64 voxels: 200 latents, uniform in [0, 1].
 
     The discriminator takes a step only after a batch of which it recognized at most a share
-    `accuracy_limit` (section 3.2). Raises BadRecipe unless `size` is a power of two >= 8.
+    `accuracy_limit` (section 3.2). Latents of mean 0, `normal`, and an `r1_weight` in place of that
+    limit keep small networks from collapsing. Raises BadRecipe unless `size` is a power of two
+    >= 8.
     """
+
+    double_backward = True
 
     def __init__(
         self,
@@ -77,11 +90,14 @@ class GAN3D(LatentAdversarialModule):
         generator_lr: float = 2.5e-3,
         discriminator_lr: float = 1e-5,
         accuracy_limit: float = 0.8,
+        latents: Literal["uniform", "normal"] = "uniform",
+        r1_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
         self.generator = Generator(latent, width, size)
         self.discriminator = Discriminator(width, size)
+        self.apply(initialize)
         self.accuracy = 0.0  # of the discriminator on the last batch
 
     @property
@@ -93,8 +109,9 @@ class GAN3D(LatentAdversarialModule):
         return 2  # batch norm
 
     def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Sample z (n, latent), uniform in [0, 1]."""
-        z = uniform(normal(n, self.latent_size, seed, self.device))
+        """Sample z (n, latent), uniform in [0, 1] or from N(0, I)."""
+        z = normal(n, self.latent_size, seed, self.device)
+        z = z if self.hparams["latents"] == "normal" else uniform(z)
         return z.to(self.parameter_dtype)
 
     def players(self) -> dict[str, Optimizer]:
@@ -108,13 +125,16 @@ class GAN3D(LatentAdversarialModule):
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Take a step of the discriminator, unless it is too accurate, and one of the generator."""
         D, G = self.discriminator, self.generator
-        real, _ = batch
+        step, (real, _) = self.global_step, batch
         fake = G(self.prior(len(real)))
 
         with self.turn("discriminator") as descend:
             of_real, of_fake = D(real), D(fake.detach())
             if self.accuracy <= self.hparams["accuracy_limit"]:
-                descend(non_saturating.discriminator(of_real, of_fake))
+                loss = non_saturating.discriminator(of_real, of_fake)
+                if (weight := self.hparams["r1_weight"]) and step % R1_INTERVAL == 0:
+                    loss = loss + R1_INTERVAL * weight * r1(D, real)
+                descend(loss)
             self.accuracy = float(torch.cat([of_real > 0, of_fake < 0]).double().mean())
 
         with self.turn("generator") as descend:
