@@ -12,6 +12,7 @@ from zoo.gans.geometric_gan import GeometricGAN
 from zoo.gans.infogan import InfoGAN
 from zoo.gans.lsgan import LSGAN
 from zoo.gans.projection_gan import ProjectionGAN
+from zoo.gans.r3gan import R3GAN
 from zoo.gans.ragan import RaGAN
 from zoo.gans.sagan import SAGAN
 from zoo.gans.sngan import SNGAN
@@ -28,6 +29,7 @@ __all__ = [
     "GAN",
     "GAN3D",
     "LSGAN",
+    "R3GAN",
     "SAGAN",
     "SNGAN",
     "VAEGAN",
