@@ -131,10 +131,6 @@ class ClipFolder(ClipDataModule):
         if root:
             self.source = self.source._replace(title=f"{self.root.resolve().name} (own clips)")
 
-    def arguments(self) -> dict[str, object]:
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | {"root": root}
-
     def read(self, split: Split) -> Examples:
         if not self.given_root:
             raise BadRecipe(

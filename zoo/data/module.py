@@ -145,8 +145,7 @@ class ZooDataModule(LightningDataModule, ABC):
                 f"batch_size must be <= {count}, the number of {self.modality.noun} of "
                 f"{self.source.title}, got {self.batch_size}. Reduce it"
             )
-        model = self.trainer.lightning_module if self.trainer else None
-        if isinstance(model, ZooModule):
+        if isinstance(model := self.trainer and self.trainer.lightning_module, ZooModule):
             model.modality.check_data(self.modality)
             model.check_batch(self.batch_size)
 
@@ -197,8 +196,7 @@ class ZooDataModule(LightningDataModule, ABC):
     def on_after_batch_transfer(
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
-        values, labels = batch
-        x, y = self.modality.normalize(values), self.modality.normalize_labels(labels)
+        x, y = self.modality.normalize(batch[0]), self.modality.normalize_labels(batch[1])
         return self.to_model(x), self.to_model(y)
 
     def to_model(self, x: Tensor) -> Tensor:
@@ -230,8 +228,10 @@ class ZooDataModule(LightningDataModule, ABC):
         return class_path_of(type(self))
 
     def arguments(self) -> dict[str, object]:
-        """The arguments that build this data module again."""
-        return {"root": self.given_root} | {name: getattr(self, name) for name in self.recorded}
+        """The arguments that build this data module again; paths of the user are absolute."""
+        root = str(self.root.absolute()) if "root" in self.own_paths else self.given_root
+        found = {name: getattr(self, name) for name in self.recorded}
+        return {"root": self.given_root and root} | found
 
     def count(self, split: Split) -> int:
         """The number of examples of a split."""
@@ -245,6 +245,6 @@ class ZooDataModule(LightningDataModule, ABC):
         """The sha256 of the values of a split."""
         values = self.examples(split).values
         if split not in self.digests or self.digests[split][0] is not values:
-            found = hashlib.sha256(values.contiguous().numpy().data).hexdigest()
-            self.digests[split] = values, found
+            found = hashlib.sha256(values.contiguous().numpy().data)
+            self.digests[split] = values, found.hexdigest()
         return self.digests[split][1]

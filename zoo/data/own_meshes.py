@@ -60,10 +60,6 @@ class MeshFolder(ShapeDataModule):
     def model_arguments(self) -> dict[str, object]:
         return {"size": self.size}
 
-    def arguments(self) -> dict[str, object]:
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | {"root": root}
-
     @property
     def statistics(self) -> Path:
         """A folder below $ZOO_DATA: nothing is written to the folder of meshes."""

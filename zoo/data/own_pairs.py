@@ -39,10 +39,6 @@ class OwnPairs(ImagePairDataModule, ABC):
         if root:
             self.source = self.source._replace(title=f"{self.root.resolve().name} (own pairs)")
 
-    def arguments(self) -> dict[str, object]:
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | {"root": root}
-
     def prepare_data(self) -> None:
         if not self.given_root and not self.splits:
             raise BadRecipe(

@@ -176,9 +176,6 @@ class CSVSeries(Recording):
     def prepare_data(self) -> None:
         """Nothing: the file is where it is."""
 
-    def arguments(self) -> dict[str, object]:
-        return super().arguments() | {"root": self.given_root and str(self.file.absolute())}
-
 
 class StockPrices(Recording):
     """Daily prices and volumes of a share of Google from 2004 to 2019, in six columns.

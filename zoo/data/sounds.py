@@ -154,10 +154,6 @@ class AudioFolder(SoundDataModule):
         default = Path(os.environ.get("ZOO_DATA") or "data")
         return (self.root if self.offline else default) / "statistics"
 
-    def arguments(self) -> dict[str, object]:
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | {"root": root}
-
     def limit_to(self, n: int, root: str) -> None:
         if not self.given_root:
             self.splits = {"train": self.toy(n), "test": self.toy(n)}

@@ -1,7 +1,6 @@
 """Data modules of two sets of images without pairs: two folders, faces by an attribute."""
 
 import hashlib
-from pathlib import Path
 from typing import ClassVar
 
 import torch
@@ -108,10 +107,6 @@ class UnpairedFolders(UnpairedDataModule):
         self.input_folder, self.target_folder = input_folder, target_folder
         if root:
             self.source = self.source._replace(title=f"{self.root.resolve().name} (own pictures)")
-
-    def arguments(self) -> dict[str, object]:
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | {"root": root}
 
     def has(self, *names: str) -> bool:
         """Whether there are folders of these names."""

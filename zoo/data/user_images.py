@@ -77,8 +77,7 @@ class UserImages(ImageDataModule):
 
     def arguments(self) -> dict[str, object]:
         own = {"channels": self.given_channels, "unreadable": self.unreadable}
-        root = self.given_root and str(Path(self.given_root).absolute())
-        return super().arguments() | own | {"root": root}
+        return super().arguments() | own
 
     @property
     @abstractmethod
