@@ -170,15 +170,31 @@ def interpolate(options: Namespace) -> None:
     from zoo.plotting import pictures
 
     between = {"real": between_real, "samples": between_samples}[options.between]
-    pictures.save(between(options), options.to)
+    found = between(options)
+    if isinstance(found, list):
+        write_lines(found, options)
+    else:
+        pictures.save(found, options.to)
     ends = {"real": "real images", "samples": "samples"}[options.between]
     print(f"{options.rows} interpolations between {ends} by {options.name} are in {options.to}")
 
 
-def between_samples(options: Namespace) -> "Tensor":
+def write_lines(paths: "list[list[str]]", options: Namespace) -> None:
+    """Print interpolations between lines of text, and write them into a text file."""
+    from zoo.files import atomic_write
+
+    options.to = options.to.with_suffix(".txt")
+    text = "\n\n".join("\n".join(map(printable_lines, path)) for path in paths)
+    print(text, end="\n\n")
+    with atomic_write(options.to) as beside:
+        beside.write_text(f"{text}\n", encoding="utf-8")
+
+
+def between_samples(options: Namespace) -> "Tensor | list[list[str]]":
     """Render interpolations between latents of the prior, one for each row."""
     from zoo.analysis import latents
     from zoo.core.latent_models import ConditionalModel, LatentVariableModel
+    from zoo.core.modality import modality_of
     from zoo.plotting import pictures
 
     model = catalog.load(options.name, options.device)
@@ -195,6 +211,11 @@ def between_samples(options: Namespace) -> "Tensor":
         images = model.decode(path, labels)
     else:
         images = model.decode(path)
+    texts = modality_of(model).texts(images)
+    if texts:
+        lines = [text.rstrip() for text in texts]
+        starts = range(0, len(lines), options.steps)
+        return [lines[start : start + options.steps] for start in starts]
     return pictures.grid(images, columns=options.steps)
 
 

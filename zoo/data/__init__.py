@@ -20,6 +20,7 @@ from zoo.data.shards import Shards
 from zoo.data.sounds import AudioFolder, SpokenDigits
 from zoo.data.stacked import StackedMNIST
 from zoo.data.tables import Adult, CSVTable
+from zoo.data.text_lines import ShakespeareLines, TextLines
 from zoo.data.texts import TextFiles, TinyShakespeare
 from zoo.data.unpaired import CelebAAttribute, UnpairedFolders
 
@@ -48,6 +49,7 @@ __all__ = [
     "ModelNet10",
     "MovingMNIST",
     "PairedFolders",
+    "ShakespeareLines",
     "Shards",
     "SideBySide",
     "Sines",
@@ -55,6 +57,7 @@ __all__ = [
     "StackedMNIST",
     "StockPrices",
     "TextFiles",
+    "TextLines",
     "TinyShakespeare",
     "UnpairedFolders",
 ]

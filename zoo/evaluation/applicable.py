@@ -61,7 +61,7 @@ from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
 from zoo.evaluation.series import series_metrics
 from zoo.evaluation.tables import table_metrics
-from zoo.evaluation.texts import music_rates, text_rates
+from zoo.evaluation.texts import line_bounds, music_rates, text_rates
 from zoo.evaluation.translations import translation_metrics
 from zoo.evaluation.unpaired import unpaired_metrics
 
@@ -136,6 +136,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(Classifier, Voxels, on_test(accuracy)),
     Metrics(SupportsELBO, Images, binary_likelihood),  # what papers report of binary pixels
     Metrics(SupportsScoring, Text, text_rates),
+    Metrics(SupportsELBO, Text, line_bounds),
     Metrics(SupportsScoring, Music, music_rates),
     Metrics(SupportsScoring, Modality, nll, but=(Music, Text)),
     Metrics(HasPartitionFunction, Modality, partition_function),

@@ -4,15 +4,18 @@ baselines."""
 import math
 from collections.abc import Iterator
 
+import torch
 from lightning import LightningModule
+from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
 from zoo.core.modality import Music, Text
-from zoo.core.protocols import SupportsScoring
+from zoo.core.protocols import SupportsELBO, SupportsScoring
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, rounded, take
 from zoo.metrics.ngrams import gzip_bits, ngram_nats
 
+END = "\n"
 ORDERS = 8  # of the longest n-gram
 ENOUGH = 5_000_000  # characters that n-grams are counted in
 
@@ -28,6 +31,36 @@ def text_rates(model: LightningModule, data: ZooDataModule, protocol: Protocol) 
     yield mean("bits-per-character", nats / math.log(2), "bits") | shared
     yield mean("nats-per-character", nats, "nats") | shared
     yield from baselines(data.examples("train").values, values, data.modality)
+
+
+def line_bounds(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """An upper bound on the bits per character of test lines with their ends, the KL divergence of
+    a line, which is 0 where the latent is ignored, and the bits of baselines on the same lines."""
+    assert isinstance(model, SupportsELBO)
+    assert isinstance(data.modality, Text)
+    values = take(data.examples("test"), protocol.images).values
+    end = data.modality.vocabulary.index(END)
+    with isolate_rng():
+        torch.manual_seed(0)  # one sample of the latent for each line
+        terms = map_batches(model, values, lambda x: torch.stack(model.elbo_terms(x), 1), "bounds")
+    log_likelihood, divergence = terms.double().unbind(1)
+    characters = until_end(values, end).sum()
+    total = (divergence - log_likelihood).sum() / characters / math.log(2)
+    shared: Record = {"split": "test", "real": len(values), "characters": int(characters)}
+    record: Record = {"metric": "bits-per-character", "value": rounded(total), "unit": "bits"}
+    yield record | {"bound": "upper"} | shared
+    yield mean("divergence", divergence, "nats per line") | {"characters": int(characters)}
+    train = data.examples("train").values
+    seen, unseen = (part[until_end(part, end)][None] for part in (train, values))
+    yield from baselines(seen, unseen, data.modality)
+
+
+def until_end(lines: Tensor, end: int) -> Tensor:
+    """Whether each character of lines (n, length) is before, or is, the first end."""
+    ends = (lines == end).long()
+    return ends.cumsum(1) - ends == 0
 
 
 def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:

@@ -6,6 +6,7 @@ from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.free_bits import FreeBitsVAE
 from zoo.vaes.iwae import IWAE
 from zoo.vaes.rae import RAE
+from zoo.vaes.sentence_vae import SentenceVAE
 from zoo.vaes.vae import VAE
 from zoo.vaes.vamp import VampVAE
 from zoo.vaes.vq_vae import VQVAE
@@ -24,6 +25,7 @@ __all__ = [
     "BetaVAE",
     "ConditionalVAE",
     "FreeBitsVAE",
+    "SentenceVAE",
     "VampVAE",
     "WarmUpVAE",
 ]
