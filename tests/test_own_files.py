@@ -25,10 +25,9 @@ def sounds(here: Path) -> Path:
 
 
 def test_own_sounds_are_trained_and_exported(sounds: Path) -> None:
-    data = ["--data", "zoo.data.AudioFolder", "--data.init_args.root", "sounds"]
-    data += ["--data.init_args.length", "3072", "--data.init_args.rate", "8000"]
+    data = ["--data", "sounds", "--data.init_args.length", "3072", "--data.init_args.rate", "8000"]
     data += ["--data.init_args.batch_size", "4"]
-    model = ["--model.init_args.length", "3072", "--model.init_args.width", "2"]
+    model = ["--model.init_args.width", "2"]
     main(["fit", "wavegan-spoken-digits", "--name", "tones", *data, *model, *SMALL])
     terms = ["--license", "CC0-1.0", "--terms", "my own recordings"]
     main(["export", "runs/tones", "tones", "--protocol", "quick", *terms])

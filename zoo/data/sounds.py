@@ -51,6 +51,7 @@ class SoundDataModule(ZooDataModule):
     """
 
     recorded: ClassVar[tuple[str, ...]] = ("length", "rate", "batch_size", "labels")
+    own_files = "zoo.data.AudioFolder"
 
     def __init__(
         self,
@@ -146,6 +147,12 @@ class AudioFolder(SoundDataModule):
                 f"there are no .wav files below {self.root.absolute()}. Convert other formats, for "
                 "example by `ffmpeg -i sound.mp3 sound.wav`"
             )
+        return found
+
+    def model_arguments(self) -> dict[str, object]:
+        found: dict[str, object] = {"length": self.length, "rate": self.rate}
+        if self.labels:
+            found["classes"] = len({path.parent for path in self.files})
         return found
 
     @property
