@@ -44,6 +44,12 @@ def test_own_sounds_are_trained_and_exported(sounds: Path) -> None:
     assert ".wav" in fails("sample", str(path), "-n", "3", "--to", "few.csv")
 
 
+def test_a_missing_file_is_no_class(here: Path) -> None:
+    words = fails("fit", "timegan-sines", "--data", "missing.csv")
+    assert "a file, a folder or a class" in words
+    assert "missing.csv" in words
+
+
 def test_other_lengths_do_not_train(sounds: Path) -> None:
     data = ["--data", "zoo.data.AudioFolder", "--data.init_args.root", "sounds"]
     words = fails("fit", "wavegan-spoken-digits", *data, "--data.init_args.batch_size", "4", *SMALL)

@@ -15,6 +15,7 @@ from zoo.training.class_paths import argument_names, class_and_arguments, class_
 from zoo.training.folder_option import folder_argument, is_class
 from zoo.training.picture_folders import FolderRequest, adapt_callbacks, training_length
 
+ENDINGS = (".csv", ".txt", ".md", ".wav")  # of files, which no class has
 MIN_SEEN = 64_000  # examples of a training: 1,000 steps of 64
 
 
@@ -35,7 +36,7 @@ def fit_to_files(recipe: Path, own: str, overrides: list[str], smoke_test: bool)
     value, rest = overrides[at + 1], [*overrides[:at], *overrides[at + 2 :]]
     path = Path(value).expanduser()
     if not value or not path.exists():
-        if not is_class(value):
+        if not is_class(value) or path.suffix.lower() in ENDINGS:
             raise BadRecipe(f"--data must be a file, a folder or a class, got {value!r}. Name one")
         return overrides
     root = folder_argument(path)
