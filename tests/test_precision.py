@@ -162,9 +162,9 @@ def test_divergence_names_the_player_and_the_step() -> None:
 def test_a_huge_learning_rate_raises_diverged_or_nothing(name: str) -> None:
     """No other error comes first, for example of a distribution with NaN parameters."""
     model = toy(name)
-    for key in model.hparams:
-        if key.endswith("lr"):
-            model.hparams[key] = 1e30
+    for key, value in model.hparams.items():
+        if key.endswith("lr"):  # a rate, or the first and the last one
+            model.hparams[key] = [1e30] * len(value) if isinstance(value, list | tuple) else 1e30
     with suppress(Diverged):
         train(model, name, "32-true", steps=4)
 
