@@ -10,11 +10,13 @@ from pathlib import Path
 from PIL import Image, ImageChops
 
 import zoo
+from zoo.plotting import shapes
 from zoo.pretrained.catalog import HOME
 
 FOLDER = HOME / "docs" / "thumbnails"
 SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
 EMPTY = ("rbm-cd1-binarized-mnist",)  # most of its samples are black
+ON_WHITE = {"3d-gan-chairs": shapes.SIDE + 2}  # cells of samples that have no visible border
 
 
 def has_samples(name: str) -> bool:
@@ -31,9 +33,9 @@ def cell(grid: Image.Image) -> int:
     raise ValueError("the picture must be a grid with white borders")
 
 
-def thumbnail(grid: Image.Image) -> Image.Image:
-    """The first samples of the top row, each at SIDE x SIDE, or smaller on black."""
-    step = cell(grid)
+def thumbnail(grid: Image.Image, step: int) -> Image.Image:
+    """The first samples of the top row, `step` pixels apart, each at SIDE x SIDE, or smaller on
+    black."""
     side = step - 2  # without the border
     found = Image.new("RGB", (SHOWN * SIDE, SIDE))
     for i in range(SHOWN):
@@ -54,11 +56,15 @@ def save(image: Image.Image, path: Path) -> None:
 
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
+    found = dict[str, Image.Image]()
+    for name in sorted({*filter(has_samples, zoo.list_models())} - {*EMPTY}):
+        with Image.open(HOME / "weights" / f"{name}.png") as picture:
+            grid = picture.convert("RGB")
+            found[name] = thumbnail(grid, ON_WHITE.get(name) or cell(grid))
     for old in FOLDER.glob("*.png"):
         old.unlink()
-    for name in sorted({*filter(has_samples, zoo.list_models())} - {*EMPTY}):
-        with Image.open(HOME / "weights" / f"{name}.png") as grid:
-            save(thumbnail(grid.convert("RGB")), FOLDER / f"{name}.png")
+    for name, image in found.items():
+        save(image, FOLDER / f"{name}.png")
 
 
 if __name__ == "__main__":
