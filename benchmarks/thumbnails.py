@@ -1,8 +1,8 @@
 """Thumbnails of the models' first samples, for tables: `python benchmarks/thumbnails.py`.
 
 Reads weights/NAME.png, the first samples with seed 0, and writes the first four of its top row to
-docs/thumbnails/NAME.png. Classifiers draw no samples, and samples of tables and texts are not
-pictures: these models have no thumbnail.
+docs/thumbnails/NAME.png; of a translator those of the second row, below the inputs. Classifiers draw
+no samples, and samples of tables and texts are not pictures: these models have no thumbnail.
 """
 
 from pathlib import Path
@@ -33,14 +33,13 @@ def cell(grid: Image.Image) -> int:
     raise ValueError("the picture must be a grid with white borders")
 
 
-def thumbnail(grid: Image.Image, step: int) -> Image.Image:
-    """The first samples of the top row, `step` pixels apart, each at SIDE x SIDE, or smaller on
-    black."""
+def thumbnail(grid: Image.Image, step: int, row: int) -> Image.Image:
+    """The first samples of a row, `step` pixels apart, each at SIDE x SIDE, or smaller on black."""
     side = step - 2  # without the border
     found = Image.new("RGB", (SHOWN * SIDE, SIDE))
     for i in range(SHOWN):
-        left = 2 + i * step
-        sample = grid.crop((left, 2, left + side, 2 + side)).reduce(-(-side // SIDE))
+        left, top = 2 + i * step, 2 + row * step
+        sample = grid.crop((left, top, left + side, top + side)).reduce(-(-side // SIDE))
         margin = (SIDE - sample.width) // 2
         found.paste(sample, (i * SIDE + margin, margin))
     return found
@@ -60,7 +59,8 @@ def main() -> None:
     for name in sorted({*filter(has_samples, zoo.list_models())} - {*EMPTY}):
         with Image.open(HOME / "weights" / f"{name}.png") as picture:
             grid = picture.convert("RGB")
-            found[name] = thumbnail(grid, ON_WHITE.get(name) or cell(grid))
+            row = int(str(zoo.card(name).facts["class"]).startswith("zoo.translation."))
+            found[name] = thumbnail(grid, ON_WHITE.get(name) or cell(grid), row)
     for old in FOLDER.glob("*.png"):
         old.unlink()
     for name, image in found.items():
