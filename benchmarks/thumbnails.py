@@ -1,8 +1,8 @@
 """Thumbnails of the models' first samples, for tables: `python benchmarks/thumbnails.py`.
 
 Reads weights/NAME.png, the first samples with seed 0, and writes the first four of its top row to
-docs/thumbnails/NAME.png; of a translator those of the second row, below the inputs. Classifiers draw
-no samples, and samples of tables and texts are not pictures: these models have no thumbnail.
+docs/thumbnails/NAME.png; of a translator those of the second row, below the inputs. Classifiers
+draw no samples, and samples of tables and texts are not pictures: these have no thumbnail.
 """
 
 from pathlib import Path
