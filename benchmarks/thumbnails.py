@@ -15,7 +15,10 @@ from zoo.pretrained.catalog import HOME
 
 FOLDER = HOME / "docs" / "thumbnails"
 SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
-EMPTY = ("rbm-cd1-binarized-mnist",)  # most of its samples are black
+LEFT_OUT = (
+    "rbm-cd1-binarized-mnist",  # most of its samples are black
+    "timegan-stock-prices",  # charts are not squares
+)
 ON_WHITE = {"3d-gan-chairs": shapes.SIDE + 2}  # cells of samples that have no visible border
 
 
@@ -56,7 +59,7 @@ def save(image: Image.Image, path: Path) -> None:
 def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     found = dict[str, Image.Image]()
-    for name in sorted({*filter(has_samples, zoo.list_models())} - {*EMPTY}):
+    for name in sorted({*filter(has_samples, zoo.list_models())} - {*LEFT_OUT}):
         with Image.open(HOME / "weights" / f"{name}.png") as picture:
             grid = picture.convert("RGB")
             row = int(str(zoo.card(name).facts["class"]).startswith("zoo.translation."))
