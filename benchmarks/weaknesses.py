@@ -3,7 +3,7 @@
 `acgan-fashion-mnist` generates images of a class; gradient descent on their latents lowers the
 probability that `lenet-fashion-mnist` gives to this class, until it errs with confidence. A copy of
 the classifier is then trained on such images beside real ones, another copy on unchanged samples,
-and both are measured on the test images and on images found anew.
+and both are measured on the test images and on those of a new search.
 
 The numbers go to benchmarks/weaknesses.csv and .md, the images to pictures/weaknesses.png.
 """

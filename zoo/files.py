@@ -24,6 +24,11 @@ def expand_user(path: str | Path) -> Path:
     return Path(os.path.expanduser(path))
 
 
+def absolute(path: str | None) -> str | None:
+    """The absolute form of a path of the user; None stays."""
+    return path and str(Path(path).absolute())
+
+
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`, which is renamed to `path` on success.

@@ -125,7 +125,7 @@ def test_a_set_larger_than_memory_raises_before_decoding(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     some(tmp_path)
-    monkeypatch.setattr("zoo.data.folder.available_memory", lambda: 10_000)
+    monkeypatch.setattr("zoo.data.memory.available_memory", lambda: 10_000)
     monkeypatch.setattr("zoo.data.folder.square", lambda *_: 1 / 0)
     with pytest.raises(BadRecipe, match=r"zoo.data.Shards"):
         ImageFolder(str(tmp_path), size=64).images("train")

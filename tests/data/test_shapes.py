@@ -205,3 +205,15 @@ def test_other_sizes_do_not_fit() -> None:
     assert found is not None
     assert "size" in found.reason
     assert Voxels(8).mismatch(Voxels(8)) is None
+
+
+def test_a_smoke_test_records_the_folder_of_the_user(tmp_path: Path) -> None:
+    """Nothing is written there; what is recorded is not the folder of the smoke test."""
+    (tmp_path / "mine").mkdir()
+    for i in range(4):
+        (tmp_path / "mine" / f"{i}.off").write_bytes(off())
+    data = MeshFolder(str(tmp_path / "mine"), size=8)
+    assert (tmp_path / "mine") not in data.statistics.absolute().parents
+    data.limit_to(2, str(tmp_path / "smoke"))
+    assert data.arguments()["root"] == str(tmp_path / "mine")
+    assert data.statistics == tmp_path / "smoke" / "statistics"

@@ -13,7 +13,6 @@ import zoo
 from zoo.cli import main
 from zoo.data import ShakespeareLines, TextLines
 from zoo.errors import BadInput, BadRecipe
-from zoo.evaluation.texts import until_end
 from zoo.vaes import SentenceVAE
 
 __all__ = ["one_thread"]  # for every test of this file too
@@ -77,8 +76,8 @@ def test_what_stands_behind_the_end_does_not_count() -> None:
     x, z = torch.tensor([[1, 2, 0, 0, 0, 0]]), torch.zeros(1, 3)
     other = torch.tensor([[1, 2, 0, 3, 1, 2]])
     assert torch.equal(model.log_likelihood(x, z), model.log_likelihood(other, z))
-    assert until_end(x, 0).tolist() == [[True, True, True, False, False, False]]
-    assert until_end(torch.ones(1, 3), 0).all()
+    assert model.modality.in_line(x).tolist() == [[True, True, True, False, False, False]]
+    assert model.modality.in_line(torch.ones(1, 3)).all()
 
 
 def test_all_lines_have_probability_one_together() -> None:
@@ -98,7 +97,7 @@ def test_codes_and_lines() -> None:
     assert torch.equal(z, model.encode(torch.tensor([[1, 2, 0, 0, 0, 0], [1, 2, 3, 1, 2, 3]])))
     written = model.decode(z)
     assert written.shape == (2, LENGTH)
-    ends = until_end(written, 0)
+    ends = model.modality.in_line(written)
     assert (written[~ends] == 0).all()
     assert_same({"a": model.sample(3, seed=0)}, {"a": model.sample(5, seed=0)[:3]})
     assert model.sample(0).shape == (0, LENGTH)

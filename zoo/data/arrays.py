@@ -1,5 +1,6 @@
 """Examples as one array in memory, with their labels."""
 
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
@@ -17,6 +18,10 @@ class DatasetInfo(NamedTuple):
     terms: str
     weights_license: str
     remedy: str = "connect to the internet once"
+
+    def named(self, path: Path, noun: str) -> "DatasetInfo":
+        """The source of data of a user, by the name of its folder or file."""
+        return self._replace(title=f"{path.name} (own {noun})")
 
 
 class Examples(NamedTuple):

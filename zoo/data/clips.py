@@ -13,18 +13,17 @@ from torch import Tensor
 from zoo.core.arguments import Count
 from zoo.core.modality import Clips
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
+from zoo.data.inventory import join_faults
 from zoo.data.listing import list_files
+from zoo.data.memory import check_memory
 from zoo.data.mnist import MNIST
 from zoo.data.module import ZooDataModule
-from zoo.data.user_images import available_memory
 from zoo.decoding import BadPicture, opened, quiet_decoders
 from zoo.errors import BadRecipe, MissingData
 
 DIGIT = 28  # pixels a side
 NUMBERS = {"train": 9_000, "test": 1_000}  # of clips
 SPEED = 3.6  # pixels a frame, Srivastava et al.: a tenth of the way in which a digit can move
-ANIMATED = (".gif", ".png", ".webp")  # formats of which a file may hold several frames
-LISTED = 3  # unreadable files in a message
 
 
 class ClipDataModule(ZooDataModule):
@@ -129,7 +128,7 @@ class ClipFolder(ClipDataModule):
             raise BadRecipe(f"channels must be 1 or 3, got {channels}. 1 is gray, 3 is color")
         self.channels = channels
         if root:
-            self.source = self.source._replace(title=f"{self.root.resolve().name} (own clips)")
+            self.source = self.source.named(self.root.resolve(), "clips")
 
     def read(self, split: Split) -> Examples:
         if not self.given_root:
@@ -154,35 +153,28 @@ class ClipFolder(ClipDataModule):
         files = list_files(self.root).files
         if not files:
             raise MissingData(f"there are no pictures below {self.root.absolute()}. Name another")
-        found, faults, frames = [], [], dict[Path, list[Tensor]]()
+        found, faults, frames = list[Tensor](), dict[str, str](), dict[Path, list[Tensor]]()
         with quiet_decoders():
             for path in files:
                 try:
                     images = read_frames(path, self.size, self.channels)
                 except BadPicture as fault:
-                    faults.append(f"{path.relative_to(self.root)} {fault}")
+                    faults[str(path.relative_to(self.root))] = str(fault)
                     continue
                 if len(images) > 1:
                     found.append(images)
                 else:
                     frames.setdefault(path.parent, []).append(images[0])
-                self.check_memory(len(images) * len(files))
+                about = len(images) * len(files)  # frames, if all files are as long
+                needed = 2 * about * self.channels * self.size**2
+                check_memory(f"about {about:,} frames", needed, "Reduce --data.init_args.size")
         if faults:
             raise BadRecipe(
                 f"clips below {self.root.absolute()} must be readable, got {len(faults)} "
-                f"unreadable: {'; '.join(faults[:LISTED])}. Repair or remove them"
+                f"unreadable: {join_faults(faults)}. Repair or remove them"
             )
         found += [torch.stack(images) for images in frames.values()]
         return [cut(recording, self.frames) for recording in found]
-
-    def check_memory(self, frames: int) -> None:
-        """Raise BadRecipe for more frames than fit into the free memory."""
-        needed, available = 2 * frames * self.channels * self.size**2, available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"about {frames:,} frames must fit into {available / 1e9:.1f} GB of free memory, "
-                f"got {needed / 1e9:.1f} GB. Reduce --data.init_args.size"
-            )
 
 
 def read_frames(path: Path, size: int, channels: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from zoo.data.user_images import available_memory
+from zoo.data.memory import available_memory
 from zoo.errors import BadRecipe, MissingData
 from zoo.layers.mode_normalization import Columns
 from zoo.text import brief, printable

@@ -1,11 +1,17 @@
 """Files of data sets from their official addresses."""
 
+import os
 from pathlib import Path
 from urllib.request import urlopen
 
 from zoo.files import atomic_write
 
 TIMEOUT = 60  # seconds without an answer
+
+
+def default_root() -> Path:
+    """The folder of data sets: $ZOO_DATA, else `data`."""
+    return Path(os.environ.get("ZOO_DATA") or "data")
 
 
 def fetch(address: str, largest: int) -> bytes:

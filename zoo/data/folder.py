@@ -13,9 +13,9 @@ from zoo.data.arrays import every_tenth
 from zoo.data.images import Examples, Split
 from zoo.data.inventory import Inventory, count_duplicates, count_uniform, is_gray
 from zoo.data.listing import Listing, list_files
-from zoo.data.user_images import UserImages, available_memory, to_gray
+from zoo.data.memory import check_memory
+from zoo.data.user_images import UserImages, to_gray
 from zoo.decoding import BadPicture, Header, quiet_decoders, square, workers
-from zoo.errors import BadRecipe
 
 
 class Decoded(NamedTuple):
@@ -55,14 +55,11 @@ class ImageFolder(UserImages):
         """The files below `root`; raises BadRecipe where they need more than the free memory."""
         self.check_root()
         listing = list_files(self.root)
-        needed = 2 * len(listing.files) * 3 * self.size**2  # bytes: all, and copies in two splits
-        available = available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"{len(listing.files):,} pictures at {self.size} x {self.size} must fit into "
-                f"{available / 1e9:.1f} GB of free memory, got {needed / 1e9:.1f} GB. Decode them "
-                f"on demand by --data zoo.data.Shards --data.init_args.root {self.root}"
-            )
+        check_memory(
+            f"{len(listing.files):,} pictures at {self.size} x {self.size}",
+            2 * len(listing.files) * 3 * self.size**2,  # all, and copies in two splits
+            f"Decode them on demand by --data zoo.data.Shards --data.init_args.root {self.root}",
+        )
         return listing
 
     @property

@@ -1,7 +1,6 @@
 """The base of all data modules of zoo: batches are sliced from one array in memory."""
 
 import hashlib
-import os
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import ClassVar, get_args
@@ -15,9 +14,11 @@ from zoo.core.arguments import Count
 from zoo.core.modality import Modality
 from zoo.core.module import ZooModule
 from zoo.data.arrays import BatchSlicingDataset, DatasetInfo, Examples, Split
+from zoo.data.downloads import default_root
 from zoo.data.resumable import Batch, ResumableLoader, ResumableSampler, identity_collate
 from zoo.decoding import DAMAGE
 from zoo.errors import BadRecipe, MissingData, ZooError
+from zoo.files import absolute
 from zoo.pretrained.trust import class_path_of
 
 
@@ -43,11 +44,10 @@ class ZooDataModule(LightningDataModule, ABC):
         if batch_size < 1:
             raise BadRecipe(f"batch_size must be >= 1, got {batch_size}. The default is 64")
         self.given_root, self.offline = root, False
-        self.root = Path(root or os.environ.get("ZOO_DATA") or "data")
-        self.batch_size = batch_size
+        self.root = Path(root) if root else default_root()
+        self.batch_size, self.seed = batch_size, 0
         self.splits: dict[Split, Examples] = {}
         self.digests: dict[Split, tuple[Tensor, str]] = {}
-        self.seed = 0
 
     @property
     @abstractmethod
@@ -92,8 +92,9 @@ class ZooDataModule(LightningDataModule, ABC):
 
     @property
     def statistics(self) -> Path:
-        """The folder of what is computed once from the examples."""
-        return self.root / "statistics"
+        """The folder of what is computed once from the examples: not that of a user's files."""
+        is_own = self.own_paths and not self.offline
+        return (default_root() if is_own else self.root) / "statistics"
 
     def limit_to(self, n: int, root: str) -> None:
         """Keep n examples of each split, toy examples where there are no files, and download
@@ -229,9 +230,8 @@ class ZooDataModule(LightningDataModule, ABC):
 
     def arguments(self) -> dict[str, object]:
         """The arguments that build this data module again; paths of the user are absolute."""
-        root = str(self.root.absolute()) if "root" in self.own_paths else self.given_root
-        found = {name: getattr(self, name) for name in self.recorded}
-        return {"root": self.given_root and root} | found
+        root = absolute(self.given_root) if "root" in self.own_paths else self.given_root
+        return {"root": root} | {name: getattr(self, name) for name in self.recorded}
 
     def count(self, split: Split) -> int:
         """The number of examples of a split."""

@@ -1,6 +1,5 @@
 """Meshes of one's own as grids of voxels."""
 
-import os
 from functools import cached_property
 from pathlib import Path
 
@@ -11,13 +10,12 @@ from tqdm import tqdm
 from zoo.core.arguments import Count
 from zoo.core.modality import Voxels
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
+from zoo.data.inventory import join_faults
 from zoo.data.listing import list_files
+from zoo.data.memory import check_memory
 from zoo.data.mesh_files import ENDINGS, BadMesh, read_mesh, voxelize
 from zoo.data.shapes import BORDER, SIZE, ShapeDataModule
-from zoo.data.user_images import available_memory
 from zoo.errors import BadRecipe, MissingData
-
-LISTED = 3  # unreadable files in a message
 
 
 class MeshFolder(ShapeDataModule):
@@ -51,7 +49,7 @@ class MeshFolder(ShapeDataModule):
             )
         self.size, self.up = size, up
         if root:
-            self.source = self.source._replace(title=f"{self.root.resolve().name} (own meshes)")
+            self.source = self.source.named(self.root.resolve(), "meshes")
 
     @property
     def modality(self) -> Voxels:
@@ -59,12 +57,6 @@ class MeshFolder(ShapeDataModule):
 
     def model_arguments(self) -> dict[str, object]:
         return {"size": self.size}
-
-    @property
-    def statistics(self) -> Path:
-        """A folder below $ZOO_DATA: nothing is written to the folder of meshes."""
-        default = Path(os.environ.get("ZOO_DATA") or "data")
-        return (self.root if self.offline else default) / "statistics"
 
     @cached_property
     def files(self) -> list[Path]:
@@ -85,25 +77,20 @@ class MeshFolder(ShapeDataModule):
     def grids(self) -> Tensor:
         """All meshes (n, 1, size, size, size) in uint8; raises BadRecipe for an unreadable file,
         and where they need more than the free memory."""
-        needed, available = 3 * len(self.files) * self.size**3, available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"{len(self.files):,} grids of {self.size} voxels a side must fit into "
-                f"{available / 1e9:.1f} GB of free memory, got {needed / 1e9:.1f} GB. Reduce size"
-            )
-        found, faults = [], []
+        what = f"{len(self.files):,} grids of {self.size} voxels a side"
+        check_memory(what, 3 * len(self.files) * self.size**3, "Reduce size")
+        found, faults = list[Tensor](), dict[str, str]()
         for path in tqdm(self.files, "voxels", leave=False, disable=None, delay=2):
             try:
                 mesh = read_mesh(path)
                 mesh = mesh.upright() if self.up == "y" else mesh
                 found.append(voxelize(mesh, self.size, BORDER))
             except BadMesh as fault:
-                faults.append(f"{path.relative_to(self.root)} {fault}")
+                faults[str(path.relative_to(self.root))] = str(fault)
         if faults:
             raise BadRecipe(
                 f"meshes below {self.root.absolute()} must be readable, got {len(faults)} "
-                f"unreadable of {len(self.files)}: {'; '.join(faults[:LISTED])}. Repair or remove "
-                "them"
+                f"unreadable of {len(self.files)}: {join_faults(faults)}. Repair or remove them"
             )
         return torch.stack(found)[:, None].to(torch.uint8)
 

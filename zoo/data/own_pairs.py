@@ -37,7 +37,7 @@ class OwnPairs(ImagePairDataModule, ABC):
     ) -> None:
         super().__init__(root, size, batch_size, reverse, jitter, mirror)
         if root:
-            self.source = self.source._replace(title=f"{self.root.resolve().name} (own pairs)")
+            self.source = self.source.named(self.root.resolve(), "pairs")
 
     def prepare_data(self) -> None:
         if not self.given_root and not self.splits:

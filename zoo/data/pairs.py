@@ -20,8 +20,8 @@ from zoo.core.modality import ImagePairs
 from zoo.data.arrays import Examples, Split, every_tenth, random_flip
 from zoo.data.inventory import join_faults
 from zoo.data.listing import list_files
+from zoo.data.memory import check_memory
 from zoo.data.module import ZooDataModule
-from zoo.data.user_images import available_memory
 from zoo.decoding import BadPicture, opened, quiet_decoders, upright, workers
 from zoo.errors import BadRecipe
 
@@ -91,13 +91,8 @@ class ImagePairDataModule(ZooDataModule, ABC):
         files = self.split_files(split)
         if not files:
             raise BadPicture(f"there are no pairs of the {split} split in {self.folder.absolute()}")
-        needed, available = 2 * len(files) * 3 * self.size**2, available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"{len(files):,} pairs at {self.size} x {self.size} must fit into "
-                f"{available / 1e9:.1f} GB of free memory, got {needed / 1e9:.1f} GB. Reduce "
-                "--data.init_args.size"
-            )
+        what, needed = f"{len(files):,} pairs at {self.size} x {self.size}", 2 * 3 * self.size**2
+        check_memory(what, len(files) * needed, "Reduce --data.init_args.size")
         pairs = decode_all(files, self.decode, self.folder)
         sides = pairs[::-1] if self.reverse else pairs
         return Examples(*sides)

@@ -14,8 +14,8 @@ from zoo.core.modality.series import Ranges
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
 from zoo.data.csv_files import read_csv, to_numbers
 from zoo.data.downloads import fetch, write
+from zoo.data.memory import check_memory
 from zoo.data.module import ZooDataModule
-from zoo.data.user_images import available_memory
 from zoo.errors import BadRecipe, MissingData
 from zoo.text import brief
 
@@ -114,12 +114,8 @@ class Recording(SeriesDataModule):
                 f"{self.file} must have at least {least} lines for series of {self.length} steps, "
                 f"got {len(lines)}. Add lines, or reduce --data.init_args.length"
             )
-        needed, available = self.length * lines.numel() * lines.element_size(), available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"the windows must fit into {available / 1e9:.1f} GB of free memory, got "
-                f"{needed / 1e9:.1f} GB. Reduce --data.init_args.length, or take fewer lines"
-            )
+        needed = self.length * lines.numel() * lines.element_size()
+        check_memory("the windows", needed, "Reduce --data.init_args.length, or take fewer lines")
         return [column.name for column in columns], lines
 
     @property
@@ -159,7 +155,7 @@ class CSVSeries(Recording):
     ) -> None:
         super().__init__(root, batch_size, length, exclude)
         if root:
-            self.source = self.source._replace(title=f"{Path(root).name} (own series)")
+            self.source = self.source.named(Path(root), "series")
 
     @property
     def file(self) -> Path:
@@ -168,10 +164,6 @@ class CSVSeries(Recording):
                 "root must be a CSV file, got none. Name it by `zoo fit NAME --data FILE`"
             )
         return Path(self.given_root)
-
-    @property
-    def statistics(self) -> Path:
-        return self.root.parent / "statistics"
 
     def prepare_data(self) -> None:
         """Nothing: the file is where it is."""

@@ -1,7 +1,6 @@
 """Data modules of sounds: a folder of .wav files, and the Free Spoken Digit Dataset."""
 
 import io
-import os
 import re
 from abc import abstractmethod
 from functools import cached_property
@@ -19,9 +18,10 @@ from zoo.core.arguments import Count
 from zoo.core.modality import Audio
 from zoo.data.arrays import DatasetInfo, Examples, Split, every_tenth
 from zoo.data.downloads import fetch, write
+from zoo.data.inventory import join_faults
 from zoo.data.listing import list_files
+from zoo.data.memory import check_memory
 from zoo.data.module import ZooDataModule
-from zoo.data.user_images import available_memory
 from zoo.errors import BadRecipe, MissingData
 from zoo.waveforms import BadSound
 
@@ -30,7 +30,6 @@ ARCHIVE = f"https://github.com/Jakobovski/free-spoken-digit-dataset/archive/{COM
 RECORDING = re.compile(r"(\d)_([a-z]+)_(\d+)\.wav", re.ASCII)
 LARGEST = 2**27  # bytes of the archive, and of a recording in it
 TEST_TAKES = 5  # takes 0 to 4 of each speaker and digit are the official test split
-LISTED = 3  # unreadable files in a message
 
 
 class Recording(NamedTuple):
@@ -82,23 +81,19 @@ class SoundDataModule(ZooDataModule):
     def sounds(self) -> Tensor:
         """All recordings (n, 1, length) in int16; raises BadRecipe for an unreadable file, and
         where they need more than the free memory."""
-        needed, available = 3 * 2 * len(self.files) * self.length, available_memory()
-        if needed > available:
-            raise BadRecipe(
-                f"{len(self.files):,} sounds of {self.length} samples must fit into "
-                f"{available / 1e9:.1f} GB of free memory, got {needed / 1e9:.1f} GB. Reduce length"
-            )
-        found, faults = torch.zeros(len(self.files), 1, self.length, dtype=torch.int16), []
+        what = f"{len(self.files):,} sounds of {self.length} samples"
+        check_memory(what, 3 * 2 * len(self.files) * self.length, "Reduce length")
+        found = torch.zeros(len(self.files), 1, self.length, dtype=torch.int16)
+        faults = dict[str, str]()
         for i, path in enumerate(tqdm(self.files, "sounds", leave=False, disable=None, delay=2)):
             try:
                 found[i, 0] = self.modality.store(self.decode(path))
             except BadSound as fault:
-                faults.append(f"{path.relative_to(self.root)} {fault}")
+                faults[str(path.relative_to(self.root))] = str(fault)
         if faults:
             raise BadRecipe(
                 f"sounds below {self.root.absolute()} must be readable, got {len(faults)} "
-                f"unreadable of {len(self.files)}: {'; '.join(faults[:LISTED])}. Repair or remove "
-                "them"
+                f"unreadable of {len(self.files)}: {join_faults(faults)}. Repair or remove them"
             )
         return found
 
@@ -132,8 +127,7 @@ class AudioFolder(SoundDataModule):
     ) -> None:
         super().__init__(root, length, rate, batch_size, labels)
         if root:
-            name = self.root.resolve().name
-            self.source = self.source._replace(title=f"{name} (own sounds)")
+            self.source = self.source.named(self.root.resolve(), "sounds")
 
     @cached_property
     def files(self) -> list[Path]:
@@ -154,12 +148,6 @@ class AudioFolder(SoundDataModule):
         if self.labels:
             found["classes"] = len({path.parent for path in self.files})
         return found
-
-    @property
-    def statistics(self) -> Path:
-        """A folder below $ZOO_DATA: nothing is written to the folder of sounds."""
-        default = Path(os.environ.get("ZOO_DATA") or "data")
-        return (self.root if self.offline else default) / "statistics"
 
     def limit_to(self, n: int, root: str) -> None:
         if not self.given_root:

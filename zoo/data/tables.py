@@ -14,6 +14,7 @@ from zoo.data.csv_files import Kind, read_csv, to_table
 from zoo.data.downloads import fetch, write
 from zoo.data.module import ZooDataModule
 from zoo.errors import BadRecipe, MissingData
+from zoo.files import absolute
 from zoo.layers.mode_normalization import Columns
 
 LARGEST = 2**26  # bytes of the downloaded file
@@ -110,7 +111,7 @@ class CSVTable(TableDataModule):
             raise BadRecipe(f"delimiter must be one character, got {delimiter!r}. Set , or ;")
         self.file_, self.delimiter_ = file, delimiter
         if file:
-            self.source = self.source._replace(title=f"{Path(file).name} (own table)")
+            self.source = self.source.named(Path(file), "table")
 
     @property
     def file(self) -> Path:
@@ -124,8 +125,7 @@ class CSVTable(TableDataModule):
 
     def arguments(self) -> dict[str, object]:
         found = {name: getattr(self, name) for name in TableDataModule.recorded}
-        file = self.file_ and str(Path(self.file_).absolute())
-        return {"file": file, "delimiter": self.delimiter_} | found
+        return {"file": absolute(self.file_), "delimiter": self.delimiter_} | found
 
 
 class Adult(TableDataModule):

@@ -5,16 +5,15 @@ from functools import cached_property
 from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from zoo.core.arguments import Count
 from zoo.core.modality import Text
+from zoo.core.modality.text import END
 from zoo.data.arrays import Examples, Split, every_tenth
 from zoo.data.module import ZooDataModule
 from zoo.data.texts import TextDataModule, TextFiles, TinyShakespeare
 from zoo.errors import BadRecipe
 
-END = "\n"
 LEAST = 20  # lines
 
 
@@ -36,12 +35,17 @@ class TextLineModule(ZooDataModule):
             raise BadRecipe(f"length must be >= 1, got {length}. The default is 48")
         self.length = length
 
+    def prepare_data(self) -> None:
+        """Prepare the whole text, of which these are the lines."""
+        if not self.offline:
+            type(self).texts(self.given_root).prepare_data()
+
     @cached_property
     def lines(self) -> list[str]:
         """The lines of the text."""
-        source = type(self).texts(self.given_root)
-        source.prepare_data()
-        stripped = (line.strip() for line in source.read_text().splitlines())
+        self.prepare_data()
+        text = type(self).texts(self.given_root).read_text()
+        stripped = (line.strip() for line in text.splitlines())
         found = [line for line in stripped if 0 < len(line) <= self.length and line.isprintable()]
         if len(found) < LEAST:
             raise BadRecipe(
@@ -63,9 +67,6 @@ class TextLineModule(ZooDataModule):
         values = self.modality.store(self.modality.encode(text)).unflatten(0, (-1, self.length))
         return Examples(values, torch.empty(len(values), 0))
 
-    def to_model(self, x: Tensor) -> Tensor:
-        return x
-
 
 class TextLines(TextLineModule):
     """Lines of a text file of your own, or of all .txt and .md files below a folder, in UTF-8."""
@@ -73,9 +74,6 @@ class TextLines(TextLineModule):
     source = TextFiles.source
     own_paths = ("root",)
     texts = TextFiles
-
-    def prepare_data(self) -> None:
-        """Nothing: the files are where they are."""
 
 
 class ShakespeareLines(TextLineModule):
@@ -87,6 +85,3 @@ class ShakespeareLines(TextLineModule):
     @property
     def modality(self) -> Text:
         return Text(TinyShakespeare.modality.vocabulary, self.length)
-
-    def prepare_data(self) -> None:
-        """Nothing here: the lines are read from the data module of the whole text."""

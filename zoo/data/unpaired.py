@@ -1,6 +1,7 @@
 """Data modules of two sets of images without pairs: two folders, faces by an attribute."""
 
 import hashlib
+from functools import cached_property
 from typing import ClassVar
 
 import torch
@@ -106,7 +107,7 @@ class UnpairedFolders(UnpairedDataModule):
         super().__init__(root, size, batch_size, mirror)
         self.input_folder, self.target_folder = input_folder, target_folder
         if root:
-            self.source = self.source._replace(title=f"{self.root.resolve().name} (own pictures)")
+            self.source = self.source.named(self.root.resolve(), "pictures")
 
     def has(self, *names: str) -> bool:
         """Whether there are folders of these names."""
@@ -166,16 +167,20 @@ class CelebAAttribute(UnpairedDataModule):
         super().__init__(root, size, batch_size, mirror)
         self.attribute, self.reverse = attribute, reverse
 
+    @cached_property
+    def faces(self) -> CelebA:
+        """All faces."""
+        return CelebA(self.given_root, self.size)
+
     def attribute_index(self) -> int:
         """The index of the attribute among the labels of CelebA; raises UnknownName."""
-        names = CelebA(self.given_root, self.size).attributes
+        names = self.faces.attributes
         if self.attribute not in names:
             raise UnknownName("attribute", self.attribute, list(names))
         return names.index(self.attribute)
 
     def read(self, split: Split) -> Examples:
-        faces = CelebA(self.given_root, self.size)
-        pixels, labels = faces.examples(split)
+        pixels, labels = self.faces.examples(split)
         has = labels[:, self.attribute_index()].bool()
         sides = pixels[~has], pixels[has]
         return Examples(*(sides[::-1] if self.reverse else sides))

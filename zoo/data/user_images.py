@@ -1,6 +1,5 @@
 """The base of data modules of a user's own pictures."""
 
-import os
 import sys
 from abc import abstractmethod
 from pathlib import Path
@@ -62,18 +61,12 @@ class UserImages(ImageDataModule):
             )
         self.given_channels, self.unreadable = channels, unreadable
         if root:
-            self.source = self.source._replace(title=f"{self.root.resolve().name} (own pictures)")
+            self.source = self.source.named(self.root.resolve(), "pictures")
 
     @property
     def channels(self) -> int:  # type: ignore[override]
         """The argument, else the channels of the pictures; 3 without a root."""
         return self.given_channels or (3 if not self.given_root else self.inventory.channels)
-
-    @property
-    def statistics(self) -> Path:
-        """A folder below $ZOO_DATA: nothing is written to the folder of pictures."""
-        default = Path(os.environ.get("ZOO_DATA") or "data")
-        return (self.root if self.offline else default) / "statistics"
 
     def arguments(self) -> dict[str, object]:
         own = {"channels": self.given_channels, "unreadable": self.unreadable}
@@ -152,13 +145,3 @@ def to_gray(pixels: Tensor) -> Tensor:
     """The luma (n, 1, h, w) in uint8 of images (n, 3, h, w) in uint8."""
     chunks = pixels.split(256)  # products are in float32
     return torch.cat([(LUMA * x).sum(1, keepdim=True).round().to(torch.uint8) for x in chunks])
-
-
-def available_memory() -> int:
-    """Bytes of free memory; those of all memory, or 2^40, where the system does not report it."""
-    try:
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        return next(int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
-    except (OSError, StopIteration, ValueError):
-        pages = os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else 0
-        return pages * os.sysconf("SC_PAGE_SIZE") if pages else 2**40

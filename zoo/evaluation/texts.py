@@ -15,7 +15,6 @@ from zoo.data.module import ZooDataModule
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, rounded, take
 from zoo.metrics.ngrams import gzip_bits, ngram_nats
 
-END = "\n"
 ORDERS = 8  # of the longest n-gram
 ENOUGH = 5_000_000  # characters that n-grams are counted in
 
@@ -41,26 +40,20 @@ def line_bounds(
     assert isinstance(model, SupportsELBO)
     assert isinstance(data.modality, Text)
     values = take(data.examples("test"), protocol.images).values
-    end = data.modality.vocabulary.index(END)
+    in_line = data.modality.in_line
     with isolate_rng():
         torch.manual_seed(0)  # one sample of the latent for each line
         terms = map_batches(model, values, lambda x: torch.stack(model.elbo_terms(x), 1), "bounds")
     log_likelihood, divergence = terms.double().unbind(1)
-    characters = until_end(values, end).sum()
+    characters = in_line(values).sum()
     total = (divergence - log_likelihood).sum() / characters / math.log(2)
     shared: Record = {"split": "test", "real": len(values), "characters": int(characters)}
     record: Record = {"metric": "bits-per-character", "value": rounded(total), "unit": "bits"}
     yield record | {"bound": "upper"} | shared
     yield mean("divergence", divergence, "nats per line") | {"characters": int(characters)}
     train = data.examples("train").values
-    seen, unseen = (part[until_end(part, end)][None] for part in (train, values))
+    seen, unseen = (part[in_line(part)][None] for part in (train, values))
     yield from baselines(seen, unseen, data.modality)
-
-
-def until_end(lines: Tensor, end: int) -> Tensor:
-    """Whether each character of lines (n, length) is before, or is, the first end."""
-    ends = (lines == end).long()
-    return ends.cumsum(1) - ends == 0
 
 
 def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:

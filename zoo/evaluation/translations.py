@@ -41,6 +41,7 @@ CHUNK = 64  # pairs in one forward pass
 MOST = 100  # dB, of equal images
 DISTANCES = {"fd": frechet_between, "kd": kernel_distance}
 
+Translate = Callable[[Tensor], Tensor]
 Error = Callable[[Tensor, Tensor], Tensor]  # images (n, c, h, w) and targets to values (n,)
 
 
@@ -79,27 +80,40 @@ def attributes_of_faces(
 ) -> Iterator[Record]:
     """The share of attributes (n, attributes) that the attribute classifier of the data predicts
     correctly of outputs, with those of copied inputs and of real targets; none without one."""
+    if labels.ndim != 2:
+        return
+
+    def correct(present: Tensor) -> Tensor:
+        return (present == labels.bool()).double().mean(1)
+
+    yield from attribute_record("attribute-accuracy", correct, found, data, device)
+
+
+def attribute_record(
+    metric: str,
+    function: Callable[[Tensor], Tensor],
+    found: Translations,
+    data: ZooDataModule,
+    device: torch.device,
+    unit: str = "",
+) -> Iterator[Record]:
+    """The mean over outputs of a function of attributes (n, attributes) in bool, with those of
+    copied inputs and of real targets; none without an attribute classifier of the data."""
     name = next((name for name in spaces_of(data) if is_attribute_space(name)), None)
-    if name is None or labels.ndim != 2:
+    if name is None:
         return
     extractor = load_extractor(name, device)
     assert isinstance(extractor, AttributeFeatures)
 
-    def correct(images: Tensor) -> Tensor:
-        present = attributes_in(extractor, images, device)
-        return (present == labels.bool()).double().mean(1)
+    def values(images: Tensor) -> Tensor:
+        chunks = (extractor.probabilities(extractor(x.to(device))) for x in images.split(CHUNK))
+        return function(torch.cat([p.cpu() > 0.5 for p in chunks]))
 
-    record = mean("attribute-accuracy", correct(found.outputs))
+    record = mean(metric, values(found.outputs), unit)
     record["copied"], record["targets"] = (
-        rounded(correct(images).mean()) for images in (found.copies, found.targets)
+        rounded(values(images).mean()) for images in (found.copies, found.targets)
     )
     yield record | {"extractor": name, "extractor_sha256": extractor.sha256()}
-
-
-def attributes_in(extractor: AttributeFeatures, images: Tensor, device: torch.device) -> Tensor:
-    """Whether each image (n, c, h, w) in uint8 has each attribute: (n, attributes)."""
-    chunks = (extractor.probabilities(extractor(x.to(device))) for x in images.split(CHUNK))
-    return torch.cat([p.cpu() > 0.5 for p in chunks])
 
 
 def degraded(model: SupportsRestoration, images: Examples) -> Examples:
@@ -108,14 +122,21 @@ def degraded(model: SupportsRestoration, images: Examples) -> Examples:
     return Examples(torch.cat(chunks), images.values)
 
 
-@torch.no_grad()
 def translate_all(model: LightningModule, pairs: Examples, modality: Modality) -> Translations:
     """The translations of pairs with seed 0, on the CPU."""
     assert isinstance(model, SupportsTranslation)
-    outputs = []
-    for values in tqdm(pairs.values.split(CHUNK), "translations", leave=False, disable=None):
-        outputs.append(to_uint8(model.translate(modality.normalize(values.to(model.device)))).cpu())
-    return Translations(pairs.labels, torch.cat(outputs), copied(pairs.values, pairs.labels))
+    outputs = translated(model, modality, model.translate, pairs.values)
+    return Translations(pairs.labels, outputs, copied(pairs.values, pairs.labels))
+
+
+@torch.no_grad()
+def translated(
+    model: LightningModule, modality: Modality, function: Translate, values: Tensor
+) -> Tensor:
+    """The translations of stored images (n, c, h, w), in uint8 on the CPU."""
+    chunks = tqdm(values.split(CHUNK), "translations", leave=False, disable=None)
+    outputs = (function(modality.normalize(x.to(model.device))) for x in chunks)
+    return torch.cat([to_uint8(y).cpu() for y in outputs])
 
 
 def copied(inputs: Tensor, targets: Tensor) -> Tensor:

@@ -69,20 +69,20 @@ def predictive_score(train: Tensor, test: Tensor, steps: int, seed: int = 0) -> 
     step ahead, by a network trained on the series `train`. It sees the other columns, or the
     only one."""
     require("predictive-score", train, test)
+    train, test = train.float(), test.float()
     inputs = max(1, train.shape[2] - 1)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(seed)
         judge = Judge(inputs, units_of(train.shape[2]))
         optimizer = Adam(judge.parameters(), lr=1e-3)
         for _ in range(steps):
-            x = random_batch(train.float())
+            x = random_batch(train)
             loss = l1_loss(judge.steps(x[:, :-1, :inputs]).sigmoid(), x[:, 1:, -1])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
     with torch.no_grad():
-        x = test.float()
-        return float(l1_loss(judge.steps(x[:, :-1, :inputs]).sigmoid(), x[:, 1:, -1]))
+        return float(l1_loss(judge.steps(test[:, :-1, :inputs]).sigmoid(), test[:, 1:, -1]))
 
 
 def random_batch(series: Tensor) -> Tensor:

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from zoo.files import atomic_write
+from zoo.plotting.shapes import SURFACE
 
-SURFACE = 0.5  # occupancy from which a voxel is filled
 GAP = 0.25  # of the size, between two shapes
 SIDES = (  # the corners of the face of a voxel toward +x, then toward +y and +z by rotation
     (1, 0, 0), (1, 1, 0), (1, 1, 1), (1, 0, 1),

@@ -10,7 +10,7 @@ SIDE, DEPTH = 96, 112  # pixels of a view, and points along a ray
 REACH = 1.45, 1.75  # half of the length of a side and of a ray; a cube reaches to 1
 AZIMUTH, ELEVATION = math.radians(35), math.radians(25)  # of the camera
 LIGHT = (-0.4, -0.5, 0.77)  # toward the light: right, down and toward the camera
-SURFACE = 0.5  # occupancy where a shape begins
+SURFACE = 0.5  # occupancy above which a voxel is filled
 CHUNK = 16  # shapes at a time, in little memory
 
 
@@ -21,9 +21,8 @@ def shaded_views(shapes: Tensor) -> Tensor:
     The surface is where smoothed occupancies pass 0.5, lit by one light from the upper left.
     """
     x = shapes.detach().float().cpu().nan_to_num().clamp(0, 1)
-    return (
-        torch.cat([view(some) for some in x.split(CHUNK)]) if len(x) else x.new_empty(0, 1, 80, 80)
-    )
+    views = [view(some) for some in x.split(CHUNK)]
+    return torch.cat(views) if len(x) else x.new_empty(0, 1, SIDE, SIDE)
 
 
 def view(x: Tensor) -> Tensor:

@@ -5,7 +5,6 @@ given frames; a forecaster, which begins with its states, predicts the frames th
 """
 
 from itertools import pairwise
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -54,8 +53,6 @@ class ConvLSTM(ZooModule):
 
     Raises BadRecipe unless `size` is a multiple of 4 and `kernel` is odd.
     """
-
-    inference_modules: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(
         self,

@@ -15,12 +15,11 @@ from zoo.checks import check_tokens
 from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import LatentVariableModel
 from zoo.core.modality import Text
+from zoo.core.modality.text import END
 from zoo.core.module import eval_in_chunks, eval_mode
 from zoo.errors import BadInput, BadRecipe
 from zoo.layers.precision import at_least_float32
 from zoo.layers.recurrent import LSTM, State
-
-END = "\n"  # ends a line, and fills it up to its length
 
 
 class SentenceVAE(LatentVariableModel):
@@ -90,12 +89,7 @@ class SentenceVAE(LatentVariableModel):
             before = before.masked_fill(dropped, self.tokens)
         logits, _ = self.write(before, z)
         nats = cross_entropy(logits.movedim(2, 1), x, reduction="none")
-        return -(nats * self.in_line(x)).sum(1)
-
-    def in_line(self, x: Tensor) -> Tensor:
-        """Whether each character of lines (n, length) is before, or is, the first end."""
-        ends = (x == self.end).long()
-        return ends.cumsum(1) - ends == 0
+        return -(nats * self.modality.in_line(x)).sum(1)
 
     def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Log-likelihood and KL divergence of each line (n, length), two tensors (n,) in nats."""
@@ -148,4 +142,4 @@ class SentenceVAE(LatentVariableModel):
                 before = logits[:, -1].argmax(1, keepdim=True)
                 found.append(before)
         line = torch.cat(found, 1)
-        return torch.where(self.in_line(line), line, self.end)
+        return torch.where(self.modality.in_line(line), line, self.end)

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from zoo.checks import Shape, check_clips
 from zoo.core.modality.base import Mismatch, Modality
-from zoo.core.modality.images import compare_pictures, normalize
+from zoo.core.modality.images import compare_pictures, normalize, shape_mismatch
 from zoo.plotting import pictures
 from zoo.plotting.clips import film_strips, save_gif
 
@@ -47,12 +47,8 @@ class Clips(Modality):
     def mismatch(self, data: Modality) -> Mismatch | None:
         if not isinstance(data, Clips):
             return self.other_kind(data)
-        for name, wanted, found in zip(
-            ("channels", "size", "size"), self.shape, data.shape, strict=True
-        ):
-            if wanted != found:
-                reason = f"{name} of the data must be {wanted}, as the model has it, got {found}"
-                return Mismatch(reason, f"Set --model.init_args.{name} {found}")
+        if data.shape != self.shape:
+            return shape_mismatch((self.shape,), data.shape)
         return self.first_difference(data, ("frames", "given"))
 
     def images(self, samples: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from zoo.errors import BadInput, ZooError
 from zoo.files import atomic_write
 from zoo.text import brief, plain
 
+END = "\n"  # of a line
 LENGTH = 64  # characters of a toy text whose length is free
 
 
@@ -70,6 +71,11 @@ class Text(Modality):
         index = torch.zeros(sys.maxunicode + 1, dtype=torch.int32)
         index[code_points(self.vocabulary)] = torch.arange(len(self.vocabulary), dtype=torch.int32)
         return index[code_points(text)].long()
+
+    def in_line(self, indices: Tensor) -> Tensor:
+        """Whether each character of lines (n, length) is before, or is, the first end of a line."""
+        ends = (indices == self.vocabulary.index(END)).long()
+        return ends.cumsum(1) - ends == 0
 
     def decode(self, indices: Tensor) -> list[str]:
         """Texts of indices (n, length)."""

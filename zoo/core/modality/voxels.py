@@ -11,7 +11,7 @@ from zoo.checks import check_voxels
 from zoo.core.modality.base import Mismatch, Modality
 from zoo.core.modality.images import compare_pictures
 from zoo.plotting import meshes, pictures
-from zoo.plotting.shapes import shaded_views
+from zoo.plotting.shapes import SURFACE, shaded_views
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Voxels(Modality):
         return values.float()
 
     def store(self, samples: Tensor) -> Tensor:
-        return (samples > 0.5).to(torch.uint8)
+        return (samples > SURFACE).to(torch.uint8)
 
     def check(self, samples: Tensor) -> None:
         check_voxels(samples, self.size)
