@@ -9,7 +9,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, mse_loss
 from torch.optim import SGD, Adam
 
 from zoo.core.modality import Series
-from zoo.core.series_models import SeriesModel
+from zoo.core.series_models import SeriesGenerator
 from zoo.data import CSVSeries, Sines
 from zoo.errors import BadRecipe
 from zoo.sequences import RecurrentGAN, TimeGAN
@@ -132,7 +132,7 @@ def test_the_baseline_is_its_algorithm() -> None:
 
 
 @pytest.mark.parametrize("kind", [TimeGAN, RecurrentGAN])
-def test_samples_are_series(kind: type[SeriesModel]) -> None:
+def test_samples_are_series(kind: type[SeriesGenerator]) -> None:
     model = kind(6, MODALITY.ranges, width=4)
     samples = model.sample(300, seed=0)
     assert samples.shape == (300, 6, 2)
@@ -143,7 +143,7 @@ def test_samples_are_series(kind: type[SeriesModel]) -> None:
 
 
 @pytest.mark.parametrize("kind", [TimeGAN, RecurrentGAN])
-def test_columns_come_from_the_data(kind: type[SeriesModel]) -> None:
+def test_columns_come_from_the_data(kind: type[SeriesGenerator]) -> None:
     model, data = kind(width=4), Sines(batch_size=100)
     trainer = Trainer(
         max_steps=1, accelerator="cpu", logger=False, enable_checkpointing=False,

@@ -1,4 +1,4 @@
-"""The base class of generators of series."""
+"""Base classes of models of series, and of their generators from noise."""
 
 from abc import ABC, abstractmethod
 
@@ -13,21 +13,12 @@ from zoo.layers.precision import at_least_float32
 
 
 class SeriesModel(ZooModule, ABC):
-    """Generates series of the arguments `length` and `ranges`, which are those of the data unless
-    they are given: a subclass builds its networks in `build`, and defines `generate`."""
+    """A model of series of the arguments `length` and `ranges`, which are those of the data unless
+    they are given: a subclass builds its networks in `build`."""
 
     @abstractmethod
     def build(self, columns: int) -> None:
         """Build the networks for a number of columns."""
-
-    @abstractmethod
-    def generate(self, z: Tensor) -> Tensor:
-        """Noise z (n, length, latent) to series (n, length, columns) in [0, 1]."""
-
-    @property
-    @abstractmethod
-    def latent_size(self) -> int:
-        """Numbers of noise at each step."""
 
     def configure_model(self) -> None:
         """Build the networks for the columns of the data, unless `ranges` are given."""
@@ -50,6 +41,19 @@ class SeriesModel(ZooModule, ABC):
     @property
     def modality(self) -> Series:
         return Series(self.hparams["length"], self.hparams["ranges"] or {})
+
+
+class SeriesGenerator(SeriesModel):
+    """Generates series from noise at each step: a subclass also defines `generate`."""
+
+    @abstractmethod
+    def generate(self, z: Tensor) -> Tensor:
+        """Noise z (n, length, latent) to series (n, length, columns) in [0, 1]."""
+
+    @property
+    @abstractmethod
+    def latent_size(self) -> int:
+        """Numbers of noise at each step."""
 
     def noise(self, n: int, seed: int | None = None) -> Tensor:
         """Noise (n, length, latent), uniform in [0, 1] and independent at each step. A seed gives

@@ -7,6 +7,7 @@ from zoo.data.chorales import JSBChorales
 from zoo.data.cifar10 import CIFAR10
 from zoo.data.clips import ClipFolder, MovingMNIST
 from zoo.data.digits import Digits
+from zoo.data.ecg5000 import ECG5000
 from zoo.data.edges2photos import Edges2Photos
 from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
@@ -27,6 +28,7 @@ from zoo.data.unpaired import CelebAAttribute, UnpairedFolders
 __all__ = [
     "BSDS",
     "CIFAR10",
+    "ECG5000",
     "MNIST",
     "Adult",
     "AudioFolder",

@@ -59,7 +59,7 @@ from zoo.evaluation.likelihood import (
 from zoo.evaluation.likelihood import log_likelihood as nll
 from zoo.evaluation.records import Protocol, Record, map_batches, mean, take
 from zoo.evaluation.samples import sample_metrics
-from zoo.evaluation.series import series_metrics
+from zoo.evaluation.series import reconstruction_metrics, series_metrics
 from zoo.evaluation.tables import table_metrics
 from zoo.evaluation.texts import line_bounds, music_rates, text_rates
 from zoo.evaluation.translations import translation_metrics
@@ -149,6 +149,7 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsSampling, Voxels, sample_metrics),
     Metrics(SupportsSampling, Table, table_metrics),
     Metrics(SupportsSampling, Series, series_metrics),
+    Metrics(SupportsReconstruction, Series, reconstruction_metrics),
     Metrics(SupportsELBO, Images, density_likelihood),
     Metrics(SupportsReconstruction, Images, on_test(reconstruction_error)),
     Metrics(SupportsReconstruction, Images, anomaly_detection),

@@ -1,13 +1,23 @@
-"""Metrics of synthetic series, each with that of real series beside it."""
+"""Metrics of synthetic series and of reconstructed ones, with what they compare to beside them."""
 
 from collections.abc import Iterator
 
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.protocols import SupportsSampling
+from zoo.core.protocols import SupportsReconstruction, SupportsSampling
+from zoo.data.arrays import Examples
 from zoo.data.module import ZooDataModule
-from zoo.evaluation.records import Protocol, Record, over_seeds, skip_if_not_measurable
+from zoo.evaluation.records import (
+    Protocol,
+    Record,
+    map_batches,
+    mean,
+    over_seeds,
+    rounded,
+    skip_if_not_measurable,
+)
+from zoo.metrics.codes import anomaly_auroc
 from zoo.metrics.series import discriminative_score, predictive_score, units_of
 
 WIDE = 24  # units of a second discriminator, which sees more than that of the paper
@@ -17,10 +27,10 @@ def series_metrics(
     model: LightningModule, data: ZooDataModule, protocol: Protocol
 ) -> Iterator[Record]:
     """Discriminative and predictive scores, means over seeds, of as many samples as there are
-    training series, at most as many as the protocol has images."""
+    training series, at most as many as the protocol has images. Anomalies do not count."""
     assert isinstance(model, SupportsSampling)
     train, test = (
-        data.modality.normalize(data.examples(split).values[: protocol.images])
+        data.modality.normalize(normal(data.examples(split))[: protocol.images])
         for split in ("train", "test")
     )
     runs = []
@@ -51,3 +61,33 @@ def measured(
         with skip_if_not_measurable(name):
             value = predictive_score(others, test, predicts, seed)
             yield {"metric": name, "value": value, **shared, "fake": len(others)}
+
+
+def normal(examples: Examples) -> Tensor:
+    """The values that are no anomalies, whose labels are not 0."""
+    values, labels = examples
+    return values[labels == 0] if labels.ndim == 1 else values
+
+
+def reconstruction_metrics(
+    model: LightningModule, data: ZooDataModule, protocol: Protocol
+) -> Iterator[Record]:
+    """The mean squared error of reconstructed normal test series. Where the test split has
+    anomalies, the AUROC with which the error detects them, and that of the squared distance to the
+    mean of the training series."""
+    assert isinstance(model, SupportsReconstruction)
+    reconstruct, test = model.reconstruct, data.examples("test")
+    errors = map_batches(
+        model, test.values, lambda x: (reconstruct(x) - x).square().mean((1, 2)), "reconstructions"
+    )
+    is_anomaly = test.labels > 0 if test.labels.ndim == 1 else errors < 0
+    yield mean("mse", errors[~is_anomaly], "squared error of a number in [0, 1]")
+    if not is_anomaly.any():
+        return
+    center = data.modality.normalize(data.examples("train").values).mean(0)
+    distances = (data.modality.normalize(test.values) - center).square().mean((1, 2))
+    for name, scores in (("anomaly-auroc", errors), ("anomaly-auroc-mean", distances)):
+        with skip_if_not_measurable(name):
+            value = rounded(anomaly_auroc(scores, is_anomaly.long(), 1))
+            record: Record = {"metric": name, "value": value, "anomalies": int(is_anomaly.sum())}
+            yield record | {"split": "test", "real": len(scores)}

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam, Optimizer
 from zoo.core.adversarial import AdversarialModule
 from zoo.core.arguments import Count, Width
 from zoo.core.modality.series import Ranges
-from zoo.core.series_models import SeriesModel
+from zoo.core.series_models import SeriesGenerator
 from zoo.layers.recurrent import LSTM
 from zoo.losses.adversarial import non_saturating
 
@@ -27,7 +27,7 @@ class RecurrentNet(nn.Module):
         return self.head(self.lstm(x)[0])
 
 
-class RecurrentGAN(AdversarialModule, SeriesModel):
+class RecurrentGAN(AdversarialModule, SeriesGenerator):
     """Recurrent GAN with the defaults of the authors' code: 100 units, five latents a step, SGD for
     the discriminator and Adam for the generator. `length` and `ranges` are those of the data."""
 

@@ -14,7 +14,7 @@ from zoo.core.adversarial import AdversarialModule
 from zoo.core.arguments import Count, Depth, Width
 from zoo.core.modality.series import Ranges
 from zoo.core.schedules import finite_steps
-from zoo.core.series_models import SeriesModel
+from zoo.core.series_models import SeriesGenerator
 from zoo.losses.adversarial import non_saturating
 
 SURE = 0.15  # loss below which the discriminator waits for the generator
@@ -40,7 +40,7 @@ class BoundedGRU(StackedGRU):
         return super().forward(x).sigmoid()
 
 
-class TimeGAN(AdversarialModule, SeriesModel):
+class TimeGAN(AdversarialModule, SeriesGenerator):
     """TimeGAN with the paper's defaults: sequences of 24 steps, three layers of 24 units.
 
     `gamma` weights the latent series that the supervisor has not seen, `supervised_weight` the

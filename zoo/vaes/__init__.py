@@ -6,6 +6,7 @@ from zoo.vaes.conditional_vae import ConditionalVAE
 from zoo.vaes.free_bits import FreeBitsVAE
 from zoo.vaes.iwae import IWAE
 from zoo.vaes.rae import RAE
+from zoo.vaes.recurrent_vae import RecurrentVAE
 from zoo.vaes.sentence_vae import SentenceVAE
 from zoo.vaes.vae import VAE
 from zoo.vaes.vamp import VampVAE
@@ -25,6 +26,7 @@ __all__ = [
     "BetaVAE",
     "ConditionalVAE",
     "FreeBitsVAE",
+    "RecurrentVAE",
     "SentenceVAE",
     "VampVAE",
     "WarmUpVAE",
