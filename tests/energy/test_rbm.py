@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from loops import fit, one_thread
+from PIL import Image
 from torch.optim import SGD
 from toys import fails
 
@@ -15,6 +16,7 @@ from zoo.cli import main
 from zoo.data import FixedBinarizedMNIST
 from zoo.data.binarized import COUNTS, pack
 from zoo.energy import RBM
+from zoo.energy.rbm import SAMPLING_STEPS
 from zoo.errors import MissingData, UnknownName
 from zoo.layers.visible_units import Kind
 from zoo.metrics.annealing import (
@@ -186,6 +188,22 @@ def test_filters_are_a_picture(tmp_path: Path) -> None:
     main(["filters", str(tmp_path / "rbm.safetensors"), "--to", str(target)])
     assert target.stat().st_size > 0
     assert "vae-digits" in fails("filters", "vae-digits")
+
+
+def test_chains_are_a_film(tmp_path: Path) -> None:
+    """Samples are the ends of chains of so many steps."""
+    model = small(size=8).eval()
+    film = model.gibbs_chains(3, frames=2, every=SAMPLING_STEPS, seed=0)
+    assert film.shape == (3, 2, 1, 8, 8)
+    assert torch.equal(film[:, 1], model.sample(3, seed=0))
+    zoo.save(model, tmp_path / "rbm.safetensors")
+    command = ["chains", str(tmp_path / "rbm.safetensors"), "-n", "4", "--frames", "3", "--to"]
+    main([*command, str(tmp_path / "chains.gif")])
+    with Image.open(tmp_path / "chains.gif") as gif:
+        assert gif.n_frames == 3
+    main([*command, str(tmp_path / "chains.png")])
+    assert "chains.txt" in fails(*command, "chains.txt")
+    assert "vae-digits" in fails("chains", "vae-digits")
 
 
 def test_likelihood_and_partition_function_are_measured() -> None:

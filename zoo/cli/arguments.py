@@ -5,6 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from zoo.errors import ZooError
+from zoo.files import expand_user
+
 Add = Callable[..., argparse.Action]
 
 
@@ -24,6 +27,13 @@ def add_output(add: Add, to: Path) -> None:
     """Add the arguments of commands that run a model and write a file."""
     add("--to", type=Path, default=to, help=f"output file ({to})")
     add("--device", help="cpu, cuda or mps (cpu)")
+
+
+def film_path(to: Path) -> Path:
+    """The file of a film or of film strips; raises ZooError unless it is .gif or .png."""
+    if to.suffix not in (".gif", ".png"):
+        raise ZooError(f"--to must end in .gif or .png, got {to}. Name such a file")
+    return expand_user(to)
 
 
 def seed(text: str) -> int:

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zoo.cli.arguments import AddCommand, add_output, positive
+from zoo.cli.arguments import AddCommand, add_output, film_path, positive
 from zoo.errors import ZooError
 from zoo.files import expand_user
 from zoo.pretrained import catalog
@@ -31,9 +31,7 @@ def predict(options: Namespace) -> None:
     from zoo.core.modality import Clips, modality_of
     from zoo.core.protocols import SupportsPrediction
 
-    target = expand_user(options.to)
-    if target.suffix not in (".gif", ".png"):
-        raise ZooError(f"--to must end in .gif or .png, got {options.to}. Name such a file")
+    target = film_path(options.to)
     model = catalog.load(options.name, options.device)
     modality = modality_of(model)
     if not isinstance(model, SupportsPrediction) or not isinstance(modality, Clips):

@@ -81,6 +81,15 @@ class HasFilters(Protocol):
 
 
 @runtime_checkable
+class HasGibbsChains(Protocol):
+    """Draws samples by Gibbs chains."""
+
+    def gibbs_chains(self, n: int, frames: int, every: int, seed: int | None = None) -> Tensor:
+        """Clips (n, frames, channels, size, size) in [-1, 1] of n chains, a frame after each
+        `every` steps."""
+
+
+@runtime_checkable
 class SupportsEncoding(Protocol):
     """Encodes images (n, channels, size, size) as codes (n, latent)."""
 

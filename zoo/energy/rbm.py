@@ -181,3 +181,14 @@ class RBM(ZooModule):
         """Images (n, channels, size, size) in [-1, 1] after 1,000 Gibbs steps of n chains: the mean
         pixels of the last step."""
         return torch.cat([*self.sample_chunks(n, seed)])
+
+    @torch.no_grad()
+    def gibbs_chains(self, n: int, frames: int, every: int, seed: int | None = None) -> Tensor:
+        """Clips (n, frames, channels, size, size) in [-1, 1] of n Gibbs chains from independent
+        units: the mean pixels after each `every` steps; a seed fixes them."""
+        generator = seeded(n, seed)
+        v, found = self.units.draw(self.mean.expand(n, -1), generator), list[Tensor]()
+        for _ in range(frames):
+            found.append(self.to_images(self.visible_mean(self.hidden_mean(v))))
+            v = self.gibbs(v, every, generator)
+        return torch.stack(found, 1)
