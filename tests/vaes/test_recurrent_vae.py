@@ -49,7 +49,9 @@ def fabius_2014(model: RecurrentVAE) -> None:
         state = h[None].contiguous(), c[None].contiguous()
         nats = torch.zeros(N)
         for t in range(6):
-            features, state = model.decoder.lstm(z[:, None], state)
+            angles = np.pi * t / 5 * torch.tensor([1, 2, 4, 8, 16])
+            position = torch.cat([angles.sin(), angles.cos()]).float().expand(N, -1)
+            features, state = model.decoder.lstm(torch.cat([z, position], 1)[:, None], state)
             mu = model.decoder.head(features)[:, 0].sigmoid()
             nats = (
                 nats

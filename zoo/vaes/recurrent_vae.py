@@ -4,6 +4,8 @@ A recurrent network reads a series into a latent; another one, started from the 
 the series. Series unlike those of the training are reconstructed worse, which detects anomalies.
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
@@ -18,6 +20,8 @@ from zoo.errors import BadRecipe
 from zoo.layers.precision import at_least_float32
 from zoo.layers.recurrent import LSTM
 from zoo.vaes.vae import diagonal_normal
+
+FREQUENCIES = (1, 2, 4, 8, 16)  # half periods in a series, by which the decoder knows the step
 
 
 class SeriesEncoder(nn.Module):
@@ -36,16 +40,23 @@ class SeriesEncoder(nn.Module):
 class SeriesDecoder(nn.Module):
     """Map latents (n, latent) to series (n, length, columns) in (0, 1)."""
 
+    positions: Tensor
+
     def __init__(self, latent: int, width: int, length: int, columns: int) -> None:
         super().__init__()
-        self.length = length
         self.start = nn.Linear(latent, 2 * width)
-        self.lstm = LSTM(latent, width, batch_first=True)
+        self.lstm = LSTM(latent + 2 * len(FREQUENCIES), width, batch_first=True)
         self.head = nn.Linear(width, columns)
+        angles = torch.linspace(0, math.pi, length)[:, None] * torch.tensor(FREQUENCIES)
+        positions = torch.cat([angles.sin(), angles.cos()], 1)
+        self.register_buffer("positions", positions, persistent=False)
 
     def forward(self, z: Tensor) -> Tensor:
         h, c = (state.contiguous() for state in self.start(z).tanh()[None].chunk(2, 2))
-        features, _ = self.lstm(z[:, None].expand(-1, self.length, -1), (h, c))
+        latents = z[:, None].expand(-1, len(self.positions), -1)
+        features, _ = self.lstm(
+            torch.cat([latents, self.positions.to(z).expand(len(z), -1, -1)], 2), (h, c)
+        )
         return self.head(features).sigmoid()
 
 
@@ -53,10 +64,11 @@ class RecurrentVAE(LatentVariableModel, SeriesModel):
     """VAE of series (n, length, columns) in [0, 1], the range of each column; `length` and `ranges`
     are those of the data.
 
-    LSTMs stand in place of the paper's tanh units, and the decoder sees the latent at each step in
-    place of its last output. The likelihood is a normal density with standard deviation `noise`;
-    `warm_up` is the share of the training in which the weight of the KL divergence rises to 1.
-    Raises BadRecipe for other shares, and for a deviation that is not positive.
+    LSTMs stand in place of the paper's tanh units. At each step the decoder sees the latent and the
+    position in place of its last output, or it learns the shape of long series too slowly. The
+    likelihood is a normal density with standard deviation `noise`; `warm_up` is the share of the
+    training in which the weight of the KL divergence rises to 1. Raises BadRecipe for other shares,
+    and for a deviation that is not positive.
     """
 
     def __init__(
