@@ -40,24 +40,24 @@ class SeriesEncoder(nn.Module):
 class SeriesDecoder(nn.Module):
     """Map latents (n, latent) to series (n, length, columns) in (0, 1)."""
 
-    positions: Tensor
-
     def __init__(self, latent: int, width: int, length: int, columns: int) -> None:
         super().__init__()
+        self.length = length
         self.start = nn.Linear(latent, 2 * width)
         self.lstm = LSTM(latent + 2 * len(FREQUENCIES), width, batch_first=True)
         self.head = nn.Linear(width, columns)
-        angles = torch.linspace(0, math.pi, length)[:, None] * torch.tensor(FREQUENCIES)
-        positions = torch.cat([angles.sin(), angles.cos()], 1)
-        self.register_buffer("positions", positions, persistent=False)
 
     def forward(self, z: Tensor) -> Tensor:
         h, c = (state.contiguous() for state in self.start(z).tanh()[None].chunk(2, 2))
-        latents = z[:, None].expand(-1, len(self.positions), -1)
-        features, _ = self.lstm(
-            torch.cat([latents, self.positions.to(z).expand(len(z), -1, -1)], 2), (h, c)
-        )
+        latents = z[:, None].expand(-1, self.length, -1)
+        positions = self.positions().to(z).expand(len(z), -1, -1)
+        features, _ = self.lstm(torch.cat([latents, positions], 2), (h, c))
         return self.head(features).sigmoid()
+
+    def positions(self) -> Tensor:
+        """Sines and cosines (length, 2 * frequencies) of the steps."""
+        angles = torch.linspace(0, math.pi, self.length)[:, None] * torch.tensor(FREQUENCIES)
+        return torch.cat([angles.sin(), angles.cos()], 1)
 
 
 class RecurrentVAE(LatentVariableModel, SeriesModel):
