@@ -16,8 +16,10 @@ from zoo.pretrained.catalog import HOME
 FOLDER = HOME / "docs" / "thumbnails"
 SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
 LEFT_OUT = (
+    "bach-bot-jsb-chorales",  # piano rolls are not squares
     "rbm-cd1-binarized-mnist",  # most of its samples are black
-    "timegan-stock-prices",  # charts are not squares
+    "recurrent-vae-ecg5000",  # charts are not squares
+    "timegan-stock-prices",
 )
 ON_WHITE = {"3d-gan-chairs": shapes.SIDE + 2}  # cells of samples that have no visible border
 
