@@ -6,7 +6,7 @@ from loops import Batch, assert_same, fit, one_thread
 from torch import Tensor
 from torch.optim import SGD
 
-from zoo.core.protocols import Classifier, SupportsSampling
+from zoo.core.protocols import Classifier, SupportsClasses
 from zoo.energy import DeepBeliefNetwork
 from zoo.errors import BadInput, BadRecipe
 from zoo.layers.binary import BinaryLayer
@@ -17,7 +17,7 @@ N, SIZE, CLASSES = 6, 3, 2
 
 def toy(widths: tuple[int, ...] = (5, 4), scale: float = 1.0) -> DeepBeliefNetwork:
     torch.manual_seed(0)
-    model = DeepBeliefNetwork(SIZE, 1, CLASSES, widths, memory=7, steps=2)
+    model = DeepBeliefNetwork(SIZE, 1, CLASSES, widths, memory=7, steps=(2, 1, 3))
     with torch.no_grad():
         for p in model.parameters():
             p.mul_(scale)
@@ -46,6 +46,7 @@ def hinton_2006(model: DeepBeliefNetwork, data: list[Batch]) -> None:
     """CD-1 for each of three RBMs, then the up-down algorithm of appendix B, by sums over the
     batch."""
     optimizer = SGD(model.parameters(), 0.05, momentum=0.5)
+    numbers = iter((2, 1, 3))  # of Gibbs steps
     stages = [0, 0, 0, 1, 1, 2, 2, 3, 3, 3]  # seven of ten steps are greedy
     for (x, y), stage in zip(data, stages, strict=True):
         optimizer.zero_grad()
@@ -66,13 +67,14 @@ def hinton_2006(model: DeepBeliefNetwork, data: list[Batch]) -> None:
         optimizer.param_groups[0]["lr"] = 0.01
         h1 = coin(model.recognition[0].up(v))
         h2 = coin(model.recognition[1].up(h1))
+        model.mean.mul_(0.99).add_(0.01 * h2.mean(0))
         for layer, below, above in zip(model.generation, (v, h1), (h1, h2), strict=True):
             p = (above @ layer.weight + layer.visible_bias).sigmoid()
             layer.weight.grad = torch.einsum("nh,nv->hv", above, p - below) / N
             layer.visible_bias.grad = (p - below).mean(0)
         top = torch.cat([h2, label], 1)
         first = h = model.memory.up(top)
-        for _ in range(2):
+        for _ in range(next(numbers)):
             p = softened(model.memory, coin(h), CLASSES)
             cumulative = p[:, -CLASSES:].cumsum(1)
             u = torch.rand(N, 1) * cumulative[:, -1:]
@@ -146,9 +148,11 @@ def test_a_label_is_held_fixed() -> None:
 def test_it_classifies_and_samples() -> None:
     model = toy()
     assert isinstance(model, Classifier)
-    assert isinstance(model, SupportsSampling)
+    assert isinstance(model, SupportsClasses)
     assert_same({"a": model.sample(3, seed=1)}, {"a": model.sample(3, seed=1)})
     with pytest.raises(BadRecipe, match="widths"):
         DeepBeliefNetwork(SIZE, widths=())
+    with pytest.raises(BadRecipe, match="steps"):
+        DeepBeliefNetwork(SIZE, steps=(3, 0))
     with pytest.raises(BadRecipe, match="labels"):
         fit(toy(), batches=[(x, torch.empty(N, 0)) for x, _ in batches(1)])

@@ -9,9 +9,13 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.latent_models import ConditionalModel
 from zoo.core.modality import Clips, Images, Modality, normalize
-from zoo.core.protocols import SupportsPrediction, SupportsSampling, SupportsTranslation
+from zoo.core.protocols import (
+    SupportsClasses,
+    SupportsPrediction,
+    SupportsSampling,
+    SupportsTranslation,
+)
 from zoo.core.restoration import SupportsRestoration
 from zoo.errors import ZooError
 from zoo.plotting import pictures
@@ -90,7 +94,7 @@ def weights_preview(model: LightningModule) -> Preview:
 
 def columns_of(model: LightningModule, modality: Modality) -> int:
     """How many samples stand side by side: one for each class of a conditional model."""
-    return model.hparams["classes"] if isinstance(model, ConditionalModel) else modality.columns
+    return int(model.hparams["classes"]) if isinstance(model, SupportsClasses) else modality.columns
 
 
 def prediction_preview(

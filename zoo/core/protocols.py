@@ -29,6 +29,14 @@ class SupportsChunkedSampling(SupportsSampling, Protocol):
 
 
 @runtime_checkable
+class SupportsClasses(SupportsSampling, Protocol):
+    """Draws samples of classes, without labels those of `cyclic_labels`; has `hparams.classes`."""
+
+    def cyclic_labels(self, n: int) -> Tensor:
+        """Labels (n,) that cycle through the classes."""
+
+
+@runtime_checkable
 class SupportsTranslation(Protocol):
     """Maps examples of one domain to another: sketches to photos, gray to color."""
 

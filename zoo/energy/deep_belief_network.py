@@ -23,7 +23,8 @@ from zoo.layers.visible_units import bernoulli
 
 GREEDY = 0.7  # share of the training in which the layers are learned one by one
 MOMENTUM = 0.5
-SAMPLING_STEPS = 500  # of Gibbs sampling in the memory
+FORGET = 0.01  # share of a batch in the running mean of the features
+SAMPLING_STEPS = 500  # of Gibbs sampling in the memory, from the mean features
 
 
 class DeepBeliefNetwork(ZooModule):
@@ -31,9 +32,12 @@ class DeepBeliefNetwork(ZooModule):
     units, then a memory of `memory` units above the last of them and the label.
 
     The first seven tenths of the training learn the layers greedily, each for an equal share, by
-    contrastive divergence with one Gibbs step; the rest is up-down learning with `steps` Gibbs
-    steps in the memory. Raises BadRecipe without layers below the memory.
+    contrastive divergence with one Gibbs step; the rest is up-down learning, with the numbers
+    `steps` of Gibbs steps in the memory for equal shares of it (section 5). Raises BadRecipe
+    without layers below the memory, and for numbers below 1.
     """
+
+    mean: Tensor
 
     def __init__(
         self,
@@ -42,7 +46,7 @@ class DeepBeliefNetwork(ZooModule):
         classes: Count = 10,
         widths: tuple[int, ...] = (500, 500),
         memory: Width = 2000,
-        steps: Count = 3,
+        steps: tuple[int, ...] = (3, 6, 10),
         greedy_lr: float = 0.05,
         lr: float = 0.01,
         weight_decay: float = 2e-4,
@@ -52,11 +56,14 @@ class DeepBeliefNetwork(ZooModule):
         self.automatic_optimization = False
         if not widths or min(widths) < 1:
             raise BadRecipe(f"widths must be layers of >= 1 units, got {widths}. Set (500, 500)")
+        if not steps or min(steps) < 1:
+            raise BadRecipe(f"steps must be numbers >= 1, got {steps}. Set (3, 6, 10)")
         self.shape = (channels, size, size)
         sizes = [channels * size**2, *widths]
         self.recognition = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
         self.generation = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
         self.memory = BinaryLayer(widths[-1] + classes, memory)
+        self.register_buffer("mean", torch.full((widths[-1],), 0.5))  # of the features
 
     def to_units(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] as probabilities (n, pixels)."""
@@ -71,6 +78,12 @@ class DeepBeliefNetwork(ZooModule):
         """The current stage, from 0."""
         greedy = self.stages - 1
         return min(greedy, int(self.progress() / GREEDY * greedy))
+
+    def gibbs_steps(self) -> int:
+        """Gibbs steps in the memory at this point of up-down learning."""
+        steps = self.hparams["steps"]
+        index = int(len(steps) * (self.progress() - GREEDY) / (1 - GREEDY))
+        return int(steps[min(index, len(steps) - 1)])
 
     @torch.no_grad()
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
@@ -149,6 +162,7 @@ class DeepBeliefNetwork(ZooModule):
         states = [v]
         for layer in self.recognition:
             states.append(bernoulli(layer.up(states[-1])))
+        self.mean.lerp_(states[-1].mean(0), FORGET)
         for layer, below, above in zip(self.generation, states, states[1:], strict=False):
             error = layer.down(above) - below
             self.set_gradient(layer.weight, above.T @ error / len(v))
@@ -157,7 +171,7 @@ class DeepBeliefNetwork(ZooModule):
         top = torch.cat([states[-1], y], 1)
         h = self.memory.up(top)
         model, h_model = top, h
-        for _ in range(self.hparams["steps"]):
+        for _ in range(self.gibbs_steps()):
             model = self.draw(self.visible(self.memory, bernoulli(h_model)))
             h_model = self.memory.up(model)
         self.ascend(self.memory, (top, h), (model, h_model))
@@ -204,21 +218,24 @@ class DeepBeliefNetwork(ZooModule):
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
         return self.logits(self.features(x))
 
+    def cyclic_labels(self, n: int) -> Tensor:
+        """Labels (n,) that cycle through the classes."""
+        return torch.arange(n, device=self.device) % self.hparams["classes"]
+
     @torch.no_grad()
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] that the memory dreams of with the labels
-        (n,) held fixed, by default each class in turn: mean pixels after 500 Gibbs steps. Raises
+        (n,) held fixed, by default `cyclic_labels`: mean pixels after 500 Gibbs steps. Raises
         BadInput for labels that are not classes."""
         generator, classes = seeded(n, seed), self.hparams["classes"]
-        cyclic = torch.arange(n) % classes
-        chosen = cyclic if labels is None else checked_labels(labels, n, classes).cpu()
-        y = one_hot(chosen, classes).to(self.device, self.parameter_dtype)
+        chosen = self.cyclic_labels(n) if labels is None else checked_labels(labels, n, classes)
+        y = one_hot(chosen.cpu(), classes).to(self.device, self.parameter_dtype)
         images = [self.dream(some, generator) for some in y.split(CHUNK)]
         return torch.cat(images) if images else torch.empty(0, *self.shape)
 
     def dream(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
         """Images of labels (n, classes), one-hot."""
-        start = torch.full((len(y), self.hparams["widths"][-1]), 0.5).to(y)
+        start = self.mean.to(y).expand(len(y), -1)
         units = torch.cat([bernoulli(start, generator), y], 1)
         for _ in range(SAMPLING_STEPS):
             h = bernoulli(self.memory.up(units), generator)

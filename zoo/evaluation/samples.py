@@ -10,10 +10,9 @@ from lightning import LightningModule
 from torch import Tensor
 from tqdm import tqdm
 
-from zoo.core.latent_models import ConditionalModel
 from zoo.core.modality import modality_of
 from zoo.core.module import CHUNK
-from zoo.core.protocols import SupportsChunkedSampling, SupportsSampling
+from zoo.core.protocols import SupportsChunkedSampling, SupportsClasses, SupportsSampling
 from zoo.data.arrays import Split
 from zoo.data.features import extract, real_features
 from zoo.data.images import ImageDataModule
@@ -91,7 +90,7 @@ def metrics_in_space(
             attribute_metrics(space, fake, data),
         )
         runs.append([*tqdm(records, f"metrics of seed {seed}", leave=False, disable=None)])
-        if isinstance(model, ConditionalModel) and isinstance(space.extractor, ClassifierFeatures):
+        if isinstance(model, SupportsClasses) and isinstance(space.extractor, ClassifierFeatures):
             predicted = space.extractor.classes(fake).flatten()
             correct.append(predicted == model.cyclic_labels(len(fake)))
     shared: Record = {"seeds": protocol.seeds, "resize": space.extractor.resize}
