@@ -8,7 +8,8 @@ from torch.nn.functional import softplus
 from torch.optim import Adam
 
 from zoo.core.modality import Audio
-from zoo.errors import BadRecipe
+from zoo.errors import BadInput, BadRecipe
+from zoo.gans.conditional_wavegan import ConditionalWaveGAN
 from zoo.gans.wavegan import PhaseShuffle, WaveGAN
 from zoo.losses.penalties import gradient_penalty
 
@@ -84,6 +85,61 @@ def test_the_cheaper_step_is_its_algorithm() -> None:
     torch.manual_seed(1)
     mescheder_2018(plain)
     assert_same(model.state_dict(), plain.state_dict())
+
+
+def conditional() -> ConditionalWaveGAN:
+    torch.manual_seed(0)
+    model = ConditionalWaveGAN(LENGTH, 8000, 3, LATENT, width=2, lr=1e-3, r1_weight=2.0)
+    torch.nn.init.normal_(model.critic.embedding.weight, std=0.1)
+    return model
+
+
+def lee_2018(model: ConditionalWaveGAN) -> None:
+    """The class as further latents; scores w f + b + <e(y), f> of features f of the critic."""
+    D, G = model.critic, model.generator
+    d, g = (Adam(p.parameters(), lr=1e-3, betas=(0.0, 0.99), fused=True) for p in (D, G))
+    y = torch.arange(2 * N) % 3
+
+    def score(x: Tensor) -> Tensor:
+        f, linear = D.phi(x), D.psi[0]
+        return f @ linear.weight[0] + linear.bias + (f * D.embedding.weight[y]).sum(1)
+
+    for i, (x, _) in enumerate(batches()):
+        z = 2 * ((1 + torch.erf(torch.randn(2 * N, LATENT) / 2**0.5)) / 2) - 1
+        fake = G.joint(torch.cat([z, torch.eye(3)[y]], 1))
+        loss = softplus(-score(x)).mean() + softplus(score(fake.detach())).mean()
+        if i == 0:
+            point = x.clone().requires_grad_()
+            (gradient,) = torch.autograd.grad(score(point).sum(), point, create_graph=True)
+            loss = loss + 8 * 2.0 * gradient.square().sum((1, 2)).mean() / 2
+        descend(d, loss)
+        D.requires_grad_(False)
+        descend(g, softplus(-score(fake)).mean())
+        D.requires_grad_(True)
+
+
+def test_the_conditional_step_is_its_algorithm() -> None:
+    model, plain = conditional(), conditional()
+    fit(model, batches=[(x, torch.arange(2 * N) % 3) for x, _ in batches()])
+    torch.manual_seed(1)
+    lee_2018(plain)
+    expected = plain.state_dict()
+    for name, value in model.state_dict().items():
+        assert torch.allclose(value, expected[name], atol=1e-5), name
+
+
+def test_sounds_of_a_class() -> None:
+    model = conditional().eval()
+    x = model.sample(6, seed=0)
+    assert x.shape == (6, 1, LENGTH)
+    assert torch.equal(x, model.sample(6, seed=0, labels=torch.tensor([0, 1, 2] * 2)))
+    assert not torch.equal(x, model.sample(6, seed=0, labels=torch.zeros(6).long()))
+    with pytest.raises(BadInput, match="3"):
+        model.sample(1, labels=torch.tensor([3]))
+    with pytest.raises(BadRecipe, match="labels"):
+        fit(model, batches=batches())
+    with pytest.raises(BadRecipe, match="1000"):
+        ConditionalWaveGAN(1000)
 
 
 def test_biases_begin_at_zero_and_latents_differ() -> None:

@@ -11,6 +11,7 @@ from zoo.cli import (
     catalog,
     dream,
     encode,
+    energy,
     evaluate,
     explore,
     inpaint,
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
 
     inspection = (
         sample, translate, inpaint, predict, dream, probe, steer, styles, encode, restore, explore,
+        energy,
     )  # fmt: skip
     for group in (catalog, *inspection, train, evaluate, publish):
         group.register(verb)

@@ -4,6 +4,7 @@ from zoo.gans.acgan import ACGAN
 from zoo.gans.adversarial_autoencoder import AdversarialAutoencoder
 from zoo.gans.bigan import BiGAN
 from zoo.gans.conditional_gan import ConditionalGAN
+from zoo.gans.conditional_wavegan import ConditionalWaveGAN
 from zoo.gans.dcgan import DCGAN
 from zoo.gans.dragan import DRAGAN
 from zoo.gans.gan import GAN
@@ -38,6 +39,7 @@ __all__ = [
     "AdversarialAutoencoder",
     "BiGAN",
     "ConditionalGAN",
+    "ConditionalWaveGAN",
     "GeometricGAN",
     "InfoGAN",
     "ProjectionGAN",

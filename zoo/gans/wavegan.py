@@ -98,7 +98,40 @@ def downsample(a: int, b: int) -> nn.Sequential:
     return nn.Sequential(nn.Conv1d(a, b, KERNEL, STRIDE, padding=11), nn.LeakyReLU(0.2))
 
 
-class WaveGAN(LatentAdversarialModule):
+class SoundGAN(LatentAdversarialModule):
+    """A generator and a `critic` of sounds of `length` samples at `rate`, with latents uniform in
+    [-1, 1]."""
+
+    critic: nn.Module
+
+    @property
+    def modality(self) -> Audio:
+        return Audio(self.hparams["length"], self.hparams["rate"])
+
+    def prior(self, n: int, seed: int | None = None) -> Tensor:
+        """Sample z (n, latent), uniform in [-1, 1]."""
+        z = 2 * uniform(normal(n, self.latent_size, seed, self.device)) - 1
+        return z.to(self.parameter_dtype)
+
+    def players(self) -> dict[str, Optimizer]:
+        betas = (0.0, 0.99) if self.hparams["r1_weight"] else (0.5, 0.9)
+        adam = partial(Adam, lr=self.hparams["lr"], betas=betas)
+        return {
+            "critic": adam(self.critic.parameters()),
+            "generator": adam(self.generator.parameters()),
+        }
+
+
+def check_length(length: int, shuffle: int) -> None:
+    """Raise BadRecipe for a length that the networks do not have."""
+    if length % RATIO or not 0 <= STRIDE * shuffle < length // 256:
+        raise BadRecipe(
+            f"length must be a multiple of {RATIO} and > {RATIO} * shuffle, got {length} with "
+            f"shuffle {shuffle}. Set length to 16384, or shuffle to 0"
+        )
+
+
+class WaveGAN(SoundGAN):
     """WaveGAN with the paper's defaults: 16,384 samples at 16 kHz, latents uniform in [-1, 1], five
     critic steps and a gradient penalty of weight ten.
 
@@ -123,36 +156,15 @@ class WaveGAN(LatentAdversarialModule):
         r1_weight: float = 0.0,
     ) -> None:
         super().__init__()
-        if length % RATIO or not 0 <= STRIDE * shuffle < length // 256:
-            raise BadRecipe(
-                f"length must be a multiple of {RATIO} and > {RATIO} * shuffle, got {length} with "
-                f"shuffle {shuffle}. Set length to 16384, or shuffle to 0"
-            )
+        check_length(length, shuffle)
         self.save_hyperparameters()
         self.generator = Generator(latent, width, length)
         self.critic = Critic(width, length, shuffle)
         self.apply(initialize)
 
     @property
-    def modality(self) -> Audio:
-        return Audio(self.hparams["length"], self.hparams["rate"])
-
-    @property
     def sub_batches(self) -> int:
         return 1 if self.hparams["r1_weight"] else int(self.hparams["discriminator_steps"])
-
-    def prior(self, n: int, seed: int | None = None) -> Tensor:
-        """Sample z (n, latent), uniform in [-1, 1]."""
-        z = 2 * uniform(normal(n, self.latent_size, seed, self.device)) - 1
-        return z.to(self.parameter_dtype)
-
-    def players(self) -> dict[str, Optimizer]:
-        betas = (0.0, 0.99) if self.hparams["r1_weight"] else (0.5, 0.9)
-        adam = partial(Adam, lr=self.hparams["lr"], betas=betas)
-        return {
-            "critic": adam(self.critic.parameters()),
-            "generator": adam(self.generator.parameters()),
-        }
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Take a step of the paper's algorithm, or of the cheaper one with an `r1_weight`."""
