@@ -9,16 +9,15 @@ import math
 import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
-from torch.optim import Adam, Optimizer
 
 from zoo.core.arguments import Count, Width
-from zoo.core.latent_models import LatentVariableModel
 from zoo.core.modality.series import Ranges
 from zoo.core.module import eval_in_chunks
 from zoo.core.series_models import SeriesModel
 from zoo.errors import BadRecipe
 from zoo.layers.precision import at_least_float32
 from zoo.layers.recurrent import LSTM
+from zoo.vaes.annealed import AnnealedVAE
 from zoo.vaes.vae import diagonal_normal
 
 FREQUENCIES = (1, 2, 4, 8, 16)  # half periods in a series, by which the decoder knows the step
@@ -60,7 +59,7 @@ class SeriesDecoder(nn.Module):
         return torch.cat([angles.sin(), angles.cos()], 1)
 
 
-class RecurrentVAE(LatentVariableModel, SeriesModel):
+class RecurrentVAE(AnnealedVAE, SeriesModel):
     """VAE of series (n, length, columns) in [0, 1], the range of each column; `length` and `ranges`
     are those of the data.
 
@@ -110,22 +109,6 @@ class RecurrentVAE(LatentVariableModel, SeriesModel):
         q = self.posterior(x)
         log_likelihood = self.likelihood(q.rsample()).log_prob(at_least_float32(x)).sum((1, 2))
         return log_likelihood, kl_divergence(q, Normal(0.0, 1.0)).sum(1)
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss beta KL(q || p) - E_q log p(x | z), in nats per series; beta rises from 0 to 1."""
-        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(batch[0]))
-        warm_up = self.hparams["warm_up"]
-        beta = min(1.0, self.progress() / warm_up) if warm_up else 1.0
-        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
-        return beta * divergence - log_likelihood
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(batch[0]))
-        values = {"val/elbo": log_likelihood - divergence, "val/divergence": divergence}
-        self.log_dict(values, prog_bar=True, sync_dist=True)
-
-    def configure_optimizers(self) -> Optimizer:
-        return Adam(self.parameters(), lr=self.hparams["lr"])
 
     def encode(self, x: Tensor) -> Tensor:
         """Posterior means (n, latent) of series (n, length, columns) in [0, 1]."""

@@ -9,20 +9,20 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 from torch.nn.functional import cross_entropy
-from torch.optim import Adam, Optimizer
 
 from zoo.checks import check_tokens
 from zoo.core.arguments import Count, Width
-from zoo.core.latent_models import LatentVariableModel
 from zoo.core.modality import Text
 from zoo.core.modality.text import END
 from zoo.core.module import eval_in_chunks, eval_mode
 from zoo.errors import BadInput, BadRecipe
 from zoo.layers.precision import at_least_float32
 from zoo.layers.recurrent import LSTM, State
+from zoo.vaes.annealed import AnnealedVAE
+from zoo.vaes.vae import diagonal_normal
 
 
-class SentenceVAE(LatentVariableModel):
+class SentenceVAE(AnnealedVAE):
     """VAE of lines (n, length) of characters of `vocabulary`, which contains the end of a line.
 
     `word_dropout` is the share of characters that the decoder does not see (section 3.1), and
@@ -65,9 +65,7 @@ class SentenceVAE(LatentVariableModel):
         """Approximate posterior q(z | x) (n, latent) of lines x (n, length)."""
         check_tokens(x, self.tokens)
         _, (h, _) = self.reader(self.embed(x))
-        mean, log_variance = self.to_posterior(h[-1]).chunk(2, 1)
-        mean, log_variance = at_least_float32(mean), at_least_float32(log_variance)
-        return Normal(mean, (log_variance / 2).exp(), validate_args=False)
+        return diagonal_normal(self.to_posterior(h[-1]))
 
     def write(self, before: Tensor, z: Tensor, state: State | None = None) -> tuple[Tensor, State]:
         """Logits (n, t, tokens) of the characters that follow each of `before` (n, t), for latents
@@ -96,22 +94,6 @@ class SentenceVAE(LatentVariableModel):
         q = self.posterior(x)
         divergence = kl_divergence(q, Normal(0.0, 1.0)).sum(1)
         return self.log_likelihood(x, q.rsample()), divergence
-
-    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Loss beta KL(q || p) - E_q log p(x | z), in nats per line; beta rises from 0 to 1."""
-        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(batch[0]))
-        warm_up = self.hparams["warm_up"]
-        beta = min(1.0, self.progress() / warm_up) if warm_up else 1.0
-        self.log_on_interval({"log_likelihood": log_likelihood, "divergence": divergence})
-        return beta * divergence - log_likelihood
-
-    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        log_likelihood, divergence = (term.mean() for term in self.elbo_terms(batch[0]))
-        values = {"val/elbo": log_likelihood - divergence, "val/divergence": divergence}
-        self.log_dict(values, prog_bar=True, sync_dist=True)
-
-    def configure_optimizers(self) -> Optimizer:
-        return Adam(self.parameters(), lr=self.hparams["lr"])
 
     def encode(self, x: Tensor) -> Tensor:
         """Posterior means (n, latent) of lines (n, length)."""
