@@ -4,8 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from zoo.data import Sines
 from zoo.errors import ZooError
+from zoo.evaluation.estimate import expected_seconds
+from zoo.evaluation.records import PROTOCOLS
 from zoo.metrics.series import discriminative_score, predictive_score
+from zoo.vaes import RecurrentVAE
 
 
 def walks(n: int, seed: int, offset: float = 0.0) -> Tensor:
@@ -41,3 +45,14 @@ def test_scores_need_numbers() -> None:
         discriminative_score(walks(1, 0), walks(2, 0), 1, 1)
     with pytest.raises(ZooError, match="predictive"):
         predictive_score(walks(5, 0, offset=torch.nan), walks(5, 0), 1)
+
+
+def test_the_duration_of_scores_is_estimated() -> None:
+    """More steps of the networks take longer."""
+    data = Sines()
+    model = RecurrentVAE(24, data.modality.ranges, width=4)
+    protocol = PROTOCOLS["full"]
+    few, many = (
+        expected_seconds(model, data, protocol._replace(images=images)) for images in (100, 10_000)
+    )
+    assert 0 < few < many

@@ -7,7 +7,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.modality import Images
+from zoo.core.modality import Images, Series
 from zoo.core.module import CHUNK
 from zoo.core.protocols import (
     SupportsELBO,
@@ -18,14 +18,19 @@ from zoo.core.protocols import (
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
+from zoo.evaluation.series import WIDE
+from zoo.metrics.series import BATCH, discriminative_score, predictive_score
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, spaces_of
 
+STEPS = 3  # of the training of a network that are timed
 PAIRINGS = 2  # all pairs of images are compared twice: for radii, balls, kernels, neighbors
 
 
 def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> float:
     """The seconds that `measure` will take: a chunk of each of its long parts is timed."""
+    if isinstance(data.modality, Series) and isinstance(model, SupportsSampling):
+        return judges_seconds(data, protocol)
     if not isinstance(data.modality, Images):
         return 0.0
     test = data.examples("test").values
@@ -48,6 +53,17 @@ def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Prot
         reconstruct = model.reconstruct
         seconds += 2 * chunks * timed(lambda: reconstruct(x))  # codes are measured as well
     return seconds
+
+
+def judges_seconds(data: ZooDataModule, protocol: Protocol) -> float:
+    """The seconds of training the networks that judge series."""
+    series = data.modality.normalize(data.examples("train").values[:BATCH])
+    if len(series) < BATCH:  # scores of so few take no time, or are left out
+        return 0.0
+    tells = timed(lambda: discriminative_score(series, series, STEPS, WIDE))
+    predicts = timed(lambda: predictive_score(series, series, STEPS))
+    told, predicted = protocol.images // 5, protocol.images // 2  # steps of each of their networks
+    return protocol.seeds * (3 * told * tells + 2 * predicted * predicts) / STEPS
 
 
 def distances_seconds(data: ZooDataModule, protocol: Protocol, pixels: Tensor) -> float:
