@@ -1,6 +1,7 @@
 """Penalties on the gradient of a critic: scalars to weight and add to the critic's loss."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,9 @@ def gradient(critic: Critic, x: Tensor) -> Tensor:
 
 
 def dtype_of(network: Critic, x: Tensor) -> torch.dtype:
-    """The number format of the weights of a network; without weights, that of x or float32."""
+    """The number format of the weights of a network, also of one with labels fixed by `partial`;
+    without weights, that of x or float32."""
+    network = network.func if isinstance(network, partial) else network
     weights = network.parameters() if isinstance(network, nn.Module) else iter(())
     return next((w.dtype for w in weights), at_least_float32(x).dtype)
 
