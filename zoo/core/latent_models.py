@@ -48,17 +48,28 @@ class LatentVariableModel(ZooModule, ABC):
         return self.decode_chunks(self.prior(n, seed))
 
 
-class ConditionalModel(LatentVariableModel):
+class LabeledModel(ZooModule):
+    """A model of class labels from 0; needs `hparams.classes`."""
+
+    def cyclic_labels(self, n: int) -> Tensor:
+        """Labels (n,) that cycle through the classes."""
+        return torch.arange(n, device=self.device) % self.hparams["classes"]
+
+    def validate_labels(self, n: int, labels: Tensor | None) -> Tensor:
+        """Labels (n,) as int64 on this model's device, by default `cyclic_labels`. Raises BadInput
+        unless they are n classes of this model."""
+        if labels is None:
+            return self.cyclic_labels(n)
+        return checked_labels(labels, n, self.hparams["classes"]).to(self.device)
+
+
+class ConditionalModel(LatentVariableModel, LabeledModel):
     """A model of images with latents and class labels; needs `hparams.classes`."""
 
     @abstractmethod
     def decode(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Latents (n, latent) and labels (n,), by default `cyclic_labels`, to images in [-1, 1].
         Raises BadInput for invalid labels."""
-
-    def cyclic_labels(self, n: int) -> Tensor:
-        """Labels (n,) that cycle through the classes."""
-        return torch.arange(n, device=self.device) % self.hparams["classes"]
 
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] of the classes `labels` (n,), by default
@@ -69,13 +80,6 @@ class ConditionalModel(LatentVariableModel):
         z = self.validate_latents(z)
         chunks = zip(z.split(CHUNK), self.cyclic_labels(len(z)).split(CHUNK), strict=True)
         return (self.decode(some, labels) for some, labels in chunks)
-
-    def validate_labels(self, n: int, labels: Tensor | None) -> Tensor:
-        """Labels (n,) as int64 on this model's device, by default `cyclic_labels`. Raises BadInput
-        unless they are n classes of this model."""
-        if labels is None:
-            return self.cyclic_labels(n)
-        return checked_labels(labels, n, self.hparams["classes"]).to(self.device)
 
 
 class EncoderDecoder(LatentVariableModel):

@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn.functional import one_hot, softplus
 from torch.optim import SGD, Optimizer
 
-from zoo.checks import checked_labels
 from zoo.core.arguments import Count, Width
-from zoo.core.module import CHUNK, ZooModule, eval_in_chunks
+from zoo.core.latent_models import LabeledModel
+from zoo.core.module import CHUNK, eval_in_chunks
 from zoo.errors import BadRecipe
 from zoo.layers.binary import BinaryLayer, Layers
 from zoo.layers.noise import seeded
@@ -27,7 +27,7 @@ FORGET = 0.01  # share of a batch in the running mean of the features
 SAMPLING_STEPS = 500  # of Gibbs sampling in the memory, from the mean features
 
 
-class DeepBeliefNetwork(ZooModule):
+class DeepBeliefNetwork(LabeledModel):
     """A deep belief network of images and labels with the paper's layers: `widths` of 500 and 500
     units, then a memory of `memory` units above the last of them and the label.
 
@@ -218,18 +218,14 @@ class DeepBeliefNetwork(ZooModule):
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
         return self.logits(self.features(x))
 
-    def cyclic_labels(self, n: int) -> Tensor:
-        """Labels (n,) that cycle through the classes."""
-        return torch.arange(n, device=self.device) % self.hparams["classes"]
-
     @torch.no_grad()
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] that the memory dreams of with the labels
         (n,) held fixed, by default `cyclic_labels`: mean pixels after 500 Gibbs steps. Raises
         BadInput for labels that are not classes."""
-        generator, classes = seeded(n, seed), self.hparams["classes"]
-        chosen = self.cyclic_labels(n) if labels is None else checked_labels(labels, n, classes)
-        y = one_hot(chosen.cpu(), classes).to(self.device, self.parameter_dtype)
+        generator = seeded(n, seed)
+        chosen = self.validate_labels(n, labels)
+        y = one_hot(chosen, self.hparams["classes"]).to(self.parameter_dtype)
         images = [self.dream(some, generator) for some in y.split(CHUNK)]
         return torch.cat(images) if images else torch.empty(0, *self.shape)
 

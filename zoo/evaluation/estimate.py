@@ -18,7 +18,7 @@ from zoo.core.protocols import (
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
-from zoo.evaluation.series import WIDE
+from zoo.evaluation.series import WIDE, steps_of
 from zoo.metrics.series import BATCH, discriminative_score, predictive_score
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, spaces_of
@@ -62,7 +62,7 @@ def judges_seconds(data: ZooDataModule, protocol: Protocol) -> float:
         return 0.0
     tells = timed(lambda: discriminative_score(series, series, STEPS, WIDE))
     predicts = timed(lambda: predictive_score(series, series, STEPS))
-    told, predicted = protocol.images // 5, protocol.images // 2  # steps of each of their networks
+    told, predicted = steps_of(protocol)
     return protocol.seeds * (3 * told * tells + 2 * predicted * predicts) / STEPS
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import torch
 from lightning import LightningModule
 from torch import Tensor
 
@@ -40,12 +41,17 @@ def series_metrics(
     yield from (record | {"seeds": len(runs)} for record in over_seeds(runs))
 
 
+def steps_of(protocol: Protocol) -> tuple[int, int]:
+    """Steps of the training of a discriminator and of a predictor."""
+    return protocol.images // 5, protocol.images // 2
+
+
 def measured(
     train: Tensor, test: Tensor, fake: Tensor, protocol: Protocol, seed: int
 ) -> Iterator[Record]:
     """The records of one seed. Networks are trained for as many steps as in the authors' code by
     the full protocol, for fewer by the quick one."""
-    tells, predicts = protocol.images // 5, protocol.images // 2
+    tells, predicts = steps_of(protocol)
     units = units_of(train.shape[2])
     shared: Record = {"real": len(train), "fake": len(fake), "split": "train", "steps": tells}
     for name, others, n in (
@@ -65,8 +71,13 @@ def measured(
 
 def normal(examples: Examples) -> Tensor:
     """The values that are no anomalies, whose labels are not 0."""
+    return examples.values[~anomalous(examples)]
+
+
+def anomalous(examples: Examples) -> Tensor:
+    """Whether each example is an anomaly (n,): none is without a label for each."""
     values, labels = examples
-    return values[labels == 0] if labels.ndim == 1 else values
+    return labels > 0 if labels.ndim == 1 else torch.zeros(len(values), dtype=torch.bool)
 
 
 def reconstruction_metrics(
@@ -80,7 +91,7 @@ def reconstruction_metrics(
     errors = map_batches(
         model, test.values, lambda x: (reconstruct(x) - x).square().mean((1, 2)), "reconstructions"
     )
-    is_anomaly = test.labels > 0 if test.labels.ndim == 1 else errors < 0
+    is_anomaly = anomalous(test)
     yield mean("mse", errors[~is_anomaly], "squared error of a number in [0, 1]")
     if not is_anomaly.any():
         return

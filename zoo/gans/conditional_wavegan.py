@@ -13,9 +13,7 @@ from torch.nn.functional import one_hot
 from zoo.core.adversarial import ConditionalAdversarialModule
 from zoo.core.arguments import Count, Width
 from zoo.gans import wavegan
-from zoo.gans.wavegan import R1_INTERVAL, RATIO, SoundGAN, check_length, initialize, widening
-from zoo.losses.adversarial import non_saturating
-from zoo.losses.penalties import r1
+from zoo.gans.wavegan import RATIO, SoundGAN, check_length, initialize, widening
 
 
 class Generator(nn.Module):
@@ -75,16 +73,5 @@ class ConditionalWaveGAN(ConditionalAdversarialModule, SoundGAN):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Take a step of the critic and one of G; fake sounds have the labels of the real ones."""
-        D, G, step = self.critic, self.generator, self.global_step
         real, y = self.labeled_batch(batch)
-        fake = G(self.prior(len(real)), y)
-
-        with self.turn("critic") as descend:
-            loss = non_saturating.discriminator(D(real, y), D(fake.detach(), y))
-            if step % R1_INTERVAL == 0:
-                penalty = r1(partial(D, labels=y), real)
-                loss = loss + R1_INTERVAL * self.hparams["r1_weight"] * penalty
-            descend(loss)
-
-        with self.turn("generator") as descend:
-            descend(non_saturating.generator(D(fake, y)))
+        self.r1_step(partial(self.critic, labels=y), partial(self.generator, labels=y), real)

@@ -4,6 +4,7 @@ DCGAN for raw waveforms: convolutions over one dimension with longer kernels (25
 (4), and a critic that cannot learn the phase at which artifacts of upsampling occur.
 """
 
+from collections.abc import Callable
 from functools import partial
 from itertools import pairwise
 
@@ -19,6 +20,8 @@ from zoo.errors import BadRecipe
 from zoo.layers.noise import normal, uniform
 from zoo.losses.adversarial import non_saturating, wasserstein
 from zoo.losses.penalties import gradient_penalty, r1
+
+Function = Callable[[Tensor], Tensor]
 
 KERNEL, STRIDE, LAYERS = 25, 4, 5
 R1_INTERVAL = 8  # steps of the critic
@@ -121,6 +124,24 @@ class SoundGAN(LatentAdversarialModule):
             "generator": adam(self.generator.parameters()),
         }
 
+    def r1_step(self, critic: Function, generator: Function, real: Tensor) -> None:
+        """Take a step of the critic and one of G on the logistic loss; R1 is applied at intervals.
+        Both may have labels fixed by `partial`.
+
+        Mescheder et al., 2018, https://arxiv.org/abs/1801.04406; Karras et al., 2020, section 3.1
+        """
+        D, G, step = critic, generator, self.global_step
+        fake = G(self.prior(len(real)))
+
+        with self.turn("critic") as descend:
+            loss = non_saturating.discriminator(D(real), D(fake.detach()))
+            if step % R1_INTERVAL == 0:
+                loss = loss + R1_INTERVAL * self.hparams["r1_weight"] * r1(D, real)
+            descend(loss)
+
+        with self.turn("generator") as descend:
+            descend(non_saturating.generator(D(fake)))
+
 
 def check_length(length: int, shuffle: int) -> None:
     """Raise BadRecipe for a length that the networks do not have."""
@@ -170,7 +191,7 @@ class WaveGAN(SoundGAN):
         """Take a step of the paper's algorithm, or of the cheaper one with an `r1_weight`."""
         x, _ = batch
         if self.hparams["r1_weight"]:
-            self.r1_step(x)
+            self.r1_step(self.critic, self.generator, x)
         else:
             self.wgan_gp_step(x)
 
@@ -191,20 +212,3 @@ class WaveGAN(SoundGAN):
         with self.turn("generator") as descend:
             fake = G(self.prior(len(sub_batches[0])))
             descend(wasserstein.generator(D(fake)))
-
-    def r1_step(self, real: Tensor) -> None:
-        """Take a step of the critic and one of G on the logistic loss; R1 is applied at intervals.
-
-        Mescheder et al., 2018, https://arxiv.org/abs/1801.04406; Karras et al., 2020, section 3.1
-        """
-        D, G, step = self.critic, self.generator, self.global_step
-        fake = G(self.prior(len(real)))
-
-        with self.turn("critic") as descend:
-            loss = non_saturating.discriminator(D(real), D(fake.detach()))
-            if step % R1_INTERVAL == 0:
-                loss = loss + R1_INTERVAL * self.hparams["r1_weight"] * r1(D, real)
-            descend(loss)
-
-        with self.turn("generator") as descend:
-            descend(non_saturating.generator(D(fake)))
