@@ -17,7 +17,8 @@ from zoo.cli import main
 from zoo.core.modality import Text
 from zoo.data import TextFiles, TinyShakespeare
 from zoo.errors import BadInput, BadRecipe, MissingData
-from zoo.evaluation.texts import baselines
+from zoo.evaluation.records import PROTOCOLS
+from zoo.evaluation.texts import baselines, text_rates
 from zoo.metrics.ngrams import ngram_nats
 from zoo.sequences import CharRNN
 from zoo.sequences.char_rnn import WINDOW
@@ -160,6 +161,51 @@ def test_a_changed_shakespeare_is_damaged(tmp_path: Path) -> None:
         TinyShakespeare(str(tmp_path)).examples("train")
     with pytest.raises(BadRecipe, match="held_out"):
         TinyShakespeare(held_out=1.0)
+
+
+def test_words_are_tokens_and_the_rest_is_spelled(tmp_path: Path) -> None:
+    """No character is lost: a word that is not among the most frequent ones is spelled."""
+    text = Text("\n 'abcdnot", words=(" to", "don't"))
+    line = "don't to too\n to"
+    tokens = [text.tokens[i] for i in text.encode(line).tolist()]
+    assert tokens == ["don't", " to", " ", "t", "o", "o", "\n", " to"]
+    assert text.decode(text.encode(line)[None]) == [line]
+    assert text.characters(text.encode(line)) == len(line)
+    (tmp_path / "a.txt").write_text(LINE * 90 + "x y " * 100)
+    data = TextFiles(str(tmp_path), length=4, words=3)
+    assert data.modality.words == (" be", " not", " or")
+    assert data.modality.vocabulary == Text("".join(sorted(set(data.text)))).vocabulary
+    both = [data.modality.decode(data.examples(split).values) for split in ("train", "test")]
+    assert "".join(both[0]).startswith(LINE)
+    assert "x" not in "".join(both[0])  # the last tenth is held out
+    assert " x y x y" in "".join(both[1])
+
+
+def test_invalid_words() -> None:
+    for words in ((" a", " a"), ("a",), ("ax",)):
+        with pytest.raises(BadInput, match="words"):
+            CharRNN("\n ab", words=words)
+    with pytest.raises(BadRecipe, match="words"):
+        TextFiles(words=-1)
+    with pytest.raises(BadRecipe, match="words"):
+        CharRNN(" ab", words=(" a",)).modality.check_data(Text(" ab", words=(" b",)))
+
+
+def test_rates_of_words_are_those_of_their_characters(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(LINE * 20)
+    protocol = PROTOCOLS["quick"]
+    found = []
+    for words in (0, 4):
+        data = TextFiles(str(tmp_path), length=10, words=words)
+        model = CharRNN(data.modality.vocabulary, width=8, words=data.modality.words)
+        torch.nn.init.zeros_(model.head.weight)
+        torch.nn.init.zeros_(model.head.bias)  # all tokens are equally probable
+        rates = {r["metric"]: r["value"] for r in text_rates(model, data, protocol)}
+        tokens = data.examples("test").values
+        bits = math.log2(model.tokens) * tokens.numel() / data.modality.characters(tokens)
+        assert rates["bits-per-character"] == pytest.approx(bits, rel=1e-5)
+        found.append(rates["bits-per-character-3-gram"])
+    assert found[0] == pytest.approx(found[1], rel=0.1)  # parts of a length in tokens end elsewhere
 
 
 def test_ngrams_in_closed_form() -> None:

@@ -51,8 +51,8 @@ def add_sample(add_command: AddCommand) -> None:
     add("--device", help="cpu, cuda or mps (cpu)")
     add("--prompt", help="text that each sample continues; models of text (none)")
     add("--temperature", type=above_zero, help="below 1 for probable, above 1 for varied text (1)")
-    add("--top-k", type=positive, help="draw from the k most probable characters (all)")
-    add("--length", type=positive, help="characters or time steps of a sample (as trained)")
+    add("--top-k", type=positive, help="draw from the k most probable tokens (all)")
+    add("--length", type=positive, help="tokens or time steps of a sample (as trained)")
 
 
 def add_interpolate(add_command: AddCommand) -> None:

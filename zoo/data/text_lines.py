@@ -84,4 +84,4 @@ class ShakespeareLines(TextLineModule):
 
     @property
     def modality(self) -> Text:
-        return Text(TinyShakespeare.modality.vocabulary, self.length)
+        return Text(TinyShakespeare.vocabulary, self.length)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from zoo.core.arguments import Count
 from zoo.core.modality import Text
+from zoo.core.modality.text import frequent_words
 from zoo.data.arrays import DatasetInfo, Split
 from zoo.data.downloads import fetch, write
 from zoo.data.listing import list_files
@@ -24,11 +25,12 @@ ENDINGS = (".txt", ".md")  # of the files of a folder
 class TextDataModule(StreamDataModule):
     """Windows (n, length) of a text, of which the last part, `held_out`, is the test split.
 
+    The tokens are characters and the most frequent `words` of the training split, by default none.
     Carriage returns and control characters are removed. Raises BadRecipe for a text that is shorter
     than a few windows, or has more than 100 MB.
     """
 
-    recorded: ClassVar[tuple[str, ...]] = ("batch_size", "length", "held_out")
+    recorded: ClassVar[tuple[str, ...]] = ("batch_size", "length", "held_out", "words")
     own_files = "zoo.data.TextFiles"
 
     def __init__(
@@ -37,11 +39,14 @@ class TextDataModule(StreamDataModule):
         batch_size: Count = 64,
         length: Count = 128,
         held_out: float = 0.1,
+        words: int = 0,
     ) -> None:
         super().__init__(root, batch_size, length)
         if not 0 < held_out < 1:
             raise BadRecipe(f"held_out must be > 0 and < 1, got {held_out}. The default is 0.1")
-        self.held_out = held_out
+        if words < 0:
+            raise BadRecipe(f"words must be >= 0, got {words}. The default is 0: characters alone")
+        self.held_out, self.words = held_out, words
 
     @abstractmethod
     def read_text(self) -> str:
@@ -59,17 +64,22 @@ class TextDataModule(StreamDataModule):
         return text
 
     @cached_property
+    def parts(self) -> dict[Split, str]:
+        """The text of each split."""
+        cut = round(len(self.text) * (1 - self.held_out))
+        return {"train": self.text[:cut], "test": self.text[cut:]}
+
+    @cached_property
     def modality(self) -> Text:
-        """All characters of the text, in their order in Unicode."""
-        return Text("".join(sorted(set(self.text))))
+        """All characters of the text, in their order in Unicode, and its words."""
+        words = frequent_words(self.parts["train"], self.words) if self.words else ()
+        return Text("".join(sorted(set(self.text))), words=words)
 
     def model_arguments(self) -> dict[str, object]:
-        return {"vocabulary": self.modality.vocabulary}
+        return {"vocabulary": self.modality.vocabulary, "words": list(self.modality.words)}
 
     def sequence(self, split: Split) -> Tensor:
-        text = self.modality.store(self.modality.encode(self.text))
-        cut = round(len(text) * (1 - self.held_out))
-        return text[:cut] if split == "train" else text[cut:]
+        return self.modality.store(self.modality.encode(self.parts[split]))
 
 
 class TextFiles(TextDataModule):
@@ -138,7 +148,11 @@ class TinyShakespeare(TextDataModule):
         "https://raw.githubusercontent.com/karpathy/char-rnn/master/data/tinyshakespeare/input.txt"
     )
     file_sha256 = "86c4e6aa9db7c042ec79f339dcb96d42b0075e16b8fc2e86bf0ca57e2dc565ed"
-    modality = Text("\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
+    vocabulary = "\n !$&',-.3:;?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+    @property
+    def modality(self) -> Text:  # without words, known before the download
+        return super().modality if self.words else Text(self.vocabulary)
 
     def download(self) -> None:
         if (self.root / self.file).is_file():

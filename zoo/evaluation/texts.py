@@ -25,8 +25,10 @@ def text_rates(model: LightningModule, data: ZooDataModule, protocol: Protocol) 
     assert isinstance(model, SupportsScoring)
     assert isinstance(data.modality, Text)
     values = take(data.examples("test"), protocol.images).values
-    nats = -map_batches(model, values, model.log_prob, "log-likelihood") / values.shape[1]
-    shared: Record = {"characters": values.numel()}
+    characters = data.modality.characters(values)
+    log_prob = map_batches(model, values, model.log_prob, "log-likelihood")
+    nats = -log_prob * len(values) / characters
+    shared: Record = {"characters": characters}
     yield mean("bits-per-character", nats / math.log(2), "bits") | shared
     yield mean("nats-per-character", nats, "nats") | shared
     yield from baselines(data.examples("train").values, values, data.modality)
@@ -60,7 +62,7 @@ def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
     """Bits per character of n-grams, of which the last tenth of the training text chooses the best
     n, and of gzip, which compresses the test texts alone."""
     symbols = len(modality.vocabulary)
-    seen, unseen = (part.flatten().long()[-ENOUGH:] for part in (train, test))
+    seen, unseen = (spelled(part, modality)[-ENOUGH:] for part in (train, test))
     best = best_order(seen, symbols)
     rates = ngram_nats(seen, unseen, symbols, max(3, best))
     shared: Record = {"unit": "bits", "split": "test", "characters": len(unseen)}
@@ -69,6 +71,13 @@ def baselines(train: Tensor, test: Tensor, modality: Text) -> Iterator[Record]:
         yield {"metric": f"bits-per-character-{n}-gram", "value": bits, **shared}
     text = "\n".join(modality.decode(test))
     yield {"metric": "bits-per-character-gzip", "value": rounded(gzip_bits(text)), **shared}
+
+
+def spelled(indices: Tensor, modality: Text) -> Tensor:
+    """The characters (t,) of indices (n, length), one text after the other, words spelled."""
+    if not modality.words:
+        return indices.flatten().long()
+    return Text(modality.vocabulary).encode("".join(modality.decode(indices)))
 
 
 def best_order(seen: Tensor, symbols: int) -> int:

@@ -148,10 +148,10 @@ def check_temperature(temperature: float, top_k: int | None) -> None:
 
 
 class CharRNN(TokenRNN):
-    """Character RNN over the characters of `vocabulary`.
+    """Character RNN over the characters of `vocabulary`, and over `words` where they are given.
 
-    `length` is the number of characters of a sample. Raises BadInput for a vocabulary that is empty
-    or repeats a character.
+    `length` is the number of tokens of a sample. Raises BadInput for a vocabulary that is empty or
+    repeats a character, and for words that repeat or have other characters.
     """
 
     def __init__(
@@ -162,13 +162,14 @@ class CharRNN(TokenRNN):
         depth: Depth = 2,
         dropout: float = 0.5,
         lr: float = 2e-3,
+        words: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(len(Text(vocabulary).vocabulary), width, depth, dropout)
+        super().__init__(len(Text(vocabulary, words=tuple(words)).tokens), width, depth, dropout)
         self.save_hyperparameters()
 
     @property
     def modality(self) -> Text:
-        return Text(self.hparams["vocabulary"])
+        return Text(self.hparams["vocabulary"], words=tuple(self.hparams["words"]))
 
     def sample(
         self,
@@ -179,8 +180,8 @@ class CharRNN(TokenRNN):
         top_k: int | None = None,
         length: int | None = None,
     ) -> Tensor:
-        """Texts (n, characters) as indices into the vocabulary: the prompt, and `length` characters
-        that continue it. A temperature below 1 and `top_k` favor probable characters. Raises
+        """Texts (n, tokens) as indices into the vocabulary: the prompt, and `length` tokens that
+        continue it. A temperature below 1 and `top_k` favor probable tokens. Raises
         BadInput for a prompt with characters outside of the vocabulary."""
         check_count(n)
         length = self.hparams["length"] if length is None else length
