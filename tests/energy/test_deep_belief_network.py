@@ -1,12 +1,14 @@
 """Deep belief network: greedy layers are RBMs; up-down learning by sums; exact label energies."""
 
+import math
+
 import pytest
 import torch
 from loops import Batch, assert_same, fit, one_thread
 from torch import Tensor
 from torch.optim import SGD
 
-from zoo.core.protocols import Classifier, SupportsClasses
+from zoo.core.protocols import Classifier, SupportsClasses, SupportsELBO
 from zoo.energy import DeepBeliefNetwork
 from zoo.errors import BadInput, BadRecipe
 from zoo.layers.binary import BinaryLayer
@@ -112,18 +114,61 @@ def test_steps_are_the_algorithm() -> None:
         assert torch.allclose(value, expected[name], atol=1e-6), name
 
 
+def states_of(units: int) -> Tensor:
+    return (torch.arange(2**units)[:, None] >> torch.arange(units) & 1).float()
+
+
 def test_logits_are_sums_over_the_memory() -> None:
     """exp(logit) is proportional to the sum, over all states of the memory, of exp(-E)."""
     model = toy(scale=100.0)
     x = batches(1)[0][0]
     below = model.features(x)
-    states = (torch.arange(2**7)[:, None] >> torch.arange(7) & 1).float()
+    states = states_of(7)
     for k in range(CLASSES):
         units = torch.cat([below, torch.eye(CLASSES)[k].expand(N, -1)], 1)
         energy = units @ model.memory.weight.T @ states.T + states @ model.memory.hidden_bias
         total = energy.logsumexp(1) + units @ model.memory.visible_bias
         visible = below @ model.memory.visible_bias[:-CLASSES]
         assert torch.allclose(model.classify(x)[:, k], total - visible, atol=1e-4)
+
+
+def log_bernoulli(logits: Tensor, units: Tensor) -> Tensor:
+    return torch.distributions.Bernoulli(logits=logits).log_prob(units).sum(-1)
+
+
+@torch.no_grad()
+def test_bound_is_that_of_the_exact_likelihood() -> None:
+    """exp(bound) of a sample of q is an unbiased estimate of p(v), the sum over all units."""
+    model = toy(widths=(4, 3), scale=60.0)
+    v = torch.rand(1, SIZE**2, generator=torch.Generator().manual_seed(2)).round()
+    h1, h2, top = states_of(4), states_of(3), states_of(7)
+    labels = torch.eye(CLASSES)
+    below = torch.cat([h2.repeat_interleave(CLASSES, 0), labels.repeat(len(h2), 1)], 1)
+    energy = below @ model.memory.weight.T @ top.T + top @ model.memory.hidden_bias
+    joint = energy.logsumexp(1) + below @ model.memory.visible_bias
+    assert model.log_partition().value == pytest.approx(float(joint.logsumexp(0)), abs=1e-4)
+    log_h2 = (joint - joint.logsumexp(0)).unflatten(0, (-1, CLASSES)).logsumexp(1)
+    log_h1 = log_bernoulli(model.generation[1].down_logits(h2)[:, None], h1[None])
+    log_v = log_bernoulli(model.generation[0].down_logits(h1), v)
+    exact = float((log_h2[:, None] + log_h1 + log_v[None]).flatten().logsumexp(0))
+
+    torch.manual_seed(0)
+    images = (2 * v - 1).reshape(1, 1, SIZE, SIZE).expand(20_000, -1, -1, -1)
+    likelihood, divergence = model.elbo_terms(images)
+    bounds = (likelihood - divergence).double()
+    assert float(bounds.mean()) < exact
+    estimate = float(bounds.logsumexp(0)) - math.log(len(bounds))
+    assert estimate == pytest.approx(exact, abs=0.05)
+
+
+def test_partition_function_is_kept_until_a_weight_changes() -> None:
+    model = toy()
+    before = model.log_partition()
+    assert model.log_partition() is before
+    with torch.no_grad():
+        model.memory.visible_bias.add_(1.0)  # of all labels, too
+    after = model.log_partition()
+    assert after.value > before.value
 
 
 def test_a_label_is_held_fixed() -> None:
@@ -148,6 +193,7 @@ def test_a_label_is_held_fixed() -> None:
 def test_it_classifies_and_samples() -> None:
     model = toy()
     assert isinstance(model, Classifier)
+    assert isinstance(model, SupportsELBO)
     assert isinstance(model, SupportsClasses)
     assert_same({"a": model.sample(3, seed=1)}, {"a": model.sample(3, seed=1)})
     with pytest.raises(BadRecipe, match="widths"):

@@ -9,17 +9,19 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot, softplus
+from torch.nn.functional import one_hot
 from torch.optim import SGD, Optimizer
 
 from zoo.core.arguments import Count, Width
 from zoo.core.latent_models import LabeledModel
 from zoo.core.module import CHUNK, eval_in_chunks
+from zoo.energy.label_memory import LabelMemory
 from zoo.errors import BadRecipe
-from zoo.layers.binary import BinaryLayer, Layers
+from zoo.layers.binary import BinaryLayer, Layers, log_probability
 from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
-from zoo.layers.visible_units import bernoulli
+from zoo.layers.visible_units import UNITS, bernoulli
+from zoo.metrics.annealing import KeptPartition, LogPartition
 
 GREEDY = 0.7  # share of the training in which the layers are learned one by one
 MOMENTUM = 0.5
@@ -62,7 +64,8 @@ class DeepBeliefNetwork(LabeledModel):
         sizes = [channels * size**2, *widths]
         self.recognition = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
         self.generation = Layers(BinaryLayer(a, b) for a, b in pairwise(sizes))
-        self.memory = BinaryLayer(widths[-1] + classes, memory)
+        self.memory = LabelMemory(widths[-1], classes, memory)
+        self.partition = KeptPartition()
         self.register_buffer("mean", torch.full((widths[-1],), 0.5))  # of the features
 
     def to_units(self, x: Tensor) -> Tensor:
@@ -127,23 +130,8 @@ class DeepBeliefNetwork(LabeledModel):
     def contrast(self, layer: BinaryLayer, v: Tensor) -> None:
         """Set the gradients of CD-1: <h v> after a Gibbs step minus <h v> on the data."""
         h = layer.up(v)
-        model = self.visible(layer, bernoulli(h))
+        model = layer.down(bernoulli(h))
         self.ascend(layer, (v, h), (model, layer.up(model)))
-
-    def visible(self, layer: BinaryLayer, h: Tensor) -> Tensor:
-        """Probabilities (n, visible) below hidden units; labels are one softmax group."""
-        if layer is not self.memory:
-            return layer.down(h)
-        logits, labels = layer.down_logits(h).tensor_split([-self.hparams["classes"]], dim=1)
-        return torch.cat([logits.sigmoid(), labels.softmax(1)], 1)
-
-    def draw(self, p: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Units (n, visible) of the memory's lower layer for their probabilities: one label."""
-        units, labels = p.tensor_split([-self.hparams["classes"]], dim=1)
-        uniform = torch.rand(len(p), 1, generator=generator).to(p)
-        drawn = (labels.cumsum(1) < uniform * labels.sum(1, keepdim=True)).sum(1)
-        chosen = one_hot(drawn.clamp(max=labels.shape[1] - 1), labels.shape[1])
-        return torch.cat([bernoulli(units, generator), chosen.to(p)], 1)
 
     def ascend(
         self, layer: BinaryLayer, data: tuple[Tensor, Tensor], model: tuple[Tensor, Tensor]
@@ -172,7 +160,7 @@ class DeepBeliefNetwork(LabeledModel):
         h = self.memory.up(top)
         model, h_model = top, h
         for _ in range(self.gibbs_steps()):
-            model = self.draw(self.visible(self.memory, bernoulli(h_model)))
+            model = self.memory.draw(self.memory.down(bernoulli(h_model)))
             h_model = self.memory.up(model)
         self.ascend(self.memory, (top, h), (model, h_model))
 
@@ -198,25 +186,43 @@ class DeepBeliefNetwork(LabeledModel):
             self.log("val/accuracy", correct.mean(), prog_bar=True, sync_dist=True)
 
     def features(self, x: Tensor) -> Tensor:
-        """Images (n, channels, size, size) in [-1, 1] to the units (n, widths[-1]) below the
-        memory."""
+        """Images (n, channels, size, size) in [-1, 1] to features (n, widths[-1])."""
         v = self.to_units(x)
         return at_least_float32(eval_in_chunks(self, v, lambda part: self.climb(part)[-1]))
 
     def logits(self, features: Tensor) -> Tensor:
-        """Features (n, widths[-1]) to negative free energies (n, classes) of the memory with each
-        label."""
-        classes = self.hparams["classes"]
-        below = features.to(self.parameter_dtype)
-        base = torch.cat([below, below.new_zeros(len(below), classes)], 1)
-        inputs = base @ self.memory.weight.T + self.memory.hidden_bias
-        of_labels = self.memory.weight[:, -classes:].T  # (classes, memory)
-        found = [softplus((inputs + w).float()).sum(1) for w in of_labels]
-        return torch.stack(found, 1) + self.memory.visible_bias[-classes:].float()
+        """Features (n, widths[-1]) to negative free energies (n, classes) with each label."""
+        return self.memory.label_logits(features.to(self.parameter_dtype))
 
     def classify(self, x: Tensor) -> Tensor:
         """Images (n, channels, size, size) in [-1, 1] to logits (n, classes)."""
         return self.logits(self.features(x))
+
+    @torch.no_grad()
+    def elbo_terms(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """log p(v | h) and log q(h | v) - log p(h) of images (n, channels, size, size) in [-1, 1],
+        each (n,) in nats, for one sample of the units h of all layers below the memory. Gray levels
+        are probabilities of white pixels (section 4 of Salakhutdinov & Murray, 2008)."""
+        v = self.to_units(x)
+        states, log_q = [v], torch.zeros(len(v), device=v.device)
+        for layer in self.recognition:
+            logits = layer.up_logits(states[-1])
+            states.append(bernoulli(logits.sigmoid()))
+            log_q = log_q + log_probability(logits, states[-1])
+        likelihood, *between = (
+            log_probability(layer.down_logits(above), below)
+            for layer, below, above in zip(self.generation, states, states[1:], strict=False)
+        )
+        top = states[-1]
+        log_top = self.logits(top).logsumexp(1) + top @ self.memory.visible_bias[: top.shape[1]]
+        log_p = sum(between, log_top) - self.log_partition().value
+        return likelihood, log_q - log_p
+
+    def log_partition(self) -> LogPartition:
+        """log Z of the memory and its standard error, kept until a weight changes: exact for at
+        most 20 units, else by annealed importance sampling, which takes minutes for 2,000."""
+        base = UNITS["bernoulli"].parameter(self.mean)
+        return self.partition.get(self.memory.parameters(), lambda: self.memory.log_partition(base))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int | None = None, labels: Tensor | None = None) -> Tensor:
@@ -235,7 +241,7 @@ class DeepBeliefNetwork(LabeledModel):
         units = torch.cat([bernoulli(start, generator), y], 1)
         for _ in range(SAMPLING_STEPS):
             h = bernoulli(self.memory.up(units), generator)
-            drawn = bernoulli(self.visible(self.memory, h)[:, : -y.shape[1]], generator)
+            drawn = bernoulli(self.memory.down(h)[:, : -y.shape[1]], generator)
             units = torch.cat([drawn, y], 1)
         states = units[:, : -y.shape[1]]
         for layer in reversed([*self.generation]):

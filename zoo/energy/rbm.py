@@ -20,7 +20,7 @@ from zoo.errors import UnknownName
 from zoo.layers.noise import seeded
 from zoo.layers.precision import at_least_float32
 from zoo.layers.visible_units import UNITS, Kind, Units, bernoulli
-from zoo.metrics.annealing import LogPartition, Parameters, log_partition
+from zoo.metrics.annealing import KeptPartition, LogPartition, Parameters, log_partition
 
 SAMPLING_STEPS = 1_000  # of Gibbs sampling, from units that are independent
 MOMENTUM = 0.5
@@ -62,7 +62,7 @@ class RBM(ZooModule):
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
         self.register_buffer("mean", self.units.mean(torch.zeros(pixels)))  # of the data
         self.chains: Tensor | None = None
-        self.partition: tuple[object, LogPartition] = (None, LogPartition(0.0, 0.0))
+        self.partition = KeptPartition()
 
     @property
     def units(self) -> Units:
@@ -107,13 +107,10 @@ class RBM(ZooModule):
         """log Z and its standard error: exact for at most 20 hidden units, else by annealed
         importance sampling, which takes about a minute for 500. Kept until a weight changes."""
         tensors = self.weight, self.visible_bias, self.hidden_bias
-        version = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
-        if self.partition[0] != version:
-            with torch.no_grad():
-                base = self.units.parameter(self.mean)
-                found = log_partition(Parameters(*tensors), self.units, base)
-            self.partition = version, found
-        return self.partition[1]
+        base = self.units.parameter(self.mean)
+        return self.partition.get(
+            tensors, lambda: log_partition(Parameters(*tensors), self.units, base)
+        )
 
     @torch.no_grad()
     def log_prob(self, x: Tensor) -> Tensor:

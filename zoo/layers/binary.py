@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 
 class BinaryLayer(nn.Module):
@@ -16,9 +17,13 @@ class BinaryLayer(nn.Module):
         self.visible_bias = nn.Parameter(torch.zeros(visible))
         self.hidden_bias = nn.Parameter(torch.zeros(hidden))
 
+    def up_logits(self, v: Tensor) -> Tensor:
+        """Logits (n, hidden) of hidden units for visible units (n, visible)."""
+        return v @ self.weight.T + self.hidden_bias
+
     def up(self, v: Tensor) -> Tensor:
         """Probabilities (n, hidden) of hidden units for visible units (n, visible)."""
-        return (v @ self.weight.T + self.hidden_bias).sigmoid()
+        return self.up_logits(v).sigmoid()
 
     def down_logits(self, h: Tensor) -> Tensor:
         """Logits (n, visible) of visible units for hidden units (n, hidden)."""
@@ -34,3 +39,9 @@ class Layers(nn.ModuleList):
 
     def __iter__(self) -> Iterator[BinaryLayer]:  # type: ignore[override]
         return iter(cast(Iterable[BinaryLayer], self._modules.values()))
+
+
+def log_probability(logits: Tensor, units: Tensor) -> Tensor:
+    """log p (n,) in nats of binary units (n, units), or of probabilities that they are 1."""
+    nats = binary_cross_entropy_with_logits(logits.float(), units.float(), reduction="none")
+    return -nats.sum(1)

@@ -6,6 +6,7 @@ weights, whose partition function is known, to the one of interest.
 """
 
 import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -33,6 +34,23 @@ class LogPartition(NamedTuple):
 
     value: float
     standard_error: float
+
+
+class KeptPartition:
+    """A partition function that is computed again only after one of its tensors has changed."""
+
+    def __init__(self) -> None:
+        self.version: object = None
+        self.found = LogPartition(0.0, 0.0)
+
+    def get(self, tensors: Iterable[Tensor], compute: Callable[[], LogPartition]) -> LogPartition:
+        """That of the tensors, by `compute` if they are others than at the call before."""
+        version = [(tensor.data_ptr(), tensor._version) for tensor in tensors]
+        if self.version != version:
+            with torch.no_grad():
+                self.found = compute()
+            self.version = version
+        return self.found
 
 
 def exact_log_partition(rbm: Parameters, units: Units) -> LogPartition:
@@ -84,8 +102,10 @@ def annealed_log_partition(
     return LogPartition(log_base + mean, error)
 
 
-def log_partition(rbm: Parameters, units: Units, base: Tensor) -> LogPartition:
+def log_partition(
+    rbm: Parameters, units: Units, base: Tensor, chains: int = CHAINS
+) -> LogPartition:
     """The exact sum for at most 20 hidden units, else an estimate by 14,500 temperatures."""
     if len(rbm.hidden) <= MOST_EXACT:
         return exact_log_partition(rbm, units)
-    return annealed_log_partition(rbm, units, base, betas())
+    return annealed_log_partition(rbm, units, base, betas(), chains)
