@@ -17,6 +17,7 @@ FOLDER = HOME / "docs" / "thumbnails"
 SHOWN, SIDE, COLORS = 4, 32, 128  # samples, pixels of each, and colors of all
 LEFT_OUT = (
     "bach-bot-jsb-chorales",  # piano rolls are not squares
+    "conv-lstm-moving-mnist",  # one clip is as wide as the picture
     "rbm-cd1-binarized-mnist",  # most of its samples are black
     "recurrent-vae-ecg5000",  # charts are not squares
     "timegan-stock-prices",

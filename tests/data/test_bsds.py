@@ -32,6 +32,13 @@ def test_squares_overlap_by_half(root: Path) -> None:
     assert data.examples("test").values.shape == (1, 3, 16, 16)
 
 
+def test_the_first_test_images_are_central_crops_of_all_photographs(root: Path) -> None:
+    photograph(root / "bsds" / "test" / "1.png")
+    photograph(root / "bsds" / "test" / "2.png")
+    corners = BSDS(str(root), size=16).examples("test").values[:2, :2, 0, 0]
+    assert corners.tolist() == [[8, 0], [8, 0]]  # fifth of eight
+
+
 def test_a_small_photograph_is_named(root: Path) -> None:
     with pytest.raises(MissingData, match=r"2\.png .* 16 x 16"):
         BSDS(str(root), size=24).examples("test")

@@ -13,14 +13,14 @@ from zoo.cli import main
 from zoo.dreams.deep_dream import STEP, Settings, ascend, deep_dream, guided, strengthen
 from zoo.dreams.networks import DreamNetwork, load_network
 from zoo.errors import BadInput, UnknownName, ZooError
+from zoo.layers.feature_maps import Pretrained
 
 
 def network() -> DreamNetwork:
     torch.manual_seed(0)
     convs = nn.Sequential(nn.Conv2d(3, 4, 3, stride=2), nn.ReLU(), nn.Conv2d(4, 8, 3))
-    return DreamNetwork(
-        "toy", nn.Sequential(convs, nn.Flatten(), nn.Linear(8 * 29**2, 2)), identity, 64
-    )
+    classifier = nn.Sequential(convs, nn.Flatten(), nn.Linear(8 * 29**2, 2))
+    return DreamNetwork("toy", Pretrained(classifier, identity, 64))
 
 
 def identity(x: Tensor) -> Tensor:
@@ -33,7 +33,7 @@ def image(height: int = 40, width: int = 60) -> Tensor:
 
 def test_a_step_moves_pixels_by_one_and_a_half_gray_levels() -> None:
     """For one pixel-wise layer, the gradient of half the squared norm is the image itself."""
-    copy = DreamNetwork("copy", nn.Sequential(nn.Identity()), identity, 64)
+    copy = DreamNetwork("copy", Pretrained(nn.Sequential(nn.Identity()), identity, 64))
     x = image()[None] / 2
     stepped = ascend(copy, "0", strengthen, x, [3, -5])
     torch.testing.assert_close(stepped, x + STEP * x / x.abs().mean())

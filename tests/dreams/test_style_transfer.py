@@ -22,6 +22,7 @@ from zoo.dreams.style_transfer import (
     style_transfer,
 )
 from zoo.errors import BadInput, UnknownName
+from zoo.layers.feature_maps import Pretrained
 
 LAYERS = Layers("0.2", ("0.0", "0.2"))
 
@@ -42,7 +43,7 @@ def test_errors_are_shares() -> None:
 
 def test_content_is_recovered_from_noise_without_style() -> None:
     """A layer that copies the image has its minimum at the content."""
-    copy = DreamNetwork("copy", nn.Sequential(nn.Identity()), identity, 64)
+    copy = DreamNetwork("copy", Pretrained(nn.Sequential(nn.Identity()), identity, 64))
     settings = Settings(frames=3, style_weight=0, start="noise")
     *_, result = style_transfer(copy, image(), image(32, 32), Layers("0", ("0",)), settings)
     torch.testing.assert_close(result, image(), atol=1e-3, rtol=0)
@@ -85,7 +86,9 @@ def test_layers_and_images_are_checked() -> None:
 
 def test_default_layers() -> None:
     """Those of the authors for VGG-19; layers of rising depth for other networks."""
-    assert default_layers(DreamNetwork("vgg19", nn.Identity(), identity, 224)) == AUTHORS
+    assert (
+        default_layers(DreamNetwork("vgg19", Pretrained(nn.Identity(), identity, 224))) == AUTHORS
+    )
     net = load_network("resnet-cifar10")
     content, style = default_layers(net)
     places = [net.layers().index(name) for name in style]

@@ -82,8 +82,10 @@ def test_a_preview_holds_its_inputs(tmp_path: Path) -> None:
     found = preview(model, model.modality, lambda n: x[:n], n=8)
     path = found.render(tmp_path / "a")
     levels = ((model.degrade(x) + 1) * 127.5).round()
-    again = rendered_inputs(path, model.modality)(4)
-    torch.testing.assert_close((again + 1) * 127.5, levels, atol=1e-3, rtol=0)
+    again = rendered_inputs(path, model.modality)
+    torch.testing.assert_close((again(4) + 1) * 127.5, levels, atol=1e-3, rtol=0)
+    second = preview(model, model.modality, again, n=8)
+    torch.testing.assert_close(second.samples, found.samples, atol=1e-3, rtol=0)
 
 
 def test_a_picture_is_enlarged_by_a_command(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ class AtLeast(NamedTuple):
 
 
 class SmokeTestValue(NamedTuple):
-    """The value of an argument in a smoke test."""
+    """The value of an argument in a smoke test, which is small, or needs no download."""
 
-    value: int
+    value: int | str
 
 
 Count = Annotated[int, AtLeast(1)]

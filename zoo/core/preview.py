@@ -9,7 +9,7 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.modality import Clips, Images, Modality, normalize
+from zoo.core.modality import Clips, ImagePairs, Images, Modality, normalize
 from zoo.core.protocols import (
     SupportsClasses,
     SupportsPrediction,
@@ -68,9 +68,10 @@ def translation_preview(
 ) -> Preview:
     """Rows of inputs, each above the row of their translations."""
     assert isinstance(model, SupportsTranslation)
+    assert isinstance(modality, ImagePairs)
     columns = modality.columns
     x = inputs((n or ROWS * columns) // 2).to(model.device)
-    if isinstance(model, SupportsRestoration):
+    if isinstance(model, SupportsRestoration) and x.shape[1:] == modality.target:
         x = normalize(pictures.to_uint8(model.degrade(x)))  # as a file stores them
     y = model.translate(x)
     x = x.repeat_interleave(y.shape[2] // x.shape[2], 2)  # where outputs are larger

@@ -1,7 +1,6 @@
 """Networks whose feature maps an image is optimized for: classifiers of the zoo and torchvision."""
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -10,29 +9,16 @@ from zoo.checks import check_images
 from zoo.core.modality import Images
 from zoo.core.module import ZooModule
 from zoo.core.protocols import Classifier, PredictsAttributes
-from zoo.errors import BadInput, MissingData, UnknownName, ZooError
+from zoo.errors import BadInput, UnknownName, ZooError
+from zoo.layers.feature_maps import FeatureNetwork, Pretrained, load_torchvision
 from zoo.pretrained import catalog
 
 DEFAULT_LAYERS = {"googlenet": "inception4c"}  # what the authors' code uses
 DEPTH = 2 / 3  # of the default layer of other networks
 
 
-class Reached(Exception):
-    """Ends a forward pass after the last layer of interest, so that what follows need not fit the
-    image's size."""
-
-
-class DreamNetwork:
-    """A frozen network with the conversion of images (n, 3, h, w) in [-1, 1] to its inputs.
-
-    `size` is that of the images that the network was trained on.
-    """
-
-    def __init__(
-        self, name: str, network: nn.Module, prepare: Callable[[Tensor], Tensor], size: int
-    ) -> None:
-        self.name, self.prepare, self.size = name, prepare, size
-        self.network = network.eval().requires_grad_(False)
+class DreamNetwork(FeatureNetwork):
+    """A frozen network whose layers are found by name."""
 
     def layers(self) -> list[str]:
         """Names of the layers that return feature maps (n, c, h, w), in the order of their use."""
@@ -72,30 +58,6 @@ class DreamNetwork:
         if layer not in layers:
             raise UnknownName("layer", layer, layers, f"`zoo dream --layers --model {self.name}`")
 
-    def maps(self, layers: Sequence[str], x: Tensor) -> list[Tensor]:
-        """Feature maps (n, c, h', w') of images (n, 3, h, w) in [-1, 1], for each layer."""
-        found = dict[str, Tensor]()
-
-        def record(name: str) -> Callable[[nn.Module, object, Tensor], None]:
-            def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-                found[name] = output
-                if found.keys() == {*layers}:
-                    raise Reached
-
-            return hook
-
-        handles = [
-            self.network.get_submodule(name).register_forward_hook(record(name))
-            for name in dict.fromkeys(layers)
-        ]
-        try:
-            with suppress(Reached):
-                self.network(self.prepare(x))
-        finally:
-            for handle in handles:
-                handle.remove()
-        return [found[name] for name in layers]
-
 
 def as_batch(image: Tensor, name: str = "image") -> Tensor:
     """An image (3, h, w) as a batch of one; raises BadInput for another shape or range."""
@@ -119,7 +81,7 @@ def load_network(name: str, device: str | None = None) -> DreamNetwork:
     known = models.list_models(module=models)
     own = catalog.list_models("resnet-*")
     if name in known:
-        return load_torchvision(name, device)
+        return DreamNetwork(name, load_torchvision(name, device))
     if name not in catalog.list_models() and not catalog.is_path(name) and "/" not in name:
         raise UnknownName("classifier", name, [*known, *own])
     model = catalog.load(name, device)
@@ -140,7 +102,7 @@ def of_zoo(name: str, model: ZooModule, modality: Images) -> DreamNetwork:
     def prepare(x: Tensor) -> Tensor:
         return (x.mean(1, keepdim=True) if channels == 1 else x).to(model.device)
 
-    network = DreamNetwork(name, model, prepare, size)
+    network = DreamNetwork(name, Pretrained(model, prepare, size))
     first = network.layers()[0]
     small, large = (
         network.maps([first], torch.zeros(1, 3, n, n))[0].shape for n in (size, 2 * size)
@@ -151,24 +113,3 @@ def of_zoo(name: str, model: ZooModule, modality: Images) -> DreamNetwork:
             "pixels. Choose resnet-cifar10, or a network of torchvision"
         )
     return network
-
-
-def load_torchvision(name: str, device: str | None) -> DreamNetwork:
-    """A classifier of torchvision with its default weights; raises MissingData."""
-    from torchvision import models
-
-    weights = models.get_model_weights(name).DEFAULT
-    try:
-        network: nn.Module = models.get_model(name, weights=weights)
-    except (OSError, RuntimeError) as error:  # no network, or another digest
-        raise MissingData(
-            f"the weights of {name} are not in torch's hub cache and could not be downloaded "
-            f"({error}). Connect to the internet once, or dream by --model resnet-cifar10"
-        ) from error
-    preset = weights.transforms()
-    mean, std = (torch.tensor(v, device=device)[:, None, None] for v in (preset.mean, preset.std))
-
-    def prepare(x: Tensor) -> Tensor:
-        return ((x.to(mean.device) + 1) / 2 - mean) / std
-
-    return DreamNetwork(name, network.to(device), prepare, int(preset.crop_size[0]))

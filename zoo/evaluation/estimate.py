@@ -7,19 +7,24 @@ import torch
 from lightning import LightningModule
 from torch import Tensor
 
-from zoo.core.modality import Images, Series
+from zoo.core.modality import ImagePairs, Images, Series, modality_of
 from zoo.core.module import CHUNK
 from zoo.core.protocols import (
     SupportsELBO,
     SupportsImportanceWeighting,
     SupportsReconstruction,
     SupportsSampling,
+    SupportsTranslation,
 )
+from zoo.core.restoration import SupportsRestoration
+from zoo.data.arrays import Examples
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
 from zoo.evaluation.series import WIDE, steps_of
+from zoo.evaluation.translations import degraded, error, translate_all
 from zoo.metrics.series import BATCH, discriminative_score, predictive_score
+from zoo.metrics.similarity import ssim
 from zoo.plotting.pictures import to_uint8
 from zoo.pretrained.extractors import load_extractor, spaces_of
 
@@ -31,6 +36,8 @@ def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Prot
     """The seconds that `measure` will take: a chunk of each of its long parts is timed."""
     if isinstance(data.modality, Series) and isinstance(model, SupportsSampling):
         return judges_seconds(data, protocol)
+    if isinstance(model, SupportsTranslation) and isinstance(data.modality, Images | ImagePairs):
+        return translations_seconds(model, data, protocol)
     if not isinstance(data.modality, Images):
         return 0.0
     test = data.examples("test").values
@@ -53,6 +60,23 @@ def expected_seconds(model: LightningModule, data: ZooDataModule, protocol: Prot
         reconstruct = model.reconstruct
         seconds += 2 * chunks * timed(lambda: reconstruct(x))  # codes are measured as well
     return seconds
+
+
+def translations_seconds(model: LightningModule, data: ZooDataModule, protocol: Protocol) -> float:
+    """The seconds of translating the test split, and of features and similarities of the outputs,
+    the targets and the inputs."""
+    test = data.examples("test")
+    few = Examples(test.values[:CHUNK], test.labels[:CHUNK])
+    examples = degraded(model, few) if isinstance(model, SupportsRestoration) else few
+    modality = modality_of(model, data.modality)
+    chunks = min(protocol.images, len(test.values)) / len(few.values)
+    seconds = timed(lambda: translate_all(model, examples, modality))
+    found = translate_all(model, examples, modality)
+    seconds += timed(lambda: error("ssim", ssim, found))
+    if name := protocol.extractor or data.extractor:
+        extractor = load_extractor(name, model.device)
+        seconds += len(found) * timed(lambda: extractor(found.targets.to(model.device)))
+    return chunks * seconds
 
 
 def judges_seconds(data: ZooDataModule, protocol: Protocol) -> float:

@@ -58,25 +58,9 @@ def upsample(width: int) -> tuple[nn.Module, ...]:
     return nn.Conv2d(width, 4 * width, 3, padding=1), nn.PixelShuffle(2), nn.PReLU()
 
 
-class SRResNet(ImageRestorer):
-    """SRResNet for a factor of 4, with the paper's defaults.
-
-    `size` is that of the training images, whose inputs have a fourth of it; images of any size are
-    translated. Raises BadRecipe unless `size` is a multiple of 4.
-    """
-
-    def __init__(
-        self,
-        size: Count = 96,
-        width: Width = 64,
-        blocks: Count = 16,
-        lr: float = 1e-4,
-    ) -> None:
-        super().__init__()
-        self.save_hyperparameters()
-        if size % FACTOR:
-            raise BadRecipe(f"size must be a multiple of {FACTOR}, got {size}. The default is 96")
-        self.generator = Network(width, blocks)
+class Upscaler(ImageRestorer):
+    """Enlarges images by 4: a subclass builds `generator`, a Network, and has an argument `size`,
+    that of the training images."""
 
     @property
     def modality(self) -> Restorations:
@@ -99,6 +83,32 @@ class SRResNet(ImageRestorer):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.generator(x).clamp(-1, 1)
+
+
+def check_size(size: int) -> None:
+    """Raise BadRecipe unless `size` is a multiple of 4."""
+    if size % FACTOR:
+        raise BadRecipe(f"size must be a multiple of {FACTOR}, got {size}. The default is 96")
+
+
+class SRResNet(Upscaler):
+    """SRResNet for a factor of 4, with the paper's defaults.
+
+    `size` is that of the training images, whose inputs have a fourth of it; images of any size are
+    translated. Raises BadRecipe unless `size` is a multiple of 4.
+    """
+
+    def __init__(
+        self,
+        size: Count = 96,
+        width: Width = 64,
+        blocks: Count = 16,
+        lr: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        check_size(size)
+        self.generator = Network(width, blocks)
 
     def configure_optimizers(self) -> Optimizer:
         return Adam(self.parameters(), lr=self.hparams["lr"])
