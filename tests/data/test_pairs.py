@@ -159,7 +159,7 @@ def test_both_sides_move_alike(halves: Path) -> None:
 
 def test_a_crop_is_a_part_of_the_enlarged_image() -> None:
     ramp = torch.linspace(-1, 1, 128).expand(1, 1, 128, 128)
-    crop = random_crop(ramp)
+    crop, _ = random_crop(ramp, ramp, "bilinear")
     assert crop.shape == ramp.shape
     assert torch.allclose(crop[0, 0, 0], crop[0, 0, 64])
     assert crop[0, 0, 0].diff()[8:-8].median().item() == pytest.approx(

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zoo.core.modality import ImagePairs
+from zoo.core.modality import ImagePairs, normalize
 from zoo.core.module import ZooModule
 from zoo.data.arrays import DatasetInfo, Examples, Split
 from zoo.data.module import ZooDataModule
@@ -62,5 +62,5 @@ def test_a_copy_has_the_error_of_the_inputs(records: dict[str, Record]) -> None:
 
 def test_copies_have_the_shape_of_the_targets() -> None:
     targets = torch.zeros(2, 3, 16, 16, dtype=torch.uint8)
-    copies = copied(torch.full((2, 1, 8, 8), 200, dtype=torch.uint8), targets)
+    copies = copied(normalize(torch.full((2, 1, 8, 8), 200)), targets)
     assert torch.equal(copies, torch.full_like(targets, 200))

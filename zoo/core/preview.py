@@ -74,6 +74,7 @@ def translation_preview(
     if isinstance(model, SupportsRestoration) and x.shape[1:] == modality.target:
         x = normalize(pictures.to_uint8(model.degrade(x)))  # as a file stores them
     y = model.translate(x)
+    x = modality.show(x)
     x = x.repeat_interleave(y.shape[2] // x.shape[2], 2)  # where outputs are larger
     x = x.repeat_interleave(y.shape[3] // x.shape[3], 3)
     sides = [side.expand(-1, 3, -1, -1) for side in (x, y)]

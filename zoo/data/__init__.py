@@ -2,6 +2,7 @@
 
 from zoo.data.binarized import FixedBinarizedMNIST
 from zoo.data.bsds import BSDS
+from zoo.data.camvid import CamVid
 from zoo.data.celeba import CelebA
 from zoo.data.chorales import JSBChorales
 from zoo.data.cifar10 import CIFAR10
@@ -11,6 +12,7 @@ from zoo.data.ecg5000 import ECG5000
 from zoo.data.edges2photos import Edges2Photos
 from zoo.data.folder import ImageFolder
 from zoo.data.images import ImageDataModule
+from zoo.data.label_maps import LabelMapFolders
 from zoo.data.maps import Maps
 from zoo.data.mnist import MNIST, BinarizedMNIST, FashionMNIST
 from zoo.data.own_meshes import MeshFolder
@@ -35,6 +37,7 @@ __all__ = [
     "BinarizedMNIST",
     "CSVSeries",
     "CSVTable",
+    "CamVid",
     "CelebA",
     "CelebAAttribute",
     "ClipFolder",
@@ -46,6 +49,7 @@ __all__ = [
     "ImageDataModule",
     "ImageFolder",
     "JSBChorales",
+    "LabelMapFolders",
     "Maps",
     "MeshFolder",
     "ModelNet10",

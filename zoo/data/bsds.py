@@ -1,15 +1,12 @@
 """BSDS500: photographs of scenes. Arbelaez et al., 2011, https://doi.org/10.1109/TPAMI.2010.161"""
 
-import io
-import shutil
-import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from zoo.data.downloads import fetch
+from zoo.data.downloads import fetch_pictures
 from zoo.data.images import DatasetInfo, Examples, ImageDataModule, Split
 from zoo.data.listing import list_files
 from zoo.data.pairs import read_upright
@@ -18,7 +15,6 @@ from zoo.decoding import BadPicture, quiet_decoders, workers
 COMMIT = "a04b7c6c3a9f0ace74bf205c72a43d32e1c72722"
 ADDRESS = f"https://codeload.github.com/BIDS/BSDS500/zip/{COMMIT}"
 LARGEST = 200_000_000  # bytes of the archive
-LARGEST_FILE = 1_000_000
 FOLDERS = {"train": "train", "val": "test"}  # of the archive and of ours: val is "BSD100"
 
 
@@ -47,19 +43,7 @@ class BSDS(ImageDataModule):
     def download(self) -> None:
         if (self.folder / "train").is_dir():
             return
-        part = self.root / "bsds.part"
-        shutil.rmtree(part, ignore_errors=True)  # left by an interruption
-        with zipfile.ZipFile(io.BytesIO(fetch(ADDRESS, LARGEST))) as archive:
-            for member in archive.infolist():
-                path = Path(member.filename)
-                if path.suffix != ".jpg" or path.parent.name not in FOLDERS:
-                    continue
-                if member.file_size > LARGEST_FILE:
-                    raise BadPicture(f"{path.name} must be at most {LARGEST_FILE:,} bytes")
-                place = part / FOLDERS[path.parent.name] / path.name
-                place.parent.mkdir(parents=True, exist_ok=True)
-                place.write_bytes(archive.read(member))
-        part.rename(self.folder)
+        fetch_pictures(ADDRESS, LARGEST, place, self.folder)
 
     def read(self, split: Split) -> Examples:
         self.prepare_data()
@@ -87,6 +71,12 @@ class BSDS(ImageDataModule):
             )
         corners = [(y, x) for y in starts(height, self.size) for x in starts(width, self.size)]
         return np.stack([pixels[:, y : y + self.size, x : x + self.size] for y, x in corners])
+
+
+def place(path: Path) -> Path | None:
+    """The place of a file of the archive in our folder; None for what is no photograph of ours."""
+    folder = FOLDERS.get(path.parent.name)
+    return Path(folder, path.name) if folder and path.suffix == ".jpg" else None
 
 
 def starts(length: int, size: int) -> list[int]:

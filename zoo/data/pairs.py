@@ -50,6 +50,7 @@ class ImagePairDataModule(ZooDataModule, ABC):
 
     extractor = "squeezenet"
     default_size: ClassVar[int] = 256
+    input_mode: ClassVar[str] = "bilinear"  # interpolation of inputs
     recorded: ClassVar[tuple[str, ...]] = ("size", "batch_size", "reverse", "jitter", "mirror")
 
     def __init__(
@@ -117,22 +118,28 @@ class ImagePairDataModule(ZooDataModule, ABC):
         self, batch: tuple[Tensor, Tensor], dataloader_idx: int
     ) -> tuple[Tensor, Tensor]:
         x, y = super().on_after_batch_transfer(batch, dataloader_idx)
-        pair = torch.cat([x, y], dim=1)  # (n, 6, size, size), so that both sides move alike
         if self.trainer is not None and self.trainer.training:
-            pair = random_crop(pair) if self.jitter else pair
-            pair = random_flip(pair) if self.mirror else pair
-        x, y = pair.contiguous().split([x.shape[1], y.shape[1]], dim=1)
+            pair = x.to(y), y
+            pair = random_crop(*pair, self.input_mode) if self.jitter else pair
+            if self.mirror:  # (n, 6, size, size), so that both sides move alike
+                pair = random_flip(torch.cat(pair, 1)).split([x.shape[1], y.shape[1]], dim=1)
+            x, y = pair[0].to(x.dtype).contiguous(), pair[1].contiguous()
         return x, y
 
 
-def random_crop(images: Tensor) -> Tensor:
-    """Images (n, c, size, size), each enlarged by 286/256 and cropped at a random position."""
-    size = images.shape[-1]
+def random_crop(x: Tensor, y: Tensor, mode: str) -> tuple[Tensor, Tensor]:
+    """Inputs and targets (n, c, size, size), each pair enlarged by 286/256 and cropped at a random
+    position; `mode` is the interpolation of the inputs."""
+    size = y.shape[-1]
     large = round(size * ENLARGED)
-    enlarged = interpolate(images, size=(large, large), mode="bilinear")
-    corners = torch.randint(large - size + 1, (len(images), 2)).tolist()
-    crops = zip(enlarged, corners, strict=True)
-    return torch.stack([x[:, top : top + size, left : left + size] for x, (top, left) in crops])
+    sides = interpolate(x, (large, large), mode=mode), interpolate(y, (large, large), mode="bilinear")
+    corners = torch.randint(large - size + 1, (len(y), 2)).tolist()
+
+    def crop(side: Tensor) -> Tensor:
+        at = zip(side, corners, strict=True)
+        return torch.stack([z[:, top : top + size, left : left + size] for z, (top, left) in at])
+
+    return crop(sides[0]), crop(sides[1])
 
 
 def decode_all(

@@ -6,11 +6,13 @@ from typing import NamedTuple
 import torch
 from lightning import LightningModule
 
+from zoo.core.label_maps import SupportsSegmentation
 from zoo.core.modality import (
     Audio,
     Clips,
     ImagePairs,
     Images,
+    LabelMaps,
     Modality,
     Music,
     Series,
@@ -42,6 +44,7 @@ from zoo.data.module import ZooDataModule
 from zoo.errors import ZooError
 from zoo.evaluation.attributes import attribute_accuracy
 from zoo.evaluation.clips import prediction_metrics
+from zoo.evaluation.label_maps import layout_metrics, segmentation_metrics
 from zoo.evaluation.latent_codes import (
     activity,
     anomaly_detection,
@@ -140,7 +143,9 @@ METRICS: tuple[Metrics, ...] = (
     Metrics(SupportsScoring, Music, music_rates),
     Metrics(SupportsScoring, Modality, nll, but=(Music, Text)),
     Metrics(HasPartitionFunction, Modality, partition_function),
-    Metrics(SupportsTranslation, ImagePairs, translation_metrics, but=(UnpairedImages,)),
+    Metrics(SupportsTranslation, ImagePairs, translation_metrics, but=(UnpairedImages, LabelMaps)),
+    Metrics(SupportsTranslation, LabelMaps, layout_metrics),
+    Metrics(SupportsSegmentation, LabelMaps, segmentation_metrics),
     Metrics(SupportsTranslation, UnpairedImages, unpaired_metrics),
     Metrics(SupportsRestoration, Images, translation_metrics),
     Metrics(SupportsPrediction, Clips, prediction_metrics),

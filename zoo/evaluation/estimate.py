@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import torch
 from lightning import LightningModule
@@ -23,6 +24,7 @@ from zoo.evaluation.likelihood import FEW, importance_estimate, weighed_images
 from zoo.evaluation.records import Protocol
 from zoo.evaluation.series import WIDE, steps_of
 from zoo.evaluation.translations import degraded, error, translate_all
+from zoo.metrics.checks import NotEnough
 from zoo.metrics.series import BATCH, discriminative_score, predictive_score
 from zoo.metrics.similarity import ssim
 from zoo.plotting.pictures import to_uint8
@@ -72,7 +74,8 @@ def translations_seconds(model: LightningModule, data: ZooDataModule, protocol: 
     chunks = min(protocol.images, len(test.values)) / len(few.values)
     seconds = timed(lambda: translate_all(model, examples, modality))
     found = translate_all(model, examples, modality)
-    seconds += timed(lambda: error("ssim", ssim, found))
+    with suppress(NotEnough):  # of images that are too small
+        seconds += timed(lambda: error("ssim", ssim, found))
     if name := protocol.extractor or data.extractor:
         extractor = load_extractor(name, model.device)
         seconds += len(found) * timed(lambda: extractor(found.targets.to(model.device)))

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 from tqdm import tqdm
 
-from zoo.core.modality import Modality, modality_of, normalize
+from zoo.core.modality import ImagePairs, Modality, modality_of, normalize
 from zoo.core.protocols import SupportsTranslation
 from zoo.core.restoration import SupportsColorization, SupportsRestoration
 from zoo.data.arrays import Examples
@@ -125,8 +125,10 @@ def degraded(model: SupportsRestoration, images: Examples) -> Examples:
 def translate_all(model: LightningModule, pairs: Examples, modality: Modality) -> Translations:
     """The translations of pairs with seed 0, on the CPU."""
     assert isinstance(model, SupportsTranslation)
+    assert isinstance(modality, ImagePairs)
     outputs = translated(model, modality, model.translate, pairs.values)
-    return Translations(pairs.labels, outputs, copied(pairs.values, pairs.labels))
+    shown = modality.show(modality.normalize(pairs.values))
+    return Translations(pairs.labels, outputs, copied(shown, pairs.labels))
 
 
 @torch.no_grad()
@@ -139,10 +141,9 @@ def translated(
     return torch.cat([to_uint8(y).cpu() for y in outputs])
 
 
-def copied(inputs: Tensor, targets: Tensor) -> Tensor:
-    """Inputs (n, a, h, w) in uint8 with the size and the channels of the targets."""
-    images = normalize(inputs)
-    if inputs.shape[2:] != targets.shape[2:]:
+def copied(images: Tensor, targets: Tensor) -> Tensor:
+    """Images (n, a, h, w) in [-1, 1] in uint8, with the size and the channels of the targets."""
+    if images.shape[2:] != targets.shape[2:]:
         images = interpolate(images, size=targets.shape[2:], mode="bicubic", antialias=True)
     if images.shape[1] != targets.shape[1]:
         images = images.mean(1, keepdim=True).expand(-1, targets.shape[1], -1, -1)

@@ -6,11 +6,13 @@ from zoo.translation.cut import CUT
 from zoo.translation.cyclegan import CycleGAN
 from zoo.translation.l1 import L1Regression
 from zoo.translation.pix2pix import Pix2Pix
+from zoo.translation.spade import SPADE
 from zoo.translation.srgan import SRGAN
 from zoo.translation.srresnet import SRResNet
 
 __all__ = [
     "CUT",
+    "SPADE",
     "SRGAN",
     "Colorization",
     "ContextEncoder",

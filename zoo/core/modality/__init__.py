@@ -15,6 +15,7 @@ from zoo.core.modality.images import (
     UnpairedImages,
     normalize,
 )
+from zoo.core.modality.label_maps import LabelMaps
 from zoo.core.modality.music import Music
 from zoo.core.modality.series import Series
 from zoo.core.modality.table import Table
@@ -26,6 +27,7 @@ __all__ = [
     "Clips",
     "ImagePairs",
     "Images",
+    "LabelMaps",
     "Mismatch",
     "Modality",
     "Music",

@@ -72,6 +72,10 @@ class ImagePairs(Pixels):
     def normalize_labels(self, labels: Tensor) -> Tensor:
         return normalize(labels)
 
+    def show(self, inputs: Tensor) -> Tensor:
+        """Inputs (n, ...) of a model as images (n, channels, h, w) in [-1, 1]."""
+        return inputs
+
     def toy(self, n: int) -> tuple[Tensor, Tensor]:
         return noise(n, self.input), noise(n, self.target)
 
