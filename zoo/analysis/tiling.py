@@ -42,16 +42,17 @@ def by_tiles(translate: Translate, image: Tensor, size: int) -> Tensor:
     return total.div_(weights)[:, : k * height, : k * width]
 
 
-def as_a_whole(translate: Translate, image: Tensor, size: int) -> Tensor:
-    """Translate an image (a, h, w) in [-1, 1] that is resized to `size` pixels, and resize the
-    output to (b, h, w). An oblong image is first extended to a square by its outermost pixels."""
+def as_a_whole(translate: Translate, image: Tensor, size: int, mode: str = "bilinear") -> Tensor:
+    """Translate an image (a, h, w) that is resized to `size` pixels by the interpolation `mode`,
+    and resize the output to (b, h, w). An oblong image is first extended to a square by its
+    outermost pixels."""
     height, width = image.shape[1:]
     side = max(height, width)
     top, left = (side - height) // 2, (side - width) // 2
     square = pad(
         image[None], (left, side - width - left, top, side - height - top), mode="replicate"
     )
-    small = interpolate(square, size=(size, size), mode="bilinear", antialias=True)
+    small = interpolate(square, size=(size, size), mode=mode, antialias=mode != "nearest")
     output = interpolate(translate(small), size=(side, side), mode="bicubic", antialias=True)
     return output[0, :, top : top + height, left : left + width].clamp(-1, 1)
 

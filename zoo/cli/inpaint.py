@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zoo.cli.arguments import AddCommand, add_output
-from zoo.cli.translate import check_targets, read_input, write
+from zoo.cli.translate import check_targets, read_picture, write
 from zoo.errors import ZooError
 from zoo.files import expand_user
 from zoo.pretrained import catalog
@@ -52,7 +52,7 @@ def read_pictures(options: Namespace) -> "tuple[Tensor, Tensor | None, Tensor]":
     with quiet_decoders():
         for path, channels in zip(paths, (3, 1), strict=True):
             try:
-                found.append(read_input(path, channels))
+                found.append(read_picture(path, channels))
             except BadPicture as fault:
                 raise ZooError(f"{path} {fault}. Name another picture") from fault
             check_targets([(path, expand_user(options.to))])

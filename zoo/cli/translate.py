@@ -32,7 +32,8 @@ def register(add_command: AddCommand) -> None:
     add("name", metavar="NAME|FILE")
     add("source", type=Path, metavar="PICTURE|FOLDER")
     add("--to", type=Path, default=Path("translated"), help="output file or folder (translated)")
-    add("--seed", type=seed, default=0, help="seed of the model's noise (0)")
+    add("--seed", type=seed, default=0, help="seed of the model's noise or style (0)")
+    add("--like", type=Path, metavar="PICTURE", help="picture whose style is used, of some models")
     add("--direction", help="direction of a model with several (the first)")
     add("--whole", action="store_true", help="resize each picture instead of cutting it into tiles")
     add("--device", help="cpu, cuda or mps (cpu)")
@@ -45,14 +46,14 @@ def translate(options: Namespace) -> None:
     from zoo.decoding import BadPicture, quiet_decoders
 
     model, modality = load_translator(options)
-    function = choose_direction(options, model)
+    function = choose_function(options, model, modality)
     jobs, bad = list_jobs(expand_user(options.source), expand_user(options.to)), 0
     with quiet_decoders():
         for source, target in tqdm(jobs, "pictures", leave=False, disable=None, delay=2):
             try:
-                x, alpha = read_input(source, modality.input[0])
+                x, alpha = read_input(source, modality)
                 x = x.to(options.device or "cpu")
-                output = of_any_size(options, model, function, x, modality.input[1])
+                output = of_any_size(options, model, function, x, modality)
                 write(output, alpha, target)
             except BadPicture as fault:
                 tqdm.write(printable(f"{source} {fault}"), file=sys.stderr)
@@ -69,13 +70,17 @@ def of_any_size(
     model: "SupportsTranslation",
     function: "Translate",
     x: "Tensor",
-    size: int,
+    modality: "ImagePairs",
 ) -> "Tensor":
-    """The translation of a picture (a, h, w) in [-1, 1] by a model of one size. Colors are those of
-    the whole picture, added to its own lightness at full size. An upscaled picture is larger."""
+    """The translation of a picture (a, h, w) by a model of one size. Colors are those of the whole
+    picture, added to its own lightness at full size. An upscaled picture is larger."""
     from zoo.analysis.tiling import as_a_whole, by_tiles
+    from zoo.core.modality import LabelMaps
     from zoo.core.restoration import SupportsColorization, SupportsUpscaling
 
+    size = modality.input[1]
+    if isinstance(modality, LabelMaps) and options.whole:
+        return as_a_whole(function, x, size, "nearest")
     if isinstance(model, SupportsUpscaling):
         return by_tiles(function, x, UPSCALED)
     if isinstance(model, SupportsColorization):
@@ -109,17 +114,44 @@ def load_translator(options: Namespace) -> "tuple[SupportsTranslation, ImagePair
     return model, modality
 
 
-def choose_direction(options: Namespace, model: "SupportsTranslation") -> "Translate":
-    """The translation in the direction of `--direction`, on the device of the model; raises
-    UnknownName for a direction that the model does not have."""
+def choose_function(
+    options: Namespace, model: "SupportsTranslation", modality: "ImagePairs"
+) -> "Translate":
+    """The translation by `--direction`, `--like` and `--seed`; raises UnknownName for a direction
+    that the model does not have, ZooError for a style that it does not take."""
+    from zoo.core.label_maps import SupportsStyle
+    from zoo.core.modality import LabelMaps
     from zoo.core.protocols import HasDirections
 
     known = model.directions() if isinstance(model, HasDirections) else ()
-    if options.direction is None:
-        return partial(model.translate, seed=options.seed)
-    if not isinstance(model, HasDirections) or options.direction not in known:
-        raise UnknownName("direction", options.direction, known)
-    return partial(model.translate_to, direction=options.direction)
+    if options.direction is not None:
+        if not isinstance(model, HasDirections) or options.direction not in known:
+            raise UnknownName("direction", options.direction, known)
+        return partial(model.translate_to, direction=options.direction)
+    function = partial(model.translate, seed=options.seed)
+    if options.like is not None:
+        if not isinstance(model, SupportsStyle):
+            raise ZooError(f"{options.name} must take a style, but it has none. Omit --like")
+        style = read_style(options.like, modality.target[1]).to(options.device or "cpu")
+        function = partial(model.translate_like, images=style)
+    if isinstance(modality, LabelMaps):  # which are cut and resized as floats
+        return lambda x: function(x.round().long())
+    return function
+
+
+def read_style(path: Path, size: int) -> "Tensor":
+    """The center square of a picture, (1, 3, size, size) in [-1, 1]; raises ZooError."""
+    import torch
+
+    from zoo.core.modality import normalize
+    from zoo.data.pairs import read_upright, resized
+    from zoo.decoding import BadPicture
+
+    try:
+        pixels = resized(read_upright(expand_user(path)), size)
+    except BadPicture as fault:
+        raise ZooError(f"{path} {fault}. Name another picture by --like") from fault
+    return normalize(torch.from_numpy(pixels)[None])
 
 
 def list_jobs(source: Path, to: Path) -> list[Job]:
@@ -170,7 +202,22 @@ def output_name(path: Path) -> Path:
     return path if path.suffix.lower() in WRITTEN else path.with_suffix(".png")
 
 
-def read_input(path: Path, channels: int) -> "tuple[Tensor, Tensor | None]":
+def read_input(path: Path, modality: "ImagePairs") -> "tuple[Tensor, Tensor | None]":
+    """A picture (channels, h, w) in [-1, 1], or the numbers of a label map (1, h, w), and its
+    opacity (h, w) in uint8, None where it is opaque; raises BadPicture."""
+    import torch
+
+    from zoo.core.modality import LabelMaps
+    from zoo.decoding import opened
+    from zoo.plotting.label_colors import read_labels
+
+    if isinstance(modality, LabelMaps):
+        with opened(path) as image:
+            return torch.tensor(read_labels(image, modality.labels))[None].float(), None
+    return read_picture(path, modality.input[0])
+
+
+def read_picture(path: Path, channels: int) -> "tuple[Tensor, Tensor | None]":
     """A picture (channels, h, w) in [-1, 1], and its opacity (h, w) in uint8, None where it is
     opaque; raises BadPicture."""
     from zoo.core.modality import normalize

@@ -16,7 +16,6 @@ from zoo.decoding import BadPicture, opened
 from zoo.errors import BadRecipe
 from zoo.plotting.label_colors import LABELS, read_labels
 
-
 FEWEST = 2  # labels
 
 

@@ -132,14 +132,15 @@ def random_crop(x: Tensor, y: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     position; `mode` is the interpolation of the inputs."""
     size = y.shape[-1]
     large = round(size * ENLARGED)
-    sides = interpolate(x, (large, large), mode=mode), interpolate(y, (large, large), mode="bilinear")
+    x = interpolate(x, (large, large), mode=mode)
+    y = interpolate(y, (large, large), mode="bilinear")
     corners = torch.randint(large - size + 1, (len(y), 2)).tolist()
 
     def crop(side: Tensor) -> Tensor:
         at = zip(side, corners, strict=True)
         return torch.stack([z[:, top : top + size, left : left + size] for z, (top, left) in at])
 
-    return crop(sides[0]), crop(sides[1])
+    return crop(x), crop(y)
 
 
 def decode_all(

@@ -1,5 +1,6 @@
 """Colors of label maps, by which people see them and paint them."""
 
+from contextlib import nullcontext, suppress
 from functools import cache
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from zoo.decoding import BadPicture, upright
+from zoo.plotting.pictures import PIXELS
 
 LABELS = 256  # most labels of a map
 
@@ -32,12 +34,10 @@ def to_colors(maps: Tensor) -> Tensor:
 def from_colors(pixels: Tensor) -> Tensor:
     """The label maps (n, 1, h, w) in uint8 of images (n, 3, h, w) in uint8; raises BadPicture for a
     color that is none of the palette's."""
-    red, green, blue = pixels.long().unbind(1)
-    keys = red << 16 | green << 8 | blue
-    r, g, b = palette().long().unbind(1)
-    label_of = torch.full((1 << 24,), -1, dtype=torch.int16)
-    label_of[r << 16 | g << 8 | b] = torch.arange(LABELS, dtype=torch.int16)
-    labels = label_of[keys]
+    keys = numbers(pixels)
+    order = numbers(palette()[None].mT)[0].sort()
+    at = torch.searchsorted(order.values, keys).clamp(max=LABELS - 1)
+    labels = order.indices[at].where(order.values[at] == keys, -1)
     if (unknown := keys[labels < 0]).numel():
         raise BadPicture(
             f"must have the colors of labels, got #{int(unknown[0]):06x}. Paint without "
@@ -46,14 +46,23 @@ def from_colors(pixels: Tensor) -> Tensor:
     return labels.to(torch.uint8)[:, None]
 
 
+def numbers(pixels: Tensor) -> Tensor:
+    """The colors of images (n, 3, ...) in uint8 as numbers (n, ...) of 24 bits."""
+    red, green, blue = pixels.long().unbind(1)
+    return red << 16 | green << 8 | blue
+
+
 def read_labels(image: Image.Image, labels: int) -> np.ndarray:
-    """The label map (h, w) in uint8 of an opened picture: the numbers of a gray one or of one with
-    a palette, else the labels of its colors. Raises BadPicture for labels >= `labels`."""
-    if image.mode in ("1", "L", "P"):
-        found = np.asarray(image, dtype=np.uint8)
-    else:
+    """The label map (h, w) in uint8 of an opened picture: the labels of its colors, else the
+    numbers of a gray one or of one with a palette. Raises BadPicture for labels >= `labels`."""
+    if image.width * image.height > PIXELS:
+        raise BadPicture(f"has more than {PIXELS:,} pixels")
+    is_numbered = image.mode in ("1", "L", "P")
+    found = np.asarray(image, dtype=np.uint8) if is_numbered else np.empty(0, np.uint8)
+    if image.mode not in ("1", "L"):
         pixels = torch.from_numpy(np.array(upright(image))).permute(2, 0, 1)
-        found = from_colors(pixels[None])[0, 0].numpy()
+        with suppress(BadPicture) if is_numbered else nullcontext():
+            found = from_colors(pixels[None])[0, 0].numpy()
     if found.size and int(found.max()) >= labels:
         raise BadPicture(f"must have labels from 0 to {labels - 1}, got {int(found.max())}")
     return found

@@ -23,6 +23,7 @@ from zoo.errors import BadInput, BadRecipe
 from zoo.layers.noise import normal
 from zoo.layers.precision import at_least_float32
 from zoo.layers.spatially_adaptive import SpatiallyAdaptiveNorm2d
+from zoo.layers.spectral import one_iteration
 from zoo.losses.adversarial import hinge
 from zoo.translation.multi_scale import (
     MultiScaleDiscriminator,
@@ -185,23 +186,25 @@ class SPADE(AdversarialModule, ImageTranslator):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Take a step of D, then one of G and the encoder, on the same images."""
+        G, E, D = self.generator, self.encoder, self.discriminator
         maps, y = batch
         m = self.one_hot(maps)
         decay = min(1.0, 2 * (1 - self.progress())) * self.hparams["lr"]
         self.update_optimizer("discriminator", lr=4 * decay)
         self.update_optimizer("generator", lr=decay)
-        mean, log_variance = self.encoder(y)
-        z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
-        fake = self.generator(m, z)
+        with one_iteration(E), one_iteration(G):
+            mean, log_variance = E(y)
+            z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
+            fake = G(m, z)
 
-        with self.turn("discriminator") as descend:
-            real, generated = judge(self.discriminator, m, y, fake.detach())
+        with self.turn("discriminator") as descend, one_iteration(D):
+            real, generated = judge(D, m, y, fake.detach())
             pairs = zip(real, generated, strict=True)
             losses = [hinge.discriminator(a.logits, b.logits) for a, b in pairs]
             descend(torch.stack(losses).mean())
 
-        with self.turn("generator") as descend:
-            real, generated = judge(self.discriminator, m, y, fake)
+        with self.turn("generator") as descend, one_iteration(D):
+            real, generated = judge(D, m, y, fake)
             adversarial = torch.stack([hinge.generator(j.logits) for j in generated]).mean()
             variance = log_variance.exp()
             kl = (mean.square() + variance - log_variance - 1).sum(1).mean() / 2
