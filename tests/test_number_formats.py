@@ -16,6 +16,8 @@ from zoo.data import Digits
 from zoo.gans.sngan import SNGAN
 from zoo.layers.quantize import Quantizer
 from zoo.layers.recurrent import LSTM
+from zoo.metrics import annealing
+from zoo.metrics.annealing import betas
 from zoo.pretrained import catalog
 
 # a name for each class, one with weights where there is one
@@ -49,6 +51,12 @@ def trained(name: str) -> ZooModule:
     )  # fmt: skip
     trainer.fit(model, datamodule=toy_data(name))
     return model.eval()
+
+
+@pytest.fixture(autouse=True)
+def few_temperatures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Annealing of 20 steps in place of 14,500, which take minutes for 2,000 units."""
+    monkeypatch.setattr(annealing, "betas", lambda: betas(((0.0, 20),)))
 
 
 @torch.no_grad()

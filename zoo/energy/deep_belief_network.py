@@ -218,6 +218,9 @@ class DeepBeliefNetwork(LabeledModel):
         log_p = sum(between, log_top) - self.log_partition().value
         return likelihood, log_q - log_p
 
+    def pixel_std(self) -> None:
+        """None: the likelihood is one of binary pixels."""
+
     def log_partition(self) -> LogPartition:
         """log Z of the memory and its standard error, kept until a weight changes: exact for at
         most 20 units, else by annealed importance sampling, which takes minutes for 2,000."""
@@ -237,13 +240,10 @@ class DeepBeliefNetwork(LabeledModel):
 
     def dream(self, y: Tensor, generator: torch.Generator | None) -> Tensor:
         """Images of labels (n, classes), one-hot."""
-        start = self.mean.to(y).expand(len(y), -1)
-        units = torch.cat([bernoulli(start, generator), y], 1)
+        states = bernoulli(self.mean.to(y).expand(len(y), -1), generator)
         for _ in range(SAMPLING_STEPS):
-            h = bernoulli(self.memory.up(units), generator)
-            drawn = bernoulli(self.memory.down(h)[:, : -y.shape[1]], generator)
-            units = torch.cat([drawn, y], 1)
-        states = units[:, : -y.shape[1]]
+            h = bernoulli(self.memory.up(torch.cat([states, y], 1)), generator)
+            states = bernoulli(self.memory.down(h)[:, : states.shape[1]], generator)
         for layer in reversed([*self.generation]):
             p = layer.down(states)
             states = bernoulli(p, generator)
