@@ -11,7 +11,7 @@ from zoo.core.modality import LabelMaps, normalize
 from zoo.data.label_maps import LabelMapDataModule
 from zoo.data.module import ZooDataModule
 from zoo.evaluation.records import Protocol, Record, mean, rounded, take
-from zoo.evaluation.translations import CHUNK, translate_all, translation_metrics
+from zoo.evaluation.translations import CHUNK, errors_and_distances, translate_all
 from zoo.metrics.segmentation import mean_iou
 from zoo.pretrained import catalog
 from zoo.pretrained.weights import sha256
@@ -39,13 +39,13 @@ def layout_metrics(
     split and those that a segmenter finds in the outputs; `targets` is that of the real images.
     None without a segmenter of the data."""
     assert isinstance(data.modality, LabelMaps)
-    yield from translation_metrics(model, data, protocol)
+    examples = take(data.examples("test"), protocol.images)
+    found = translate_all(model, examples, data.modality)
+    yield from errors_and_distances(found, protocol.extractor or data.extractor, model.device)
     if not isinstance(data, LabelMapDataModule) or not data.segmenter or protocol.extractor:
         return
     segmenter = catalog.load(data.segmenter, str(model.device))
     assert isinstance(segmenter, SupportsSegmentation)
-    examples = take(data.examples("test"), protocol.images)
-    found = translate_all(model, examples, data.modality)
 
     def agreement(images: Tensor) -> float:
         maps = segment_all(segmenter, images)

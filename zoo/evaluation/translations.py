@@ -64,15 +64,23 @@ def translation_metrics(
     if isinstance(model, SupportsRestoration):
         examples = degraded(model, examples)
     found = translate_all(model, examples, modality_of(model, data.modality))
-    yield from distances(found, protocol.extractor or data.extractor, model.device)
-    yield error("mae", mean_error, found, "absolute error of a pixel in [0, 1]")
-    yield error("psnr", lambda x, y: psnr(x, y).clamp(max=MOST), found, "dB")
-    with skip_if_not_measurable("ssim"):
-        yield error("ssim", ssim, found)
+    yield from errors_and_distances(found, protocol.extractor or data.extractor, model.device)
     if isinstance(model, SupportsColorization):
         yield colors(found)
     if isinstance(model, SupportsRestoration) and not protocol.extractor:
         yield from attributes_of_faces(found, labels, data, model.device)
+
+
+def errors_and_distances(
+    found: Translations, extractor: str, device: torch.device
+) -> Iterator[Record]:
+    """Distances of outputs to targets in the space of an extractor, where there is one, then errors
+    of each output."""
+    yield from distances(found, extractor, device)
+    yield error("mae", mean_error, found, "absolute error of a pixel in [0, 1]")
+    yield error("psnr", lambda x, y: psnr(x, y).clamp(max=MOST), found, "dB")
+    with skip_if_not_measurable("ssim"):
+        yield error("ssim", ssim, found)
 
 
 def attributes_of_faces(

@@ -85,12 +85,6 @@ class Upscaler(ImageRestorer):
         return self.generator(x).clamp(-1, 1)
 
 
-def check_size(size: int) -> None:
-    """Raise BadRecipe unless `size` is a multiple of 4."""
-    if size % FACTOR:
-        raise BadRecipe(f"size must be a multiple of {FACTOR}, got {size}. The default is 96")
-
-
 class SRResNet(Upscaler):
     """SRResNet for a factor of 4, with the paper's defaults.
 
@@ -107,7 +101,8 @@ class SRResNet(Upscaler):
     ) -> None:
         super().__init__()
         self.save_hyperparameters()
-        check_size(size)
+        if size % FACTOR:
+            raise BadRecipe(f"size must be a multiple of {FACTOR}, got {size}. The default is 96")
         self.generator = Network(width, blocks)
 
     def configure_optimizers(self) -> Optimizer:
